@@ -1,0 +1,104 @@
+// Speed of the contraction kernels on one thread, as fractions of the peak of a bare multiply-add loop in the same run.
+// Run: npx esbuild bench/contraction.ts --bundle --platform=node --format=esm --outfile=dist/bench.mjs && node dist/bench.mjs
+// Prints one line for each shape. Checks each result against plain sums at a few places, so that a wrong kernel is not fast.
+
+import { setFlagsFromString } from "node:v8";
+import { evaluate } from "../runtime/size.ts";
+import { printWasm, scratchBytes } from "../compiler/wasm/print.ts";
+import { prepare, type Case } from "../test/helpers/contraction.ts";
+import { preparePeak } from "./peak.ts";
+
+setFlagsFromString("--experimental-wasm-relaxed-simd");
+
+const even = (groups: number, rows: number): number[] => Array.from({ length: groups }, () => rows);
+
+const cases: readonly (readonly [string, Case])[] = [
+  ["512 x 512 x 512", { m: 512, n: 512, k: 512 }],
+  ["1024 x 512, k 256", { m: 1024, n: 512, k: 256 }],
+  ["1024 x 256, k 512", { m: 1024, n: 256, k: 512 }],
+  ["1024 x 256, k 256", { m: 1024, n: 256, k: 256 }],
+  ["1024 x 512, k 256, rows known at launch", { m: 1024, n: 512, k: 256, symbolic: "m" }],
+  ["1024 x 256, k 512, b transposed", { m: 1024, n: 256, k: 512, b: "k" }],
+  ["256 x 512, k 1024, a transposed", { m: 256, n: 512, k: 1024, a: "m", symbolic: "k" }],
+  ["8 groups of 128 rows, 512, k 256, gathered", { ragged: "rows", rows: even(8, 128), m: 1024, n: 512, k: 256, symbolic: "m", gather: true }],
+  ["8 groups of 128 rows, gate and up", { ragged: "rows", rows: even(8, 128), m: 1024, n: 512, k: 256, symbolic: "m", gather: true, siblings: 2 }],
+  ["8 groups of 128 rows, 256, k 512", { ragged: "rows", rows: even(8, 128), m: 1024, n: 256, k: 512, symbolic: "m" }],
+  ["8 groups of 128 rows, b transposed", { ragged: "rows", rows: even(8, 128), m: 1024, n: 256, k: 512, symbolic: "m", b: "k" }],
+  ["8 weight gradients of 128 rows", { ragged: "reduction", rows: even(8, 128), m: 256, n: 512, k: 1024, symbolic: "k", a: "m" }],
+  ["8 groups of 512 rows", { ragged: "rows", rows: even(8, 512), m: 4096, n: 512, k: 256, symbolic: "m" }],
+  ["256 groups of 16 rows", { ragged: "rows", rows: even(256, 16), m: 4096, n: 512, k: 256, symbolic: "m" }],
+  ["256 groups of 16 rows, b transposed", { ragged: "rows", rows: even(256, 16), m: 4096, n: 256, k: 512, symbolic: "m", b: "k" }],
+  ["256 groups of 4 rows", { ragged: "rows", rows: even(256, 4), m: 1024, n: 512, k: 256, symbolic: "m" }],
+  ["64 heads, 128 x 128, k 64, b transposed", { batch: 64, m: 128, n: 128, k: 64, b: "k", symbolic: "mn" }],
+  ["64 heads, 128 x 64, k 128", { batch: 64, m: 128, n: 64, k: 128, symbolic: "mk" }],
+  ["1 x 512, k 512", { m: 1, n: 512, k: 512, symbolic: "m" }],
+  ["1 x 512, k 512, b transposed", { m: 1, n: 512, k: 512, symbolic: "m", b: "k" }],
+  ["4 x 512, k 512", { m: 4, n: 512, k: 512, symbolic: "m" }],
+];
+
+/** Multiply-adds that the case really needs. */
+function work(test: Case): number {
+  const rows = test.rows?.reduce((sum, count) => sum + count, 0);
+  const [m, k] = [test.ragged === "rows" ? rows! : test.m, test.ragged === "reduction" ? rows! : test.k];
+  return (test.batch ?? 1) * m * test.n * k * (test.siblings ?? 1);
+}
+
+function measure(test: Case, milliseconds: number): { perSecond: number; wrong: boolean } {
+  const prepared = prepare(test);
+  const { kernel, sizes, buffers } = prepared;
+  let next = 1024;
+  const place = (bytes: number): number => {
+    const at = next;
+    next += Math.ceil(bytes / 64) * 64 + 64;
+    return at;
+  };
+  const addresses = kernel.buffers.map(({ name }) => place(buffers.get(name)!.byteLength));
+  const scratch = place(scratchBytes(kernel));
+  const memory = new WebAssembly.Memory({ initial: Math.ceil(next / 65536) });
+  const bytes = printWasm([kernel], { relaxed: true, shared: false });
+  const module = new WebAssembly.Module(bytes as Uint8Array<ArrayBuffer>);
+  const run = new WebAssembly.Instance(module, { env: { memory } }).exports["k0"] as (...args: number[]) => void;
+  kernel.buffers.forEach(({ name, type }, i) => {
+    const values = buffers.get(name)!;
+    const view = type === "f32" ? Float32Array : Int32Array;
+    new view(memory.buffer, addresses[i], values.length).set(values);
+  });
+  const grid = evaluate(kernel.grid, sizes);
+  const launch = [...addresses, ...kernel.sizes.map((name) => sizes[name]!)];
+  // The engine replaces its first, quick code while the kernel runs.
+  const warm = performance.now();
+  do run(0, grid, scratch, ...launch);
+  while (performance.now() - warm < 60);
+  let best = Infinity;
+  const begin = performance.now();
+  do {
+    const start = performance.now();
+    run(0, grid, scratch, ...launch);
+    best = Math.min(best, performance.now() - start);
+  } while (performance.now() - begin < milliseconds);
+  const out = kernel.buffers.findIndex(({ name }) => name === "out0");
+  const result = new Float32Array(memory.buffer, addresses[out], 64);
+  const wrong = [...result].some((value) => !Number.isFinite(value) || Math.abs(value) > 1e3);
+  return { perSecond: work(test) / (best / 1000), wrong };
+}
+
+const only = process.argv[2];
+const peakOnce = preparePeak();
+let peak = 0;
+const sample = (): void => {
+  for (let i = 0; i < 10; i++) peak = Math.max(peak, peakOnce());
+};
+sample();
+const results = cases
+  .filter(([name]) => only === undefined || name.includes(only))
+  .map(([name, test]) => {
+    sample();
+    const before = peak;
+    const { perSecond, wrong } = measure(test, Number(process.argv[3] ?? 150));
+    return { name, perSecond, wrong, before };
+  });
+console.log(`peak: ${((2 * peak) / 1e9).toFixed(1)} GFLOP/s on one thread`);
+for (const { name, perSecond, wrong } of results)
+  console.log(
+    `${name.padEnd(44)} ${((2 * perSecond) / 1e9).toFixed(1).padStart(6)} GFLOP/s  ${(perSecond / peak).toFixed(2)} of the peak${wrong ? "  WRONG" : ""}`,
+  );

@@ -1,0 +1,375 @@
+// Makes graphs: one method per operation, each node made once (hash-consed), types inferred and checked; then the
+// compositions that everyone needs. In: nodes, numbers. Out: nodes.
+// A node made twice is one node and keeps the origin of the first. Identity views vanish here; every other
+// simplification is simplify's, which gives the builder its rules as `rewrite`.
+
+import type {
+  ChooseNode,
+  ContractNode,
+  DType,
+  MapFn,
+  Node,
+  Origin,
+  PartNode,
+  RouteNode,
+  Shape,
+  View,
+} from "./graph.ts";
+import { add, constant, known, multiply, product, type Size } from "../runtime/size.ts";
+import { dense, keyOfSize, sameAxis, sameShape, shapeKey, toAxis, toShape } from "./graph-axis.ts";
+import type { AxisLike, ShapeLike } from "./graph-axis.ts";
+import { infer, type Draft, type Type } from "./graph-infer.ts";
+
+/** A node, or a number that becomes a constant of the dtype beside it. */
+export type Value = Node | number;
+const sizeOf = (size: Size | number): Size => (typeof size === "number" ? constant(size) : size);
+
+/** The first letters of the labels, in order of appearance: contractions that differ only in letters are one. */
+function canonicalLabels({ labels, ragged }: Pick<ContractNode, "labels" | "ragged">): string {
+  const letters = new Map<string, string>();
+  const canonical = (text: string): string =>
+    [...text]
+      .map((label) => {
+        if (!letters.has(label)) letters.set(label, String.fromCharCode(97 + letters.size));
+        return letters.get(label)!;
+      })
+      .join("");
+  const { a, b, out } = labels;
+  const texts = [a, b, out, ragged?.row ?? "", ragged?.group ?? ""];
+  return texts.map(canonical).join(",");
+}
+
+/** What, besides the asked type, makes two drafts the same node. */
+function keyOf(draft: Draft): string {
+  switch (draft.op) {
+    case "input":
+    case "tensor":
+      return `${draft.op} ${draft.name}`;
+    case "const":
+      // -0 and 0 are different constants.
+      return Object.is(draft.value, -0) ? "const -0" : `const ${draft.value}`;
+    case "size":
+      return `size ${keyOfSize(draft.size)}`;
+    case "index":
+      return "index";
+    case "map":
+      return `${draft.fn} ${draft.inputs.map((input) => input.id).join(" ")}`;
+    case "view": {
+      const { view } = draft;
+      const how =
+        view.kind === "permute" || view.kind === "broadcast"
+          ? view.axes.join(" ")
+          : view.kind === "reshape"
+            ? ""
+            : view.kind === "slice"
+              ? `${view.axis} ${keyOfSize(view.start)}`
+              : `${view.axis} ${keyOfSize(view.before)} ${keyOfSize(view.after)}`;
+      return `${view.kind} ${how} of ${draft.input.id}`;
+    }
+    case "reduce":
+      return `reduce ${draft.fn} ${draft.axes.join(" ")} ${draft.groups} of ${draft.input.id}`;
+    case "scan":
+      return `scan ${draft.axis} ${draft.exclusive} ${draft.reverse} of ${draft.input.id}`;
+    case "contract":
+      return `contract ${canonicalLabels(draft)} of ${draft.a.id} ${draft.b.id}`;
+    case "choose":
+      return `choose ${keyOfSize(draft.count)} ${draft.as} of ${draft.score.id}`;
+    case "route":
+      return `route ${draft.groups} ${keyOfSize(draft.bound)} of ${draft.picks.id}`;
+    case "part":
+      return `part ${draft.part} of ${draft.route.id}`;
+    case "dispatch":
+    case "combine":
+      return `${draft.op} ${draft.per} of ${draft.input.id} ${draft.route.id}`;
+    case "take":
+      return `take ${draft.batch} of ${draft.table.id} ${draft.ids.id}`;
+    case "random":
+      return `random ${draft.stream}`;
+    default:
+      return draft satisfies never;
+  }
+}
+
+export class GraphBuilder {
+  /** Given to every node made from now on. */
+  origin: Origin = { path: "" };
+  private readonly nodes = new Map<string, Node>();
+  private next = 0;
+  /** What a new node becomes: itself when undefined. Used by simplify. */
+  private readonly rewrite: ((node: Node) => Node | undefined) | undefined;
+
+  constructor(rewrite?: (node: Node) => Node | undefined) {
+    this.rewrite = rewrite;
+  }
+
+  /** Runs with another origin. */
+  at<T>(origin: Origin, make: () => T): T {
+    const before = this.origin;
+    this.origin = origin;
+    try {
+      return make();
+    } finally {
+      this.origin = before;
+    }
+  }
+
+  /** The node of a draft: the one made before, or a new one. */
+  make(draft: Draft, asked: Partial<Type> = {}): Node {
+    const type = asked.shape === undefined ? "" : shapeKey(asked.shape);
+    const key = `${keyOf(draft)} : ${asked.dtype ?? ""}[${type}]`;
+    const before = this.nodes.get(key);
+    if (before !== undefined) return before;
+    const { dtype, shape } = infer(draft, asked);
+    const node = { id: this.next++, dtype, shape, origin: this.origin, ...draft } as Node;
+    // Known under its key before it is rewritten: a rule that makes the same node again gets it as it is.
+    this.nodes.set(key, node);
+    const result = this.rewrite?.(node) ?? node;
+    if (result !== node) this.nodes.set(key, result);
+    return result;
+  }
+
+  // Sources
+
+  input(name: string, dtype: DType, shape: ShapeLike = []): Node {
+    return this.make({ op: "input", name }, { dtype, shape: toShape(shape) });
+  }
+  tensor(name: string, shape: ShapeLike, dtype: DType = "f32"): Node {
+    return this.make({ op: "tensor", name }, { dtype, shape: toShape(shape) });
+  }
+  constant(value: number | boolean, dtype: DType = typeof value === "boolean" ? "bool" : "f32"): Node {
+    return this.make({ op: "const", value: Number(value) }, { dtype });
+  }
+  /** A size as an i32 scalar. */
+  size(size: Size | number): Node {
+    return this.make({ op: "size", size: sizeOf(size) });
+  }
+  /** i32 [size]: 0, 1, 2, ... */
+  index(size: AxisLike): Node {
+    return this.make({ op: "index" }, { shape: [toAxis(size)] });
+  }
+  random(stream: number, shape: ShapeLike): Node {
+    return this.make({ op: "random", stream }, { shape: toShape(shape) });
+  }
+
+  // Element-wise
+
+  /** Applies `fn`. Numbers and scalars are repeated to the shape of the other operands. */
+  map(fn: MapFn, ...inputs: readonly Value[]): Node {
+    const nodes = inputs.filter((input): input is Node => typeof input !== "number");
+    const typed = fn === "select" ? inputs.slice(1).find((input) => typeof input !== "number") : nodes[0];
+    const dtype = typeof typed === "object" ? typed.dtype : "f32";
+    const shape = nodes.reduce<Shape>(
+      (longest, { shape }) => (shape.length > longest.length ? shape : longest),
+      [],
+    );
+    const operands = inputs.map((input) => {
+      const node = typeof input === "number" ? this.constant(input, dtype) : input;
+      return node.shape.length === 0 ? this.broadcastTo(node, shape, []) : node;
+    });
+    if ((fn === "f32" || fn === "i32") && operands[0]!.dtype === fn) return operands[0]!;
+    return this.make({ op: "map", fn, inputs: operands });
+  }
+  add(a: Value, b: Value): Node {
+    return this.map("add", a, b);
+  }
+  sub(a: Value, b: Value): Node {
+    return this.map("sub", a, b);
+  }
+  mul(a: Value, b: Value): Node {
+    return this.map("mul", a, b);
+  }
+  div(a: Value, b: Value): Node {
+    return this.map("div", a, b);
+  }
+  select(condition: Node, a: Value, b: Value): Node {
+    return this.map("select", condition, a, b);
+  }
+  /** Cast to a number. */
+  cast(node: Node, dtype: "f32" | "i32"): Node {
+    return this.map(dtype, node);
+  }
+
+  // Views
+
+  private view(view: View, input: Node, shape?: Shape): Node {
+    return this.make({ op: "view", view, input }, shape === undefined ? {} : { shape });
+  }
+  /** out axis i is input axis axes[i]. */
+  permute(node: Node, axes: readonly number[]): Node {
+    if (axes.length === node.shape.length && axes.every((axis, i) => axis === i)) return node;
+    return this.view({ kind: "permute", axes }, node);
+  }
+  reshape(node: Node, shape: ShapeLike): Node {
+    const to = toShape(shape);
+    return sameShape(node.shape, to) ? node : this.view({ kind: "reshape" }, node, to);
+  }
+  /** Input axis i becomes axis axes[i] of `shape`; the other axes repeat. */
+  broadcastTo(node: Node, shape: ShapeLike, axes: readonly number[] = []): Node {
+    const to = toShape(shape);
+    if (axes.length === to.length && sameShape(node.shape, to)) return node;
+    return this.view({ kind: "broadcast", axes }, node, to);
+  }
+  slice(node: Node, axis: number, start: Size | number, size: Size | number): Node {
+    const to = dense(sizeOf(size));
+    const at = sizeOf(start);
+    if (known(at) === 0 && node.shape[axis] !== undefined && sameAxis(node.shape[axis], to)) return node;
+    const shape = node.shape.map((each, i) => (i === axis ? to : each));
+    return this.view({ kind: "slice", axis, start: at }, node, shape);
+  }
+  pad(node: Node, axis: number, before: Size | number, after: Size | number): Node {
+    const [first, last] = [sizeOf(before), sizeOf(after)];
+    if (known(first) === 0 && known(last) === 0) return node;
+    return this.view({ kind: "pad", axis, before: first, after: last }, node);
+  }
+
+  // Reductions, scans, contractions
+
+  /** Removes `axes` (all when not given); negative axes count from the end. */
+  reduce(fn: "sum" | "max" | "min", input: Node, axes?: readonly number[]): Node {
+    const rank = input.shape.length;
+    const positive = axes?.map((axis) => (axis < 0 ? rank + axis : axis)) ?? input.shape.map((_, i) => i);
+    if (positive.length === 0) return input;
+    return this.make({ op: "reduce", fn, axes: [...positive].sort((a, b) => a - b), groups: false, input });
+  }
+  /** The ragged axis becomes the dense axis of its routing's groups. */
+  reduceGroups(fn: "sum" | "max" | "min", input: Node, axis = 0): Node {
+    return this.make({ op: "reduce", fn, axes: [axis], groups: true, input });
+  }
+  scan(input: Node, axis: number, { exclusive = false, reverse = false } = {}): Node {
+    return this.make({
+      op: "scan",
+      axis: axis < 0 ? input.shape.length + axis : axis,
+      exclusive,
+      reverse,
+      input,
+    });
+  }
+  /** `contract(x, w, "rk,ekn->rn", { row: "r", group: "e" })`. */
+  contract(
+    a: Node,
+    b: Node,
+    formula: string,
+    ragged?: { readonly row: string; readonly group: string },
+  ): Node {
+    const [left, right, out] = formula.replaceAll(" ", "").split(/,|->/);
+    if (left === undefined || right === undefined || out === undefined)
+      throw new Error(`internal: ${formula} is no contraction`);
+    const labels = { a: left, b: right, out };
+    return this.make({ op: "contract", a, b, labels, ...(ragged === undefined ? {} : { ragged }) });
+  }
+
+  // Routing
+
+  choose(score: Node, count: Size | number, as: ChooseNode["as"] = "ids"): Node {
+    return this.make({ op: "choose", score, count: sizeOf(count), as });
+  }
+  /** `bound` is the static bound on rows; tokens * K when not given. */
+  route(picks: Node, groups: number, bound?: Size): RouteNode {
+    const all = (): Size => {
+      const [tokens, picksPerToken] = picks.shape;
+      if (tokens === undefined || picksPerToken === undefined)
+        throw new Error("internal: picks are [tokens, K]");
+      return multiply(tokens.size, picksPerToken.size);
+    };
+    return this.make({ op: "route", picks, groups, bound: bound ?? all() }) as RouteNode;
+  }
+  part(route: RouteNode, part: PartNode["part"]): Node {
+    return this.make({ op: "part", part, route });
+  }
+  dispatch(input: Node, route: RouteNode, per: "token" | "pick" = "token"): Node {
+    return this.make({ op: "dispatch", per, input, route });
+  }
+  combine(input: Node, route: RouteNode, per: "token" | "pick" = "token"): Node {
+    return this.make({ op: "combine", per, input, route });
+  }
+  take(table: Node, ids: Node, batch = 0): Node {
+    return this.make({ op: "take", table, ids, batch });
+  }
+
+  // Compositions
+
+  sum(node: Node, axes?: readonly number[]): Node {
+    return this.reduce("sum", node, axes);
+  }
+  /** Over dense axes, whose size is known before it runs; rows of a routing are counted by `part offsets`. */
+  mean(node: Node, axes?: readonly number[]): Node {
+    const rank = node.shape.length;
+    const reduced = axes?.map((axis) => node.shape[axis < 0 ? rank + axis : axis]!) ?? node.shape;
+    if (reduced.some((axis) => axis.kind === "ragged"))
+      throw new Error("internal: the mean over a ragged axis");
+    const count = this.cast(this.size(product(reduced.map((axis) => axis.size))), "f32");
+    return this.div(this.sum(node, axes), count);
+  }
+  neg(node: Node): Node {
+    return this.map("neg", node);
+  }
+  square(node: Node): Node {
+    return this.mul(node, node);
+  }
+  /** Its gradient is zero. */
+  stop(node: Node): Node {
+    return this.map("stop", node);
+  }
+  silu(node: Node): Node {
+    return this.mul(node, this.map("sigmoid", node));
+  }
+  /** A new axis before axis `at`, along which the node repeats. */
+  insertAxis(node: Node, at: number, axis: AxisLike): Node {
+    const shape = [...node.shape.slice(0, at), toAxis(axis), ...node.shape.slice(at)];
+    const axes = node.shape.map((_, i) => (i < at ? i : i + 1));
+    return this.broadcastTo(node, shape, axes);
+  }
+  /** Undoes a reduction of `axis`: the node repeats along it, in the shape of `like`. */
+  expand(node: Node, like: Shape, axis: number): Node {
+    const at = axis < 0 ? like.length + axis : axis;
+    return this.insertAxis(node, at, like[at]!);
+  }
+  transpose(node: Node, a = -1, b = -2): Node {
+    const rank = node.shape.length;
+    const [first, second] = [a < 0 ? rank + a : a, b < 0 ? rank + b : b];
+    const swap = (axis: number): number => (axis === first ? second : axis === second ? first : axis);
+    return this.permute(
+      node,
+      node.shape.map((_, i) => swap(i)),
+    );
+  }
+  /** exp(x - max x) and the max, shared by the softmax family. The max is stopped: it cancels out of the gradient. */
+  private exponentials(node: Node, axis: number): { readonly max: Node; readonly exp: Node } {
+    const max = this.stop(this.reduce("max", node, [axis]));
+    return { max, exp: this.map("exp", this.sub(node, this.expand(max, node.shape, axis))) };
+  }
+  /** exp(x - max x) / sum exp(x - max x). All -inf gives NaN: mask the result where a whole row may be masked. */
+  softmax(node: Node, axis = -1): Node {
+    const { exp } = this.exponentials(node, axis);
+    return this.div(exp, this.expand(this.sum(exp, [axis]), node.shape, axis));
+  }
+  /** log sum exp(x), without overflow. */
+  logsumexp(node: Node, axis = -1): Node {
+    const { max, exp } = this.exponentials(node, axis);
+    return this.add(max, this.map("log", this.sum(exp, [axis])));
+  }
+  logSoftmax(node: Node, axis = -1): Node {
+    return this.sub(node, this.expand(this.logsumexp(node, axis), node.shape, axis));
+  }
+  /** bool [..., size]: whether the id is that index. An id outside matches nothing. */
+  oneHot(ids: Node, size: AxisLike): Node {
+    const shape = [...ids.shape, toAxis(size)];
+    const rank = ids.shape.length;
+    const wide = this.broadcastTo(
+      ids,
+      shape,
+      ids.shape.map((_, i) => i),
+    );
+    return this.map("eq", wide, this.broadcastTo(this.index(size), shape, [rank]));
+  }
+  /** Side by side along one axis: each part padded to the whole, then added (bool: or). */
+  concat(nodes: readonly Node[], axis: number): Node {
+    const first = nodes[0];
+    if (first === undefined) throw new Error("internal: concat of nothing");
+    const at = axis < 0 ? first.shape.length + axis : axis;
+    const sizes = nodes.map((node) => node.shape[at]!.size);
+    const sum = (some: readonly Size[]): Size => some.reduce(add, constant(0));
+    const wide = nodes.map((node, i) => this.pad(node, at, sum(sizes.slice(0, i)), sum(sizes.slice(i + 1))));
+    return wide.reduce((a, b) => this.map(first.dtype === "bool" ? "or" : "add", a, b));
+  }
+}

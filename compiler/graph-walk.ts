@@ -1,0 +1,80 @@
+// Walking a graph: operands, dependencies, order, number of uses, and the same node over other operands.
+// Nothing here recurses: a model of many layers is a very deep graph.
+
+import type { Graph, Node, RouteNode, Shape } from "./graph.ts";
+
+const none: readonly Node[] = [];
+
+/** The nodes whose values a node reads, in the order of its fields. */
+export function operandsOf(node: Node): readonly Node[] {
+  switch (node.op) {
+    case "input":
+    case "tensor":
+    case "const":
+    case "size":
+    case "index":
+    case "random":
+      return none;
+    case "map":
+      return node.inputs;
+    case "view":
+    case "reduce":
+    case "scan":
+      return [node.input];
+    case "contract":
+      return [node.a, node.b];
+    case "choose":
+      return [node.score];
+    case "route":
+      return [node.picks];
+    case "part":
+      return [node.route];
+    case "dispatch":
+    case "combine":
+      return [node.input, node.route];
+    case "take":
+      return [node.table, node.ids];
+    default:
+      return node satisfies never;
+  }
+}
+
+/** The routings whose rows a shape speaks of. */
+export function routesOf(shape: Shape): readonly RouteNode[] {
+  const routes: RouteNode[] = [];
+  for (const axis of shape) if (axis.kind === "ragged" && !routes.includes(axis.by)) routes.push(axis.by);
+  return routes;
+}
+
+/** Operands, and the routings that a shape names without reading (a broadcast to rows). */
+export function dependenciesOf(node: Node): readonly Node[] {
+  const operands = operandsOf(node);
+  const routes = routesOf(node.shape).filter((route) => !operands.includes(route));
+  return routes.length === 0 ? operands : [...operands, ...routes];
+}
+
+export const rootsOf = (graph: Graph): readonly Node[] => [
+  ...graph.outputs.map(({ node }) => node),
+  ...graph.updates.map(({ node }) => node),
+];
+
+/** Every node that the roots need, each after all of its dependencies, in creation order. */
+export function nodesOf(roots: readonly Node[]): readonly Node[] {
+  const seen = new Set<Node>();
+  const stack = [...roots];
+  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+    if (seen.has(node)) continue;
+    seen.add(node);
+    stack.push(...dependenciesOf(node));
+  }
+  return [...seen].sort((a, b) => a.id - b.id);
+}
+
+/** How many operand places (and outputs) each node fills. */
+export function countUses(graph: Graph): ReadonlyMap<Node, number> {
+  const uses = new Map<Node, number>();
+  const use = (node: Node): void => void uses.set(node, (uses.get(node) ?? 0) + 1);
+  for (const root of rootsOf(graph)) use(root);
+  for (const node of nodesOf(rootsOf(graph))) operandsOf(node).forEach(use);
+  return uses;
+}

@@ -1,0 +1,108 @@
+// Kernel: one parallel function. A grid of workgroups, buffers, and a body of structured statements.
+// In: made by lower and schedule from a fused cluster of the graph. Out: printed for each target (wasm, later WGSL and
+// CUDA), or executed by the kernel interpreter, which is its specification.
+// Every expression carries its type; every local name is declared once in a kernel; indices count elements, not bytes.
+// Deliberately absent: pointers, scatter, float atomics, recursion, data-dependent grids.
+
+import type { Size } from "../runtime/size.ts";
+
+/** Element types in memory. Booleans are stored as i32 (0 or 1). */
+export type ElementType = "f32" | "i32";
+export type ScalarType = "f32" | "i32" | "bool";
+/** Value types. `x4` values live in one SIMD register; comparisons of x4 values give boolx4 masks. */
+export type ValueType = ScalarType | "f32x4" | "i32x4" | "boolx4";
+
+export interface KernelBuffer {
+  readonly name: string;
+  readonly type: ElementType;
+  /** `update` buffers are read and written; an invocation reads only elements that no other invocation writes. */
+  readonly access: "read" | "write" | "update";
+  /** In elements. */
+  readonly length: Size;
+}
+
+/** Memory of one workgroup (on a CPU: of one thread). Contents are undefined when a workgroup starts. */
+export interface Scratch {
+  readonly name: string;
+  readonly type: ElementType;
+  readonly length: number;
+}
+
+export interface Kernel {
+  readonly name: string;
+  /** In binding order. At most 8 by default, so that WebGPU's guaranteed limit holds. */
+  readonly buffers: readonly KernelBuffer[];
+  /** Names of the symbolic sizes that the body or the buffer lengths read; passed as i32 at launch, in this order. */
+  readonly sizes: readonly string[];
+  /** Workgroups, one-dimensional; depends on sizes only, never on data. */
+  readonly grid: Size;
+  /** Invocations in a workgroup; 1 on a CPU. */
+  readonly workgroup: number;
+  readonly scratch: readonly Scratch[];
+  readonly body: readonly Stmt[];
+  /** Multiply-adds of one launch (for the plan), and bytes are counted from the buffers. */
+  readonly multiplyAdds?: Size;
+}
+
+export type UnaryFn =
+  | "neg" | "abs" | "exp" | "log" | "sqrt" | "tanh" | "sin" | "cos" | "erf" | "floor" | "ceil" | "round" | "sign"
+  | "not" | "isnan";
+export type BinaryFn =
+  // div and mod of i32 are for non-negative numbers; min and max of f32 return the other operand when one is NaN
+  | "add" | "sub" | "mul" | "div" | "mod" | "min" | "max" | "pow"
+  | "lt" | "le" | "eq" | "ne" | "and" | "or"
+  // bits, i32 only
+  | "xor" | "shl" | "shr";
+
+export type Expr =
+  | { readonly op: "literal"; readonly type: ScalarType; readonly value: number }
+  /** A size known at launch. */
+  | { readonly op: "size"; readonly type: "i32"; readonly size: Size }
+  | { readonly op: "local"; readonly type: ValueType; readonly name: string }
+  /** The workgroup's number, 0 <= workgroup < grid. */
+  | { readonly op: "workgroup"; readonly type: "i32" }
+  /** The invocation's number inside its workgroup; 0 on a CPU. */
+  | { readonly op: "invocation"; readonly type: "i32" }
+  /** Reads one element, or four in a row when the type is x4 (index is that of the first; no alignment needed). */
+  | { readonly op: "load"; readonly type: "f32" | "i32" | "f32x4" | "i32x4"; readonly buffer: string; readonly index: Expr }
+  | { readonly op: "unary"; readonly type: ValueType; readonly fn: UnaryFn; readonly a: Expr }
+  | { readonly op: "binary"; readonly type: ValueType; readonly fn: BinaryFn; readonly a: Expr; readonly b: Expr }
+  /** a * b + c, fused where the target can. f32 and f32x4. */
+  | { readonly op: "fma"; readonly type: "f32" | "f32x4"; readonly a: Expr; readonly b: Expr; readonly c: Expr }
+  | { readonly op: "select"; readonly type: ValueType; readonly condition: Expr; readonly a: Expr; readonly b: Expr }
+  /** A scalar in all four lanes. */
+  | { readonly op: "splat"; readonly type: "f32x4" | "i32x4" | "boolx4"; readonly a: Expr }
+  /** Four scalars as one vector. */
+  | { readonly op: "vector"; readonly type: "f32x4" | "i32x4"; readonly lanes: readonly [Expr, Expr, Expr, Expr] }
+  | { readonly op: "extract"; readonly type: "f32" | "i32"; readonly a: Expr; readonly lane: 0 | 1 | 2 | 3 }
+  /** Between f32 and i32 (truncating, saturating; NaN gives 0) and from bool (0 or 1); x4 to x4 likewise. */
+  | { readonly op: "cast"; readonly type: ValueType; readonly a: Expr }
+  /** 24 random bits in [0, 1) as f32, or 32 as i32: threefry-2x32-20, key (key0, key1), counter (counter, stream). */
+  | {
+      readonly op: "random";
+      readonly type: "f32" | "i32";
+      readonly key0: Expr;
+      readonly key1: Expr;
+      readonly counter: Expr;
+      readonly stream: number;
+    };
+
+export type Stmt =
+  | { readonly op: "let"; readonly name: string; readonly value: Expr }
+  /** A local that `set` may change. */
+  | { readonly op: "var"; readonly name: string; readonly value: Expr }
+  | { readonly op: "set"; readonly name: string; readonly value: Expr }
+  | { readonly op: "store"; readonly buffer: string; readonly index: Expr; readonly value: Expr }
+  /** for (name = from; name < to; name += step); the bounds are read once, the step is positive. */
+  | {
+      readonly op: "for";
+      readonly name: string;
+      readonly from: Expr;
+      readonly to: Expr;
+      readonly step: number;
+      readonly body: readonly Stmt[];
+    }
+  | { readonly op: "if"; readonly condition: Expr; readonly then: readonly Stmt[]; readonly otherwise: readonly Stmt[] }
+  /** All invocations of the workgroup wait for each other; scratch written before is seen after. Nothing on a CPU. */
+  | { readonly op: "barrier" }
+  | { readonly op: "comment"; readonly text: string };

@@ -1,0 +1,471 @@
+// Values: the kernel expression of one element of a graph node, or of four along the vector variable.
+// In: a node and an affine coordinate for each of its axes. Out: an expression; whatever has no memory of its own (maps,
+// views, constants, gathers, random numbers) is computed in place, from nodes that have memory or are bound to locals.
+// Deliberately absent: loops and stores, and the choice of what has memory (fuse.ts).
+
+import type { DispatchNode, MapNode, Node, PartNode, RouteNode, Shape, TakeNode, ViewNode } from "../graph.ts";
+import type { Expr } from "../kernel.ts";
+import type { Size } from "../../runtime/size.ts";
+import * as sizes from "../../runtime/size.ts";
+import { sizeKey } from "../../runtime/size.ts";
+import type { Affine, Atom } from "./affine.ts";
+import {
+  add, divide, fixed, laneOf, levelOf, levelOfAll, multipleOf, number, ofAtom, read, scale, shift, stepOf, subtract, times, varies,
+} from "./affine.ts";
+import type { KernelEmitter, Memory } from "./emitter.ts";
+import type { Lanes } from "./expr.ts";
+import { binary, cast, integer, isAtomic, isVector, literal, lowerOf, select, sizeExpr, splat, upperOf } from "./expr.ts";
+import { emitMap, worksOnLanes } from "./map-functions.ts";
+
+export type At = readonly Affine[];
+
+/** What the evaluation sees, for analyses that run it without keeping the code. */
+export interface Trace {
+  /** A read of memory at a flat index. */
+  readonly load?: (node: Node, at: At, flat: Affine) => void;
+  /** A read of a node bound to a local. */
+  readonly bound?: (node: Node, at: At) => void;
+  /** An index used as a number: a guard, a gather, a counter. */
+  readonly index?: (index: Affine) => void;
+}
+
+export interface Sources {
+  /** Where a node's elements are, when it has memory. */
+  readonly memoryOf: (node: Node) => Memory | undefined;
+  /** How often a node is used in the graph: shared values get a name. */
+  readonly usesOf: (node: Node) => number;
+  readonly trace?: Trace;
+}
+
+export const rowStrides = (shape: Shape): Size[] => {
+  const strides: Size[] = [];
+  let stride = number(1);
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    strides[axis] = stride;
+    stride = times(stride, shape[axis]!.size);
+  }
+  return strides;
+};
+
+export function flatIndex(shape: Shape, at: At): Affine {
+  let flat: Affine = fixed(number(0));
+  const strides = rowStrides(shape);
+  for (const [axis, coordinate] of at.entries()) flat = add(flat, scale(coordinate, strides[axis]!));
+  return flat;
+}
+
+const parts = new WeakMap<RouteNode, Map<PartNode["part"], PartNode>>();
+/** The one node that stands for a part of a routing, whichever node the graph reads it through. */
+export function partOf(route: RouteNode, part: PartNode["part"]): PartNode {
+  let known = parts.get(route);
+  if (known === undefined) parts.set(route, (known = new Map()));
+  let node = known.get(part);
+  if (node === undefined) {
+    const rows = { kind: "ragged", size: route.bound, by: route } as const;
+    const shape: Shape =
+      part === "offsets"
+        ? [{ kind: "dense", size: number(route.groups + 1) }]
+        : part === "slot"
+          ? route.picks.shape
+          : [rows];
+    const order = { offsets: 1, source: 2, group: 3, slot: 4 }[part];
+    node = { op: "part", part, route, dtype: "i32", shape, id: -(route.id * 8 + order), origin: route.origin };
+    known.set(part, node);
+  }
+  return node;
+}
+
+/** Parts of one routing are one node here. */
+export const canonical = (node: Node): Node => (node.op === "part" ? partOf(node.route, node.part) : node);
+
+/** Picks per token of a routing. */
+export const picksPerToken = (route: RouteNode): Size => route.picks.shape.at(-1)!.size;
+
+type Bound = (at: At, lanes: Lanes) => Expr;
+
+export class Values {
+  readonly emitter: KernelEmitter;
+  private readonly sources: Sources;
+  private readonly bindings = new Map<Node, Bound>();
+
+  constructor(emitter: KernelEmitter, sources: Sources) {
+    this.emitter = emitter;
+    this.sources = sources;
+  }
+
+  /** From now on, until unbound, a node's elements are what `get` returns. */
+  bind(node: Node, get: Bound): void {
+    this.bindings.set(node, get);
+  }
+
+  unbind(node: Node): void {
+    this.bindings.delete(node);
+  }
+
+  memoryOf(node: Node): Memory {
+    const memory = this.sources.memoryOf(canonical(node));
+    if (memory === undefined) throw new Error(`internal: ${describe(node)} has no memory`);
+    return memory;
+  }
+
+  value(given: Node, at: At, lanes: Lanes): Expr {
+    const node = canonical(given);
+    if (node.op === "const") return literal(node.dtype, node.value, lanes);
+    const bound = this.bindings.get(node);
+    if (bound !== undefined) {
+      this.sources.trace?.bound?.(node, at);
+      return bound(at, lanes);
+    }
+    if (node.op === "view" && this.sources.memoryOf(node) === undefined) return this.view(node, at, lanes);
+    const key = `${node.id}|${lanes}|${at.map((a) => a.key).join(",")}`;
+    const before = this.emitter.recall(key);
+    if (before !== undefined) return before;
+    const level = levelOfAll(at);
+    let value = lanes === 4 && !at.some(varies) ? splat(this.value(node, at, 1)) : this.compute(node, at, lanes);
+    if (!isAtomic(value) && (level < this.emitter.depth || this.sources.usesOf(node) > 1)) {
+      value = this.emitter.name(value, level);
+      this.emitter.remember(key, level, value);
+    }
+    return value;
+  }
+
+  /** An index as an i32 expression. */
+  index(a: Affine): Expr {
+    return this.emitter.index(a, this.atom);
+  }
+
+  store(memory: Memory, flat: Affine, value: Expr): void {
+    const stored =
+      value.type === "bool" ? cast("i32", value) : value.type === "boolx4" ? cast("i32x4", value) : value;
+    this.emitter.store(memory, this.index(flat), stored);
+  }
+
+  private readonly atom = (atom: Atom): Expr => {
+    if (atom.kind === "variable") return { op: "local", type: "i32", name: atom.name };
+    const before = this.emitter.recall(atom.key);
+    if (before !== undefined) return before;
+    let value: Expr;
+    if (atom.kind === "quotient") {
+      this.sources.trace?.index?.(atom.of);
+      value = binary("div", this.index(atom.of), sizeExpr(atom.by));
+    } else {
+      value = this.value(atom.node, atom.at, 1);
+      if (atom.limit !== undefined)
+        value = upperOf(integer(0), lowerOf(value, binary("sub", sizeExpr(atom.limit), integer(1))));
+    }
+    value = this.emitter.name(value, atom.level, "x");
+    this.emitter.remember(atom.key, atom.level, value);
+    return value;
+  };
+
+  private compute(node: Node, at: At, lanes: Lanes): Expr {
+    const memory = this.sources.memoryOf(node);
+    if (memory !== undefined) return this.load(node, memory, at, lanes);
+    switch (node.op) {
+      case "const":
+        return literal(node.dtype, node.value, lanes);
+      case "size":
+        return lanes === 4 ? splat(sizeExpr(node.size)) : sizeExpr(node.size);
+      case "index":
+        return this.position(at[0]!, lanes);
+      case "map":
+        return this.map(node, at, lanes);
+      case "view":
+        return this.view(node, at, lanes);
+      case "dispatch":
+        return this.value(node.input, this.dispatched(node, at), lanes);
+      case "combine":
+        if (node.per === "pick") {
+          const slot = partOf(node.route, "slot");
+          const row = read(slot, at.slice(0, 2), node.route.bound);
+          return this.guarded(
+            at,
+            lanes,
+            () => binary("le", integer(0), this.value(slot, at.slice(0, 2), 1)),
+            at.slice(0, 2).some(varies),
+            () => this.value(node.input, [row, ...at.slice(2)], lanes),
+            node,
+          );
+        }
+        break;
+      case "take":
+        return this.take(node, at, lanes);
+      case "random":
+        if (lanes === 4) return this.byLane(node, at);
+        return this.random(node.stream, flatIndex(node.shape, at));
+      case "input":
+      case "tensor":
+      case "reduce":
+      case "scan":
+      case "contract":
+      case "choose":
+      case "route":
+      case "part":
+        break;
+      default:
+        return node satisfies never;
+    }
+    throw new Error(`internal: ${describe(node)} is read inside a kernel but has no memory`);
+  }
+
+  private load(node: Node, memory: Memory, at: At, lanes: Lanes): Expr {
+    const flat = flatIndex(node.shape, at);
+    this.sources.trace?.load?.(node, at, flat);
+    let value: Expr;
+    const step = stepOf(flat);
+    if (lanes === 1) value = this.emitter.load(memory, this.index(flat), 1);
+    else if (step === 1) value = this.emitter.load(memory, this.index(flat), 4);
+    else if (step === 0) value = splat(this.emitter.load(memory, this.index(flat), 1));
+    else {
+      const lane = (i: number): Expr => this.emitter.load(memory, this.index(laneOf(flat, i)), 1);
+      value = { op: "vector", type: `${memory.type}x4`, lanes: [lane(0), lane(1), lane(2), lane(3)] };
+    }
+    return node.dtype === "bool" ? binary("ne", value, literal("i32", 0, lanes)) : value;
+  }
+
+  /** Four scalar evaluations as one vector. */
+  private byLane(node: Node, at: At): Expr {
+    const lane = (i: number): Expr => {
+      const value = this.value(node, at.map((a) => laneOf(a, i)), 1);
+      return node.dtype === "bool" ? cast("i32", value) : value;
+    };
+    const type = node.dtype === "f32" ? "f32x4" : "i32x4";
+    const value: Expr = { op: "vector", type, lanes: [lane(0), lane(1), lane(2), lane(3)] };
+    return node.dtype === "bool" ? binary("ne", value, literal("i32", 0, 4)) : value;
+  }
+
+  private position(at: Affine, lanes: Lanes): Expr {
+    this.sources.trace?.index?.(at);
+    if (lanes === 1) return this.index(at);
+    const step = stepOf(at);
+    if (step === undefined) {
+      const lane = (i: number): Expr => this.index(laneOf(at, i));
+      return { op: "vector", type: "i32x4", lanes: [lane(0), lane(1), lane(2), lane(3)] };
+    }
+    const first = splat(this.index(at));
+    if (step === 0) return first;
+    return binary("add", first, {
+      op: "vector",
+      type: "i32x4",
+      lanes: [integer(0), integer(step), integer(2 * step), integer(3 * step)],
+    });
+  }
+
+  private map(node: MapNode, at: At, lanes: Lanes): Expr {
+    if (lanes === 4 && !worksOnLanes(node)) return this.byLane(node, at);
+    return emitMap(
+      node,
+      node.inputs.map((input) => this.value(input, at, lanes)),
+      (value) => this.emitter.let(value),
+    );
+  }
+
+  private view(node: ViewNode, at: At, lanes: Lanes): Expr {
+    const { view, input } = node;
+    switch (view.kind) {
+      case "permute": {
+        const from: Affine[] = [];
+        for (const [axis, source] of view.axes.entries()) from[source] = at[axis]!;
+        return this.value(input, from, lanes);
+      }
+      case "broadcast":
+        return this.value(
+          input,
+          view.axes.map((axis) => at[axis]!),
+          lanes,
+        );
+      case "reshape":
+        return this.value(input, reshaped(node.shape, input.shape, at), lanes);
+      case "slice":
+        return this.value(
+          input,
+          at.map((a, axis) => (axis === view.axis ? shift(a, view.start) : a)),
+          lanes,
+        );
+      case "pad": {
+        const extent = input.shape[view.axis]!.size;
+        const moved = subtract(at[view.axis]!, fixed(view.before));
+        const whole = sizes.known(extent) !== undefined && sizes.known(extent)! % 4 === 0;
+        const together = whole && stepOf(moved) === 1 && multipleOf(moved) % 4 === 0;
+        if (lanes === 4 && varies(moved) && !together) return this.byLane(node, at);
+        const vector = lanes === 4 && together;
+        this.sources.trace?.index?.(moved);
+        // the clamped index is a value of its own, so that reads beyond the input stay inside
+        return this.guarded(
+          at,
+          lanes,
+          () =>
+            binary(
+              "and",
+              binary("le", integer(0), this.index(moved)),
+              binary("lt", this.index(moved), sizeExpr(extent)),
+            ),
+          false,
+          () => {
+            const clamped = upperOf(
+              integer(0),
+              lowerOf(this.index(moved), binary("sub", sizeExpr(extent), integer(vector ? 4 : 1))),
+            );
+            const inside = this.clamped(moved, clamped, extent, vector);
+            return this.value(
+              input,
+              at.map((a, axis) => (axis === view.axis ? inside : a)),
+              lanes,
+            );
+          },
+          node,
+        );
+      }
+      default:
+        return view satisfies never;
+    }
+  }
+
+  private clamped(a: Affine, value: Expr, bound: Size, vector: boolean): Affine {
+    const key = `clamp(${a.key};${sizeKey(bound)}${vector ? ";4" : ""})`;
+    const before = this.emitter.recall(key);
+    const named = before ?? this.emitter.name(value, levelOf(a), "x");
+    this.emitter.remember(key, levelOf(a), named);
+    if (named.op !== "local") return fixed(number(named.op === "literal" ? named.value : 0));
+    return ofAtom({
+      kind: "variable",
+      key: named.name,
+      name: named.name,
+      level: levelOf(a),
+      multiple: vector ? 4 : 1,
+      bound,
+      vector,
+    });
+  }
+
+  /** `inside` where the condition holds, else 0; `inside` is computed anyway and must stay in bounds. */
+  private guarded(
+    at: At,
+    lanes: Lanes,
+    condition: () => Expr,
+    conditionVaries: boolean,
+    inside: () => Expr,
+    node: Node,
+  ): Expr {
+    if (lanes === 4 && conditionVaries) return this.byLane(node, at);
+    const test = condition();
+    const value = inside();
+    const vector = isVector(value.type);
+    const zero: Expr = literal(node.dtype, 0, vector ? 4 : 1);
+    return select(vector ? splat(test) : test, value, zero);
+  }
+
+  private dispatched(node: DispatchNode, at: At): At {
+    const [row, ...rest] = at;
+    const { token, pick } = this.sourceOf(node.route, row!);
+    return node.per === "token" ? [token, ...rest] : [token, pick, ...rest];
+  }
+
+  /** Token and pick of a row. The row in a slot is where that slot is from. */
+  private sourceOf(route: RouteNode, row: Affine): { readonly token: Affine; readonly pick: Affine } {
+    const atom = row.terms[0]?.atom;
+    if (
+      atom?.kind === "read" &&
+      row.terms.length === 1 &&
+      row.offset.length === 0 &&
+      atom.node === partOf(route, "slot") &&
+      atom.at.length === 2
+    )
+      return { token: atom.at[0]!, pick: atom.at[1]! };
+    const source = read(partOf(route, "source"), [row]);
+    const { quotient, remainder } = divide(source, picksPerToken(route));
+    return { token: quotient, pick: remainder };
+  }
+
+  private take(node: TakeNode, at: At, lanes: Lanes): Expr {
+    const { ids, table, batch } = node;
+    const idsAt = at.slice(0, ids.shape.length);
+    const count = table.shape[batch]!.size;
+    const id = read(ids, idsAt, count);
+    return this.guarded(
+      at,
+      lanes,
+      () => {
+        const raw = this.value(ids, idsAt, 1);
+        return binary("and", binary("le", integer(0), raw), binary("lt", raw, sizeExpr(count)));
+      },
+      idsAt.some(varies),
+      () => this.value(table, [...idsAt.slice(0, batch), id, ...at.slice(ids.shape.length)], lanes),
+      node,
+    );
+  }
+
+  private random(stream: number, counter: Affine): Expr {
+    this.sources.trace?.index?.(counter);
+    const scalar = (name: string): Expr => {
+      const memory: Memory = { key: `input:${name}`, type: "i32", length: number(1), buffer: inputBuffer(name) };
+      const before = this.emitter.recall(memory.key);
+      if (before !== undefined) return before;
+      const value = this.emitter.name(this.emitter.load(memory, integer(0)), 0);
+      this.emitter.remember(memory.key, 0, value);
+      return value;
+    };
+    return {
+      op: "random",
+      type: "f32",
+      key0: scalar("$seed"),
+      key1: scalar("$draw"),
+      counter: this.index(counter),
+      stream,
+    };
+  }
+}
+
+const inputs = new Map<string, { readonly kind: "input"; readonly name: string }>();
+/** One object per input name: buffers are compared by identity. */
+export function inputBuffer(name: string): { readonly kind: "input"; readonly name: string } {
+  let buffer = inputs.get(name);
+  if (buffer === undefined) inputs.set(name, (buffer = { kind: "input", name }));
+  return buffer;
+}
+
+export const describe = (node: Node): string => `%${node.id} ${node.op} of ${node.origin.path}`;
+
+/** Coordinates of the input of a reshape. Runs of axes with equal products correspond; inside a run the index is
+ * flattened and split again. */
+export function reshaped(to: Shape, from: Shape, at: At): Affine[] {
+  const result: Affine[] = [];
+  let i = 0;
+  let j = 0;
+  while (i < to.length || j < from.length) {
+    let left: Size = number(1);
+    let right: Size = number(1);
+    const startOut = i;
+    const startIn = j;
+    if (i < to.length) left = to[i++]!.size;
+    if (j < from.length) right = from[j++]!.size;
+    while (sizeKey(left) !== sizeKey(right)) {
+      // grow the shorter side; with symbols, the one with fewer axes left to lose
+      const growLeft = i < to.length && (j >= from.length || isSmaller(left, right));
+      if (growLeft) left = times(left, to[i++]!.size);
+      else if (j < from.length) right = times(right, from[j++]!.size);
+      else throw new Error("internal: a reshape changes the number of elements");
+    }
+    // axes of size 1 that end a run belong to it
+    let flat: Affine = fixed(number(0));
+    for (let axis = startOut; axis < i; axis++) flat = add(scale(flat, to[axis]!.size), at[axis]!);
+    for (let axis = j - 1; axis > startIn; axis--) {
+      const { quotient, remainder } = divide(flat, from[axis]!.size);
+      result[axis] = remainder;
+      flat = quotient;
+    }
+    if (startIn < j) result[startIn] = sizeKey(from[startIn]!.size) === "1" ? fixed(number(0)) : flat;
+  }
+  return result;
+}
+
+/** Which product of a run to grow: numbers by value, polynomials by what divides what. */
+function isSmaller(left: Size, right: Size): boolean {
+  const degree = (size: Size): number => Math.max(0, ...size.map(({ factors }) => factors.length));
+  const a = degree(left);
+  const b = degree(right);
+  if (a !== b) return a < b;
+  const top = (size: Size): number => Math.max(0, ...size.map(({ coefficient }) => coefficient));
+  return top(left) < top(right);
+}
+

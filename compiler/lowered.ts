@@ -1,0 +1,35 @@
+// Lowered entry: kernels in execution order with the buffers each binds. What `lower` hands to `plan`.
+
+import type { Size } from "../runtime/size.ts";
+import type { ElementType, Kernel } from "./kernel.ts";
+
+export type LoweredBuffer =
+  /** A parameter, state or optimiser tensor, updated in place when a kernel writes it. */
+  | { readonly kind: "tensor"; readonly name: string }
+  | { readonly kind: "input"; readonly name: string }
+  | { readonly kind: "output"; readonly name: string }
+  | { readonly kind: "temporary"; readonly label: string; readonly type: ElementType; readonly length: Size };
+
+export interface LoweredDispatch {
+  readonly kernel: Kernel;
+  /** One for each of kernel.buffers, by identity: the same object is the same memory. */
+  readonly buffers: readonly LoweredBuffer[];
+  /** What the user wrote that this does: `block.0.experts: gate, up`. */
+  readonly label: string;
+}
+
+export interface LoweredPort {
+  readonly name: string;
+  readonly type: ElementType;
+  readonly shape: readonly Size[];
+  readonly doc?: string;
+}
+
+export interface LoweredEntry {
+  readonly name: string;
+  readonly inputs: readonly LoweredPort[];
+  readonly outputs: readonly LoweredPort[];
+  readonly dispatches: readonly LoweredDispatch[];
+  /** Every fusion that was considered and not done, with its reason. */
+  readonly refusals: readonly string[];
+}

@@ -1,0 +1,128 @@
+// Plan: lowered entries -> Program. Equal kernels of all entries become one, temporaries get numbers and lifetimes.
+// In: what `lower` made, entry by entry, and what the rest of the compiler knows of the model (`ProgramAbout`).
+// Out: the Program, and the distinct kernels in the order that their numbers say, for the printer.
+// It places nothing in memory: addresses depend on sizes, and those are the session's (runtime/arena.ts).
+
+import type { Dispatch, Entry, Program, ProgramKernel, Temporary } from "../runtime/program.ts";
+import { programVersion } from "../runtime/program.ts";
+import { interner } from "./intern.ts";
+import type { Kernel } from "./kernel.ts";
+import type { LoweredBuffer, LoweredEntry } from "./lowered.ts";
+import { scratchBytes } from "./wasm/print.ts";
+
+/** What a program says of its model besides the entries. */
+export type ProgramAbout = Pick<
+  Program,
+  "name" | "sizes" | "tensors" | "modalities" | "routers" | "training"
+>;
+
+export interface Planned {
+  readonly program: Program;
+  /** `kernels[i]` is what `program.kernels[i]` describes. */
+  readonly kernels: readonly Kernel[];
+}
+
+export function plan(entries: readonly LoweredEntry[], about: ProgramAbout): Planned {
+  const kernels: Kernel[] = [];
+  const numbers = new Map<string, number>();
+  const intern = interner();
+  const numberOf = (kernel: Kernel): number => {
+    // The name says where a kernel was first met, not what it does: the same work of two layers is one kernel.
+    const { name: _name, ...work } = kernel;
+    const key = intern(work);
+    const before = numbers.get(key);
+    if (before !== undefined) return before;
+    numbers.set(key, kernels.length);
+    kernels.push(kernel);
+    return kernels.length - 1;
+  };
+
+  const tensors = new Map(about.tensors.map((tensor) => [tensor.name, tensor.type]));
+  const planned: Record<string, Entry> = {};
+  for (const entry of entries) {
+    if (planned[entry.name] !== undefined) throw new Error(`internal: two entries are called ${entry.name}`);
+    planned[entry.name] = planEntry(entry, numberOf, tensors);
+  }
+  return {
+    program: {
+      format: "moe-program",
+      version: programVersion,
+      name: about.name,
+      target: "wasm",
+      sizes: about.sizes,
+      tensors: about.tensors,
+      kernels: kernels.map(describe),
+      entries: planned,
+      modalities: about.modalities,
+      routers: about.routers,
+      ...(about.training === undefined ? {} : { training: about.training }),
+    },
+    kernels,
+  };
+}
+
+function describe(kernel: Kernel): ProgramKernel {
+  return {
+    name: kernel.name,
+    buffers: kernel.buffers.map(({ name, access }) => ({ name, access })),
+    sizes: kernel.sizes,
+    grid: kernel.grid,
+    scratch: scratchBytes(kernel),
+    ...(kernel.multiplyAdds === undefined ? {} : { multiplyAdds: kernel.multiplyAdds }),
+  };
+}
+
+function planEntry(
+  entry: LoweredEntry,
+  numberOf: (kernel: Kernel) => number,
+  tensors: ReadonlyMap<string, string>,
+): Entry {
+  const indices = new Map<LoweredBuffer, number>();
+  const temporaries: Temporary[] = [];
+  const written = new Set<string>();
+  const types = {
+    tensor: tensors,
+    input: new Map(entry.inputs.map((port) => [port.name, port.type])),
+    output: new Map(entry.outputs.map((port) => [port.name, port.type])),
+  };
+  const dispatches = entry.dispatches.map((dispatch, at): Dispatch => {
+    const fail = (why: string): never => {
+      throw new Error(`internal: entry ${entry.name}, dispatch ${at} (${dispatch.label}): ${why}`);
+    };
+    const { kernel, buffers } = dispatch;
+    if (buffers.length !== kernel.buffers.length)
+      fail(`kernel ${kernel.name} binds ${kernel.buffers.length} buffers, ${buffers.length} given`);
+    const refs = buffers.map((buffer, i) => {
+      const bound = kernel.buffers[i]!;
+      const type = buffer.kind === "temporary" ? buffer.type : types[buffer.kind].get(buffer.name);
+      if (type === undefined) return fail(`there is no ${buffer.kind} ${nameOf(buffer)}`);
+      if (type !== bound.type) fail(`${buffer.kind} ${nameOf(buffer)} is ${type}, ${bound.name} is ${bound.type}`);
+      if (buffer.kind === "input" && bound.access !== "read") fail(`input ${buffer.name} is written`);
+      if (buffer.kind !== "temporary") {
+        if (buffer.kind === "output") {
+          if (bound.access !== "write" && !written.has(buffer.name)) fail(`output ${buffer.name} is read unwritten`);
+          if (bound.access !== "read") written.add(buffer.name);
+        }
+        return { kind: buffer.kind, name: buffer.name };
+      }
+      const index = indices.get(buffer);
+      if (index !== undefined) {
+        temporaries[index] = { ...temporaries[index]!, last: at };
+        return { kind: buffer.kind, index };
+      }
+      // The first to touch a temporary must fill it: arenas are never cleared.
+      if (bound.access !== "write") fail(`temporary ${buffer.label} is read before anything writes it`);
+      const { label, length } = buffer;
+      indices.set(buffer, temporaries.length);
+      temporaries.push({ label, type: buffer.type, length, first: at, last: at });
+      return { kind: buffer.kind, index: temporaries.length - 1 };
+    });
+    return { kernel: numberOf(kernel), buffers: refs, label: dispatch.label };
+  });
+  for (const port of entry.outputs)
+    if (!written.has(port.name)) throw new Error(`internal: entry ${entry.name} never writes ${port.name}`);
+  const { name, inputs, outputs, refusals } = entry;
+  return { name, inputs, outputs, temporaries, dispatches, refusals };
+}
+
+const nameOf = (buffer: LoweredBuffer): string => (buffer.kind === "temporary" ? buffer.label : buffer.name);

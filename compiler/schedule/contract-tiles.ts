@@ -1,0 +1,81 @@
+// The numbers of a contraction's schedule: block sizes and how the work is cut into tasks.
+// In: extents. Out: tiles. Numbers only; the structure is in contract.ts.
+//
+// A block of b (depth x columns) and one of a (rows x depth) lie packed in scratch, sized for the second-level cache; one
+// panel of 8 columns of b (32 bytes for each k) stays in the first level while all rows of the block pass.
+// Staging costs about 2/rows + 2/columns of the arithmetic, so blocks are as large as the number of tasks allows.
+
+import { ceilDivide, constant, known, minimum, one, type Size } from "../../runtime/size.ts";
+import type { ContractSpec } from "./contract-spec.ts";
+
+export interface Tiles {
+  /** Rows of a packed block of a; a multiple of 12. */
+  readonly rows: number;
+  /** Columns of a packed block of b, for each sibling; a multiple of 8. */
+  readonly columns: number;
+  /** Length of k in a packed block. */
+  readonly depth: number;
+  /** All of k in one block. */
+  readonly oneDepth: boolean;
+  /** Tasks along n, and along m (for ragged rows: at most so many for each group). */
+  readonly columnTasks: Size;
+  readonly rowTasks: Size;
+  /** Ragged rows: a group is cut into further tasks for each so many rows. */
+  readonly rowsPerTask: number;
+}
+
+/** Floats of b that are packed at once (256 KiB). */
+const packed = 65536;
+const rowsPerBlock = 96;
+const columnsPerBlock = 128;
+const depthLimit = 1024;
+/** k in a block when its length is known only at launch or depends on the routing. */
+const depthUnknown = 256;
+/** Tasks that let 16 threads finish together. */
+const tasksWanted = 32;
+const raggedRowTasks = 16;
+
+const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step;
+/** The block that divides an extent evenly into as few parts as the limit allows. */
+const even = (extent: number, limit: number, step: number): number =>
+  Math.min(roundUp(limit, step), roundUp(Math.ceil(extent / Math.ceil(extent / limit)), step));
+
+export function chooseTiles(spec: ContractSpec): Tiles {
+  const siblings = spec.b.length;
+  const k = spec.ragged?.kind === "reduction" ? undefined : known(spec.k);
+  const depth = k === undefined ? depthUnknown : Math.max(1, even(k, depthLimit, 1));
+  const oneDepth = k !== undefined && k <= depth;
+
+  const columnLimit = Math.max(
+    32,
+    Math.min(columnsPerBlock, Math.floor(packed / (depth * siblings) / 8) * 8, 256 / siblings),
+  );
+  const n = known(spec.n);
+  let columns = n === undefined ? Math.min(64, roundUp(columnLimit, 8)) : Math.max(8, even(n, columnLimit, 8));
+
+  const m = known(spec.m);
+  const raggedRows = spec.ragged?.kind === "rows";
+  let rows = rowsPerBlock;
+  if (m !== undefined && !raggedRows) {
+    rows = Math.max(12, even(m, rowsPerBlock, 12));
+    // Smaller blocks when there would be too few tasks for a handful of threads.
+    const others = spec.batch.reduce((all, size) => all * (known(size) ?? 8), 1) * (spec.ragged?.groups ?? 1);
+    const tasks = (r: number, c: number): number => others * Math.ceil(m / r) * Math.ceil((n ?? 256) / c);
+    while (tasks(rows, columns) < tasksWanted && columns > 64) columns = roundUp(columns / 2, 8);
+    while (tasks(rows, columns) < tasksWanted && rows > 48) rows = roundUp(rows / 2, 12);
+  }
+  const rowsPerTask = 2 * rowsPerBlock;
+  return {
+    rows,
+    columns,
+    depth,
+    oneDepth,
+    columnTasks: ceilDivide(spec.n, constant(columns)),
+    rowTasks: raggedRows
+      ? minimum(constant(raggedRowTasks), ceilDivide(spec.m, constant(rowsPerTask)))
+      : (known(spec.m) ?? 0) === 1
+        ? one
+        : ceilDivide(spec.m, constant(rows)),
+    rowsPerTask,
+  };
+}

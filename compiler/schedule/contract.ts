@@ -1,0 +1,336 @@
+// The schedule of a contraction on a CPU: packed blocks, register tiles, an epilogue over each block of sums.
+// In: a ContractSpec. Out: scratch, grid and body of one kernel (workgroup of one invocation). After Goto and van de Geijn:
+// a task is (batch or group, block of n, block of m); it packs b once, then for each block of rows packs a and runs the
+// micro-kernel over 8-column panels. The sums of a block stay in scratch until its epilogue has read them, so
+// siblings meet there. Deliberately absent: choosing numbers (contract-tiles.ts), fusion (the callbacks bring it).
+
+import { constant, multiply as multiplySizes, product, type Size } from "../../runtime/size.ts";
+import type { Expr, Scratch, Stmt } from "../kernel.ts";
+import { emitMicroKernel } from "./contract-micro.ts";
+import type { ContractBody, ContractPlace, ContractSpec } from "./contract-spec.ts";
+import { stagePanels, stageRows, stageTransposed } from "./contract-stage.ts";
+import { chooseTiles, type Tiles } from "./contract-tiles.ts";
+import {
+  add,
+  branch,
+  ceilDivide,
+  divide,
+  equal,
+  int,
+  less,
+  letInt,
+  literalOf,
+  loadFloat,
+  loadVector,
+  local,
+  loop,
+  maximum,
+  minimum,
+  modulo,
+  multiply,
+  roundDown,
+  roundUp,
+  selectInt,
+  sizeOf,
+  subtract,
+} from "./expr.ts";
+
+/** A run of rows, columns or k: first coordinate (absolute) and how many. */
+interface Range {
+  readonly from: Expr;
+  readonly count: Expr;
+}
+
+/** Everything that the parts of the body share. */
+interface Context {
+  readonly spec: ContractSpec;
+  readonly tiles: Tiles;
+  readonly place: ContractPlace;
+  readonly columns: Range;
+  readonly depth: Range;
+  /** Elements between rows (or 12-row panels) of the block of a, between panels of b, and between rows of sums. */
+  readonly aStride: number;
+  readonly bStride: number;
+  readonly tileStride: number;
+  /** a is packed as [row / 12][k][row % 12]. */
+  readonly panels: boolean;
+}
+
+const never: Expr = { op: "literal", type: "bool", value: 0 };
+
+export function contractBody(spec: ContractSpec): ContractBody {
+  const tiles = chooseTiles(spec);
+  const body: Stmt[] = [];
+  const panels = spec.a.contiguous === "m";
+  const grid = product([
+    ...spec.batch,
+    constant(spec.ragged?.groups ?? 1),
+    tiles.columnTasks,
+    tiles.rowTasks,
+  ]);
+
+  const { place, columnTask, rowTask } = decodeTask(spec, tiles, body);
+  const columns = blockOf(spec, columnTask, tiles.columns, spec.n, tiles.columnTasks, "column", body);
+  const groupRows = spec.ragged === undefined ? undefined : rowsOfGroup(spec, place.group!, body);
+  const depth =
+    spec.ragged?.kind === "reduction" ? groupRows! : { from: int(0), count: sizeOf(spec.k) };
+
+  // A stride that is an odd number of cache lines: neighbouring rows and panels do not fight for one cache set.
+  const oddLines = (length: number): number => (Math.ceil(length / 16) | 1) * 16;
+  const context: Context = {
+    spec,
+    tiles,
+    place,
+    columns,
+    depth,
+    aStride: panels ? oddLines(tiles.depth * 12) : oddLines(tiles.depth),
+    bStride: oddLines(tiles.depth * 8),
+    tileStride: tiles.columns,
+    panels,
+  };
+  const rows =
+    spec.ragged?.kind === "rows"
+      ? raggedTask(spec, tiles, groupRows!, rowTask, body)
+      : blockOf(spec, rowTask, tiles.rows, spec.m, tiles.rowTasks, "row", body);
+  branch(body, less(int(0), rows.count), (then) => emitRows(context, rows, then));
+
+  return { scratch: scratchOf(context), grid, body, multiplyAdds: multiplyAddsOf(spec) };
+}
+
+/** Rows of every group once; a reduction's bound counts its rows once too. */
+const multiplyAddsOf = (spec: ContractSpec): Size =>
+  multiplySizes(product([...spec.batch, spec.m, spec.n, spec.k]), constant(spec.b.length));
+
+function scratchOf({ spec, tiles, aStride, bStride, tileStride, panels }: Context): Scratch[] {
+  const rows = tiles.rows + (panels ? 0 : 6);
+  return [
+    { name: "aBlock", type: "f32", length: panels ? (tiles.rows / 12) * aStride : rows * aStride },
+    ...spec.b.flatMap((_, i): Scratch[] => [
+      { name: `bBlock${i}`, type: "f32", length: (tiles.columns / 8) * bStride },
+      { name: `sums${i}`, type: "f32", length: rows * tileStride },
+    ]),
+  ];
+}
+
+/** Batch coordinates, group, block of n and block of m from the workgroup's number; blocks of m follow each other. */
+function decodeTask(
+  spec: ContractSpec,
+  tiles: Tiles,
+  into: Stmt[],
+): { place: ContractPlace; columnTask: Expr; rowTask: Expr } {
+  let rest: Expr = { op: "workgroup", type: "i32" };
+  const next = (count: Size, hint: string): Expr => {
+    const extent = sizeOf(count);
+    if (literalOf(extent) === 1) return int(0);
+    const coordinate = letInt(spec.fresh, into, hint, modulo(rest, extent));
+    rest = letInt(spec.fresh, into, "task", divide(rest, extent));
+    return coordinate;
+  };
+  const rowTask = next(tiles.rowTasks, "rowTask");
+  const columnTask = next(tiles.columnTasks, "columnTask");
+  const group = spec.ragged === undefined ? undefined : next(constant(spec.ragged.groups), "group");
+  const batch = spec.batch.map((size) => size);
+  const coordinates: Expr[] = [];
+  for (const size of batch.reverse()) coordinates.unshift(next(size, "batch"));
+  return {
+    place: group === undefined ? { batch: coordinates } : { batch: coordinates, group },
+    columnTask,
+    rowTask,
+  };
+}
+
+function rowsOfGroup(spec: ContractSpec, group: Expr, into: Stmt[]): Range {
+  const { fresh } = spec;
+  const from = letInt(fresh, into, "groupFrom", spec.ragged!.offset(group, into));
+  const end = spec.ragged!.offset(add(group, int(1)), into);
+  return { from, count: letInt(fresh, into, "groupRows", subtract(end, from)) };
+}
+
+/** One of the even blocks of a dense extent. */
+function blockOf(
+  spec: ContractSpec,
+  task: Expr,
+  block: number,
+  extent: Size,
+  tasks: Size,
+  hint: string,
+  into: Stmt[],
+): Range {
+  const length = sizeOf(extent);
+  const from = letInt(spec.fresh, into, `${hint}From`, multiply(task, int(block)));
+  const known = literalOf(length);
+  if (known !== undefined && known % block === 0) return { from, count: int(block) };
+  if (literalOf(sizeOf(tasks)) === 1) return { from, count: length };
+  return { from, count: letInt(spec.fresh, into, `${hint}s`, minimum(int(block), subtract(length, from))) };
+}
+
+/** A task's share of a group's rows. Few rows are one share; the other tasks of the group find nothing to do. */
+function raggedTask(spec: ContractSpec, tiles: Tiles, group: Range, task: Expr, into: Stmt[]): Range {
+  const { fresh } = spec;
+  const limit = sizeOf(tiles.rowTasks);
+  if (literalOf(limit) === 1) return group;
+  const shares = maximum(int(1), minimum(limit, ceilDivide(group.count, int(tiles.rowsPerTask))));
+  const share = letInt(fresh, into, "share", roundUp(ceilDivide(group.count, shares), 12));
+  const first = letInt(fresh, into, "first", multiply(task, share));
+  return {
+    from: add(group.from, first),
+    count: letInt(fresh, into, "rows", minimum(share, subtract(group.count, first))),
+  };
+}
+
+/** All rows of a task, in blocks that fit scratch; b is packed before the first when all of k fits. */
+function emitRows(context: Context, rows: Range, into: Stmt[]): void {
+  const { spec, tiles, depth } = context;
+  const { fresh } = spec;
+  if (tiles.oneDepth) stageRight(context, depth, into);
+  const many = literalOf(rows.count) === undefined || literalOf(rows.count)! > tiles.rows;
+  const ragged = spec.ragged?.kind === "rows";
+  if (!ragged || !many) return emitBlock(context, rows, into);
+  const blocks = letInt(fresh, into, "blocks", ceilDivide(rows.count, int(tiles.rows)));
+  const even = letInt(fresh, into, "even", roundUp(ceilDivide(rows.count, blocks), 6));
+  loop(fresh, into, "block", int(0), blocks, 1, (block, body) => {
+    const from = letInt(fresh, body, "from", multiply(block, even));
+    const count = letInt(fresh, body, "count", minimum(even, subtract(rows.count, from)));
+    emitBlock(context, { from: letInt(fresh, body, "rowFrom", add(rows.from, from)), count }, body);
+  });
+}
+
+function emitBlock(context: Context, rows: Range, into: Stmt[]): void {
+  const { spec, tiles, depth } = context;
+  const { fresh } = spec;
+  if (tiles.oneDepth) {
+    stageLeft(context, rows, depth, into);
+    emitTiles(context, rows, depth.count, never, into);
+  } else {
+    // At least one pass, so that an empty sum is written as zero.
+    loop(fresh, into, "k0", int(0), maximum(depth.count, int(1)), tiles.depth, (k0, body) => {
+      const count = letInt(fresh, body, "kCount", minimum(int(tiles.depth), subtract(depth.count, k0)));
+      const part: Range = { from: letInt(fresh, body, "kFrom", add(depth.from, k0)), count };
+      stageRight(context, part, body);
+      stageLeft(context, rows, part, body);
+      emitTiles(context, rows, count, less(int(0), k0), body);
+    });
+  }
+  emitEpilogue(context, rows, into);
+}
+
+function stageRight({ spec, place, columns, bStride }: Context, k: Range, into: Stmt[]): void {
+  spec.b.forEach((operand, i) => {
+    const stage = {
+      fresh: spec.fresh,
+      operand,
+      place,
+      block: `bBlock${i}`,
+      stride: bStride,
+      outer: columns.from,
+      outerCount: columns.count,
+      k: k.from,
+      kCount: k.count,
+    };
+    if (operand.contiguous === "n") stagePanels(stage, 8, into);
+    else stageTransposed(stage, into);
+  });
+}
+
+function stageLeft({ spec, place, aStride, panels }: Context, rows: Range, k: Range, into: Stmt[]): void {
+  const stage = {
+    fresh: spec.fresh,
+    operand: spec.a,
+    place,
+    block: "aBlock",
+    stride: aStride,
+    outer: rows.from,
+    outerCount: rows.count,
+    k: k.from,
+    kCount: k.count,
+  };
+  if (panels) stagePanels(stage, 12, into);
+  else stageRows(stage, tilesOfRows(spec, rows.count, into).end, into);
+}
+
+/** Rows are covered by tiles of 6, then of 4, so that at most one row (three when there are fewer than 4) is padding:
+ * of 16 rows two tiles of 6 and one of 4. */
+function tilesOfRows(spec: ContractSpec, rows: Expr, into: Stmt[]): { sixes: Expr; end: Expr } {
+  const known = literalOf(rows);
+  if (known !== undefined) {
+    const sixes = Math.max(0, known - sixTail[known % 6]!);
+    return { sixes: int(sixes), end: int(Math.max(sixes, sixes + Math.ceil((known - sixes) / 4) * 4)) };
+  }
+  const rest = letInt(spec.fresh, into, "rest", modulo(rows, int(6)));
+  let tail: Expr = int(sixTail[0]!);
+  for (let r = 1; r < 6; r++) tail = selectInt(equal(rest, int(r)), int(sixTail[r]!), tail);
+  const sixes = letInt(spec.fresh, into, "sixes", maximum(int(0), subtract(rows, tail)));
+  const fours = roundUp(maximum(int(0), subtract(rows, sixes)), 4);
+  return { sixes, end: letInt(spec.fresh, into, "rowEnd", add(sixes, fours)) };
+}
+/** Rows left to tiles of 4, by the number of rows modulo 6. */
+const sixTail = [0, 7, 8, 3, 4, -1];
+
+/** Every register tile of a block: panels of columns outside, so that a panel stays in the nearest cache. */
+function emitTiles(context: Context, rows: Range, depth: Expr, goOn: Expr, into: Stmt[]): void {
+  const { spec, columns, bStride, aStride, tileStride, panels } = context;
+  const { fresh } = spec;
+  const cover = panels ? undefined : tilesOfRows(spec, rows.count, into);
+  spec.b.forEach((_, sibling) => {
+    loop(fresh, into, "panel", int(0), ceilDivide(columns.count, int(8)), 1, (panel, body) => {
+      const panelAt = letInt(fresh, body, "panelAt", multiply(panel, int(bStride)));
+      const columnAt = letInt(fresh, body, "columnAt", multiply(panel, int(8)));
+      const tile = (height: number, row: Expr, aAt: Expr, rowStep: number, kStep: number, inner: Stmt[]): void =>
+        emitMicroKernel(
+          {
+            fresh,
+            rows: height,
+            vectors: 2,
+            depth,
+            unroll: 1,
+            a: (r, k) => loadFloat("aBlock", add(aAt, multiply(k, int(kStep)), int(r * rowStep))),
+            b: (k) => (v) => loadVector(`bBlock${sibling}`, add(panelAt, multiply(k, int(8)), int(4 * v))),
+            tile: `sums${sibling}`,
+            tileBase: letInt(fresh, inner, "tileAt", add(multiply(row, int(tileStride)), columnAt)),
+            tileStride,
+            goOn,
+          },
+          inner,
+        );
+      if (cover === undefined) {
+        loop(fresh, body, "twelve", int(0), rows.count, 12, (row, outer) => {
+          const blockAt = letInt(fresh, outer, "blockAt", multiply(divide(row, int(12)), int(aStride)));
+          loop(fresh, outer, "half", int(0), minimum(int(12), subtract(rows.count, row)), 6, (half, inner) => {
+            const aAt = letInt(fresh, inner, "aAt", add(blockAt, half));
+            tile(6, add(row, half), aAt, 1, 12, inner);
+          });
+        });
+        return;
+      }
+      for (const [height, from, to] of [
+        [6, int(0), cover.sixes],
+        [4, cover.sixes, cover.end],
+      ] as const)
+        loop(fresh, body, "row", from, to, height, (row, inner) => {
+          const aAt = letInt(fresh, inner, "aAt", multiply(row, int(aStride)));
+          tile(height, row, aAt, aStride, 1, inner);
+        });
+    });
+  });
+}
+
+/** The block of sums through the epilogue: row by row, four columns at a time. */
+function emitEpilogue({ spec, place, columns, tileStride }: Context, rows: Range, into: Stmt[]): void {
+  const { fresh } = spec;
+  const whole = letInt(fresh, into, "whole", roundDown(columns.count, 4));
+  loop(fresh, into, "row", int(0), rows.count, 1, (row, body) => {
+    const write = spec.epilogue(place, letInt(fresh, body, "m", add(rows.from, row)), body);
+    const base = letInt(fresh, body, "sumsAt", multiply(row, int(tileStride)));
+    const at = (column: Expr, lanes: 1 | 4, inner: Stmt[]): void => {
+      const sums = spec.b.map((_, i): Expr => {
+        const name = fresh("total");
+        const load = lanes === 4 ? loadVector : loadFloat;
+        inner.push({ op: "let", name, value: load(`sums${i}`, add(base, column)) });
+        return local(name, lanes === 4 ? "f32x4" : "f32");
+      });
+      write(letInt(fresh, inner, "n", add(columns.from, column)), lanes, sums, inner);
+    };
+    loop(fresh, body, "column", int(0), whole, 4, (column, inner) => at(column, 4, inner));
+    loop(fresh, body, "column", whole, columns.count, 1, (column, inner) => at(column, 1, inner));
+  });
+}

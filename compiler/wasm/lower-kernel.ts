@@ -1,0 +1,229 @@
+// The statements of a kernel as one flow: a loop over workgroups around the kernel's body. Small loops with known bounds are
+// unrolled; innermost loops get moving pointers. In: a kernel. Out: a flow with the parameters that the module promises.
+
+import { known } from "../../runtime/size.ts";
+import type { Expr, Kernel, Stmt } from "../kernel.ts";
+import {
+  assign,
+  declare,
+  epochs,
+  flow,
+  i32,
+  localValue,
+  operation,
+  region,
+  renew,
+  store,
+  type Flow,
+  type FlowOptions,
+  type Move,
+  type Value,
+} from "./flow.ts";
+import type { WasmType } from "./instructions.ts";
+import { lowerAddress, lowerExpr, lowerWhole, type Memory, type Name, type Scope } from "./lower-expr.ts";
+import { isNonNegative, materialise, number, ofValue, type Polynomial } from "./polynomial.ts";
+
+/** Scratch arrays lie one after another, each on a multiple of 16 bytes. */
+const aligned = (bytes: number): number => Math.ceil(bytes / 16) * 16;
+
+/** Bytes of scratch that one thread needs to run the kernel. */
+export const scratchBytes = (kernel: Kernel): number =>
+  kernel.scratch.reduce((sum, { length }) => sum + aligned(4 * length), 0);
+
+/** first, end, scratch address, buffer addresses, sizes. */
+export const parametersOf = (kernel: Kernel): readonly WasmType[] =>
+  Array<WasmType>(3 + kernel.buffers.length + kernel.sizes.length).fill("i32");
+
+export function lowerKernel(kernel: Kernel, options: FlowOptions): Flow {
+  if (kernel.workgroup !== 1) throw new Error(`internal: kernel ${kernel.name} has workgroups of ${kernel.workgroup}; wasm runs 1`);
+  const at = flow(parametersOf(kernel), options);
+  const parameter = (index: number): Value => localValue(at, "i32", index, at.root, true);
+  const memory = new Map<string, Memory>();
+  kernel.buffers.forEach(({ name, access }, index) => {
+    memory.set(name, { base: parameter(3 + index), offset: 0, changing: access !== "read" });
+  });
+  let offset = 0;
+  for (const { name, length } of kernel.scratch) {
+    memory.set(name, { base: parameter(2), offset, changing: true });
+    offset += aligned(4 * length);
+  }
+  const sizes = new Map(kernel.sizes.map((name, index) => [name, parameter(3 + kernel.buffers.length + index)]));
+  const names = new Map<string, Name>();
+  const innermost = !kernel.body.some(keepsLoop);
+  loop(at, ofValue(parameter(0)), ofValue(parameter(1)), 1, kernel.body, names, innermost, (workgroup) =>
+    lowerBody({ flow: at, kernel, memory, sizes, names, workgroup }, kernel.body),
+  );
+  return at;
+}
+
+function lowerBody(scope: Scope, statements: readonly Stmt[]): void {
+  for (const statement of statements) lowerStatement(scope, statement);
+}
+
+function lowerStatement(scope: Scope, statement: Stmt): void {
+  const at = scope.flow;
+  switch (statement.op) {
+    case "let":
+      if (statement.value.type === "i32")
+        scope.names.set(statement.name, { kind: "whole", value: lowerWhole(scope, statement.value) });
+      else scope.names.set(statement.name, { kind: "value", value: lowerExpr(scope, statement.value) });
+      return;
+    case "var": {
+      const value = lowerExpr(scope, statement.value);
+      const index = declare(at, value.type);
+      assign(at, index, value);
+      scope.names.set(statement.name, { kind: "variable", index });
+      return renew(at, statement.name);
+    }
+    case "set": {
+      const name = scope.names.get(statement.name);
+      if (name?.kind !== "variable") throw new Error(`internal: kernel ${scope.kernel.name} sets ${statement.name}, which is no variable`);
+      assign(at, name.index, lowerExpr(scope, statement.value));
+      return renew(at, statement.name);
+    }
+    case "store": {
+      const value = lowerExpr(scope, statement.value);
+      const { address, offset } = lowerAddress(scope, statement.buffer, statement.index);
+      const op = value.type === "v128" ? "v128.store" : value.type === "f32" ? "f32.store" : "i32.store";
+      return store(at, op, statement.buffer, address, offset, value);
+    }
+    case "for":
+      return lowerFor(scope, statement);
+    case "if":
+      return lowerIf(scope, statement.condition, statement.then, statement.otherwise);
+    case "barrier":
+    case "comment":
+      return;
+    default:
+      return statement satisfies never;
+  }
+}
+
+function lowerIf(scope: Scope, test: Expr, then: readonly Stmt[], otherwise: readonly Stmt[]): void {
+  const at = scope.flow;
+  const condition = lowerExpr(scope, test);
+  if (condition.kind === "constant") return lowerBody(scope, condition.value !== 0 ? then : otherwise);
+  const outside = at.region;
+  const before = new Map(at.versions);
+  const branches = [then, otherwise].map((statements) => {
+    at.versions.clear();
+    for (const [name, version] of before) at.versions.set(name, version);
+    at.region = region(outside, true);
+    lowerBody(scope, statements);
+    return at.region;
+  });
+  at.region = outside;
+  outside.items.push({ kind: "if", condition, then: branches[0]!, otherwise: branches[1]!, epochs: epochs(at) });
+  at.variableEpoch++;
+  at.memoryEpoch++;
+  for (const name of changed([...then, ...otherwise])) renew(at, name);
+}
+
+type For = Extract<Stmt, { op: "for" }>;
+
+function lowerFor(scope: Scope, statement: For): void {
+  const { name, step, body } = statement;
+  const from = lowerWhole(scope, statement.from);
+  const to = lowerWhole(scope, statement.to);
+  const trips = tripCount(from, to, step);
+  if (trips !== undefined && unrolls(trips, body)) {
+    for (let trip = 0; trip < trips; trip++) {
+      scope.names.set(name, { kind: "whole", value: number(from.constant + trip * step) });
+      lowerBody(scope, body);
+    }
+    return;
+  }
+  loop(scope.flow, from, to, step, body, scope.names, !body.some(keepsLoop), (counter) => {
+    scope.names.set(name, { kind: "whole", value: ofValue(counter) });
+    lowerBody(scope, body);
+  });
+}
+
+/** for (counter = from; counter < to; counter += step), tested at the bottom, entered only when it runs at all. */
+function loop(
+  at: Flow,
+  from: Polynomial,
+  to: Polynomial,
+  step: number,
+  statements: readonly Stmt[],
+  names: ReadonlyMap<string, Name>,
+  innermost: boolean,
+  body: (counter: Value) => void,
+): void {
+  const surroundings = at.region;
+  const trips = tripCount(from, to, step);
+  if (trips === 0) return;
+  const start = materialise(at, from);
+  const limit = materialise(at, to);
+  const outside = trips === undefined ? region(surroundings, true) : surroundings;
+  at.region = outside;
+  const local = declare(at, "i32");
+  assign(at, local, start);
+  const moves: Move[] = [{ local, by: i32(at, step) }];
+  const inside = region(outside, false);
+  const counter = localValue(at, "i32", local, inside, isNonNegative(from));
+  if (innermost) inside.loop = { counter, from: start, step, outside, moves, pointers: new Map() };
+  const effects = changed(statements).filter((name) => name.startsWith("@") || names.has(name));
+  for (const name of effects) renew(at, name, inside);
+  at.region = inside;
+  body(counter);
+  at.region = outside;
+  outside.items.push({ kind: "loop", body: inside, moves, limit, epochs: epochs(at) });
+  at.region = surroundings;
+  if (outside !== surroundings) {
+    const condition = operation(at, "i32.lt_s", start, limit);
+    surroundings.items.push({ kind: "if", condition, then: outside, epochs: epochs(at) });
+  }
+  at.variableEpoch++;
+  at.memoryEpoch++;
+  for (const name of effects) renew(at, name);
+}
+
+function tripCount(from: Polynomial, to: Polynomial, step: number): number | undefined {
+  if (from.terms.length > 0 || to.terms.length > 0) return undefined;
+  return Math.max(0, Math.ceil((to.constant - from.constant) / step));
+}
+
+const mostTrips = 16;
+const mostUnrolled = 160;
+
+/** Whether a loop with so many rounds is written out. */
+const unrolls = (trips: number, body: readonly Stmt[]): boolean =>
+  trips <= 1 || (trips <= mostTrips && trips * weight(body) <= mostUnrolled);
+
+const weight = (statements: readonly Stmt[]): number =>
+  statements.reduce((sum, statement) => {
+    if (statement.op === "for") return sum + (literalTrips(statement) ?? mostUnrolled) * (weight(statement.body) + 1);
+    if (statement.op === "if") return sum + weight(statement.then) + weight(statement.otherwise) + 1;
+    return statement.op === "comment" || statement.op === "barrier" ? sum : sum + 1;
+  }, 0);
+
+function literalTrips({ from, to, step }: For): number | undefined {
+  const low = literal(from);
+  const high = literal(to);
+  return low === undefined || high === undefined ? undefined : Math.max(0, Math.ceil((high - low) / step));
+}
+
+function literal(expr: Expr): number | undefined {
+  if (expr.op === "literal") return expr.value;
+  return expr.op === "size" ? known(expr.size) : undefined;
+}
+
+/** Whether a loop is left when the statement has been lowered: what surrounds it is not innermost. */
+function keepsLoop(statement: Stmt): boolean {
+  if (statement.op === "if") return statement.then.some(keepsLoop) || statement.otherwise.some(keepsLoop);
+  if (statement.op !== "for") return false;
+  const trips = literalTrips(statement);
+  return trips === undefined || !unrolls(trips, statement.body) || statement.body.some(keepsLoop);
+}
+
+/** Variables set and buffers (`@name`) stored to. */
+function changed(statements: readonly Stmt[], into: Set<string> = new Set()): string[] {
+  for (const statement of statements) {
+    if (statement.op === "set") into.add(statement.name);
+    if (statement.op === "store") into.add(`@${statement.buffer}`);
+    if (statement.op === "for") changed(statement.body, into);
+    if (statement.op === "if") changed([...statement.then, ...statement.otherwise], into);
+  }
+  return [...into];
+}

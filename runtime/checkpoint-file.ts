@@ -1,0 +1,191 @@
+// Checkpoints on disk; Node only. A run folder holds `last.safetensors`, `previous.safetensors` (the one before) and
+// `best.safetensors`. At every moment, also when the process is killed or the disk is full, `last` is a complete
+// checkpoint: the new one is written beside it, synced, and renamed over it. Two runs must not share a folder.
+
+import * as nodeFiles from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { decodeCheckpoint, decodeRunState, type Checkpoint, type RunState } from "./checkpoint.ts";
+import { UserError } from "./errors.ts";
+import type { Tensor } from "./program.ts";
+
+/** What is used of `node:fs`; tests give one that fails. */
+export type CheckpointFiles = Pick<
+  typeof nodeFiles,
+  | "openSync"
+  | "writeSync"
+  | "readSync"
+  | "fstatSync"
+  | "fsyncSync"
+  | "closeSync"
+  | "renameSync"
+  | "rmSync"
+  | "linkSync"
+  | "copyFileSync"
+  | "existsSync"
+  | "mkdirSync"
+>;
+
+export type CheckpointKind = "last" | "best";
+
+export const checkpointPath = (folder: string, kind: CheckpointKind | "previous"): string =>
+  join(folder, `${kind}.safetensors`);
+
+/** Most bytes in one system call: some systems refuse more than two gigabytes. */
+const piece = 2 ** 26;
+
+/** Writes the parts of `encodeCheckpoint` as `last` (the old one becomes `previous`) or `best`. Makes the folder. */
+export function writeCheckpoint(
+  folder: string,
+  kind: CheckpointKind,
+  parts: readonly Uint8Array<ArrayBufferLike>[],
+  files: CheckpointFiles = nodeFiles,
+): void {
+  const path = checkpointPath(folder, kind);
+  const temporary = `${path}.tmp`;
+  try {
+    files.mkdirSync(folder, { recursive: true });
+    writeSynced(temporary, parts, files);
+    if (kind === "last" && files.existsSync(path)) keep(path, checkpointPath(folder, "previous"), files);
+    files.renameSync(temporary, path);
+    syncFolder(folder, files);
+  } catch (error) {
+    remove(temporary, files);
+    throw writeError(error, path);
+  }
+}
+
+function writeSynced(
+  path: string,
+  parts: readonly Uint8Array<ArrayBufferLike>[],
+  files: CheckpointFiles,
+): void {
+  const file = files.openSync(path, "w");
+  try {
+    for (const part of parts)
+      for (let at = 0; at < part.length;) {
+        const written = files.writeSync(file, part, at, Math.min(piece, part.length - at));
+        if (written === 0) throw Object.assign(new Error("nothing was written"), { code: "ENOSPC" });
+        at += written;
+      }
+    files.fsyncSync(file);
+  } finally {
+    files.closeSync(file);
+  }
+}
+
+/** A second name for the file, put in place at once, so that there is no moment without `last`. */
+function keep(path: string, previous: string, files: CheckpointFiles): void {
+  const temporary = `${previous}.tmp`;
+  remove(temporary, files);
+  try {
+    try {
+      files.linkSync(path, temporary);
+    } catch {
+      // File systems without hard links.
+      files.copyFileSync(path, temporary);
+    }
+    files.renameSync(temporary, previous);
+  } catch (error) {
+    remove(temporary, files);
+    throw error;
+  }
+}
+
+function syncFolder(folder: string, files: CheckpointFiles): void {
+  let handle: number | undefined;
+  try {
+    handle = files.openSync(folder, "r");
+    files.fsyncSync(handle);
+  } catch {
+    // Windows cannot sync folders; the rename itself has happened.
+  } finally {
+    if (handle !== undefined) files.closeSync(handle);
+  }
+}
+
+function remove(path: string, files: CheckpointFiles): void {
+  try {
+    files.rmSync(path, { force: true });
+  } catch {
+    // The error that led here says more.
+  }
+}
+
+const reasonOf = (error: unknown): { code: string; text: string } => {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const known: Readonly<Record<string, string>> = {
+    ENOSPC: "the disk is full",
+    EDQUOT: "the disk quota is used up",
+    EROFS: "the disk is read-only",
+    EACCES: "permission is denied",
+    EPERM: "permission is denied",
+    ENOTDIR: "part of the path is a file, not a folder",
+    EEXIST: "part of the path is a file, not a folder",
+    EISDIR: "it is a folder",
+    EIO: "the disk reports an error",
+  };
+  return { code, text: known[code] ?? (error instanceof Error ? error.message : String(error)) };
+};
+
+function writeError(error: unknown, path: string): unknown {
+  const { code, text } = reasonOf(error);
+  if (code === "" || error instanceof UserError) return error;
+  const help =
+    code === "ENOSPC" || code === "EDQUOT"
+      ? "free some space and resume the run; the checkpoint before this one is intact"
+      : "choose a folder that can be written, and resume the run; the checkpoint before this one is intact";
+  return new UserError("R0208", `cannot write ${path}: ${text}`, { file: path, help });
+}
+
+/** Reads a checkpoint of exactly these tensors; `path` is the file, or the run folder (its `last`). */
+export function readCheckpoint(
+  path: string,
+  tensors: readonly Tensor[],
+  files: CheckpointFiles = nodeFiles,
+): Checkpoint {
+  const { bytes, file } = readFile(path, files);
+  return decodeCheckpoint(bytes, file, tensors);
+}
+
+/** Reads where a run stood. `path` as for `readCheckpoint`. */
+export function readRunState(path: string, files: CheckpointFiles = nodeFiles): RunState {
+  const { bytes, file } = readFile(path, files);
+  return decodeRunState(bytes, file);
+}
+
+function readFile(path: string, files: CheckpointFiles): { bytes: Uint8Array<ArrayBuffer>; file: string } {
+  const file = path.endsWith(".safetensors") ? path : checkpointPath(path, "last");
+  let handle: number | undefined;
+  try {
+    handle = files.openSync(file, "r");
+    const { size } = files.fstatSync(handle);
+    const bytes = new Uint8Array(size);
+    let at = 0;
+    while (at < size) {
+      const count = files.readSync(handle, bytes, at, Math.min(piece, size - at), at);
+      if (count === 0) break;
+      at += count;
+    }
+    return { bytes: bytes.subarray(0, at), file };
+  } catch (error) {
+    const { code, text } = reasonOf(error);
+    if (code === "ENOENT")
+      throw new UserError("R0201", `there is no checkpoint ${file}`, {
+        file,
+        help: missingHelp(file, files),
+      });
+    if (code === "" && !(error instanceof RangeError)) throw error;
+    throw new UserError("R0209", `cannot read ${file}: ${text}`, { file, help: "make the file readable" });
+  } finally {
+    if (handle !== undefined) files.closeSync(handle);
+  }
+}
+
+function missingHelp(file: string, files: CheckpointFiles): string {
+  const other = (["last", "previous", "best"] as const)
+    .map((kind) => checkpointPath(dirname(file), kind))
+    .find((path) => files.existsSync(path));
+  return other === undefined
+    ? "train first, or give the folder of another run"
+    : `there is a ${basename(other)} in its folder`;
+}

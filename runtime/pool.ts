@@ -1,0 +1,250 @@
+// Pool: runs a list of dispatches in order, each one's tasks spread over threads. The main thread works too, and alone
+// where a dispatch is too small to share. Which thread takes which task changes nothing: tasks are independent, and each
+// is computed in one way only, so results are the same bits for any number of threads.
+// In: kernels with addresses worked out (session.ts). Knows nothing of tensors, entries or sizes.
+// The protocol: the main thread writes a dispatch into its record, opens it, and counts `ready` up; threads take chunks of
+// tasks from the record (pool-worker.ts) until none is left; the main thread goes on when all tasks are finished.
+
+import { work } from "./pool-worker.ts";
+import type { PoolWords, WorkerData } from "./pool-worker.ts";
+import { startThread } from "./wasm-host.ts";
+import type { Thread } from "./wasm-host.ts";
+
+/** One dispatch, ready to run. */
+export interface Call {
+  readonly label: string;
+  readonly kernel: number;
+  readonly run: (...args: number[]) => void;
+  /** Buffer addresses in bytes, then sizes. */
+  readonly args: readonly number[];
+  readonly grid: number;
+  /** Worth sharing between threads. */
+  readonly parallel: boolean;
+}
+
+/** Calls with their records in shared memory. Valid until `Pool.forget`. */
+export interface Tape {
+  readonly steps: readonly Step[];
+}
+
+interface Step {
+  readonly call: Call;
+  /** The arguments of `run`: first task, end, scratch, then `call.args`. */
+  readonly args: number[];
+  /** Of the record, in 32-bit words; 0 when the main thread runs it alone. */
+  readonly at: number;
+  readonly id: number;
+  readonly chunk: number;
+}
+
+const line = 16;
+const words: PoolWords = {
+  ready: 0,
+  open: line,
+  active: 2 * line,
+  sleepers: 3 * line,
+  waiting: 4 * line,
+  failed: 5 * line,
+  quit: 6 * line,
+  record: { next: 0, done: line, id: line + 1, kernel: line + 2, grid: line + 3, chunk: line + 4, count: line + 5, args: line + 6 },
+};
+const { record } = words;
+
+/** Words of a record with so many arguments, in whole cache lines. */
+const recordWords = (count: number): number => Math.ceil((record.args + count) / line) * line;
+/** Bytes of records that a list of dispatches needs at most; `counts` are their numbers of arguments. */
+export const tapeBytes = (counts: readonly number[]): number =>
+  counts.reduce((bytes, count) => bytes + 4 * recordWords(count), 0);
+
+/** Chunks that each thread takes of a dispatch: more balance better, fewer cost less. */
+const chunksPerThread = 12;
+/** Milliseconds to look before sleeping. */
+const patience = 0.05;
+
+export interface PoolOptions {
+  readonly threads: number;
+  readonly module: WebAssembly.Module;
+  readonly memory: WebAssembly.Memory;
+  /** Byte addresses: of thread 0's scratch (the others follow), and of the space for records. */
+  readonly scratch: number;
+  readonly scratchBytes: number;
+  readonly records: number;
+  readonly recordsBytes: number;
+}
+
+export class Pool {
+  readonly threads: number;
+  readonly #options: PoolOptions;
+  readonly #workers: readonly Thread[];
+  readonly #control: Int32Array;
+  readonly #records: Int32Array;
+  readonly #mayWait: boolean;
+  #top: number;
+  #id = 0;
+
+  private constructor(options: PoolOptions, control: Int32Array, workers: readonly Thread[]) {
+    this.#options = options;
+    this.#control = control;
+    this.#workers = workers;
+    this.threads = workers.length + 1;
+    this.#records = new Int32Array(options.memory.buffer, 0, (options.records + options.recordsBytes) / 4);
+    this.#top = options.records / 4;
+    this.#mayWait = mayWait(control);
+  }
+
+  /** Starts the threads and waits until they are there. Where none can be started, the main thread works alone. */
+  static async start(options: PoolOptions): Promise<Pool> {
+    if (options.threads <= 1) return new Pool(options, new Int32Array(7 * line), []);
+    const { module, memory } = options;
+    const control = new Int32Array(new SharedArrayBuffer(4 * 7 * line));
+    const starting = Array.from({ length: options.threads - 1 }, (_, i) => {
+      const scratch = options.scratch + (i + 1) * options.scratchBytes;
+      const data: WorkerData = { module, memory, control, words, scratch, patience };
+      return startThread(work, data);
+    });
+    const started = await Promise.allSettled(starting);
+    const workers = started.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+    return new Pool(options, control, workers);
+  }
+
+  /** Writes the records of a list of dispatches. Undefined when there is no room: then `forget` and try again. */
+  tape(calls: readonly Call[]): Tape | undefined {
+    const shares = this.#workers.length > 0;
+    const need = shares ? tapeBytes(calls.filter((call) => call.parallel).map((call) => call.args.length)) / 4 : 0;
+    if (this.#top + need > this.#records.length) return undefined;
+    return { steps: calls.map((call) => this.#step(call, shares && call.parallel)) };
+  }
+
+  #step(call: Call, shared: boolean): Step {
+    const args = [0, call.grid, this.#options.scratch, ...call.args];
+    if (!shared) return { call, args, at: 0, id: 0, chunk: call.grid };
+    const at = this.#top;
+    const id = ++this.#id;
+    const chunk = Math.max(1, Math.floor(call.grid / (this.threads * chunksPerThread)));
+    this.#top += recordWords(call.args.length);
+    const fields = this.#records;
+    fields[at + record.id] = id;
+    fields[at + record.kernel] = call.kernel;
+    fields[at + record.grid] = call.grid;
+    fields[at + record.chunk] = chunk;
+    fields[at + record.count] = call.args.length;
+    fields.set(call.args, at + record.args);
+    return { call, args, at, id, chunk };
+  }
+
+  /** Makes all tapes invalid and their room free. */
+  forget(): void {
+    this.#settle();
+    this.#top = this.#options.records / 4;
+  }
+
+  /** Runs the dispatches in order. `times[i]`, when given, grows by the milliseconds that dispatch i took. */
+  run(tape: Tape, times?: Float64Array): void {
+    this.#settle();
+    const { steps } = tape;
+    for (let i = 0; i < steps.length; i++) {
+      const step = steps[i]!;
+      const start = times === undefined ? 0 : performance.now();
+      if (step.at === 0) this.#alone(step);
+      else this.#together(step);
+      if (times !== undefined) times[i]! += performance.now() - start;
+    }
+    Atomics.store(this.#control, words.open, 0);
+  }
+
+  /** Runs one dispatch of a tape, as part of a run that goes step by step. */
+  runStep(tape: Tape, i: number): void {
+    this.run({ steps: tape.steps.slice(i, i + 1) });
+  }
+
+  #alone({ call, args }: Step): void {
+    args[0] = 0;
+    args[1] = call.grid;
+    if (call.grid === 0) return;
+    try {
+      call.run(...args);
+    } catch (error) {
+      this.#failed(call, error);
+    }
+  }
+
+  #together({ call, args, at, id, chunk }: Step): void {
+    const control = this.#control;
+    const fields = this.#records;
+    const next = at + record.next;
+    const done = at + record.done;
+    const { grid } = call;
+    Atomics.store(fields, next, 0);
+    Atomics.store(fields, done, 0);
+    Atomics.store(control, words.open, at);
+    Atomics.add(control, words.ready, 1);
+    if (Atomics.load(control, words.sleepers) > 0) Atomics.notify(control, words.ready);
+    for (;;) {
+      const first = Atomics.add(fields, next, chunk);
+      if (first >= grid) break;
+      const end = Math.min(first + chunk, grid);
+      args[0] = first;
+      args[1] = end;
+      try {
+        call.run(...args);
+      } catch (error) {
+        // Take what is left, so that nobody works on, and wait for those who already do.
+        Atomics.store(fields, next, grid);
+        Atomics.store(control, words.open, 0);
+        this.#failed(call, error);
+      }
+      Atomics.add(fields, done, end - first);
+    }
+    if (Atomics.load(fields, done) !== grid) this.#wait(done, grid);
+    if (Atomics.load(control, words.failed) === id) {
+      Atomics.store(control, words.open, 0);
+      this.#failed(call, "in a worker thread");
+    }
+  }
+
+  #wait(done: number, grid: number): void {
+    const control = this.#control;
+    const fields = this.#records;
+    const start = performance.now();
+    for (let look = 1; Atomics.load(fields, done) !== grid; look++) {
+      if (!this.#mayWait || (look & 63) !== 0 || performance.now() - start < patience) continue;
+      Atomics.store(control, words.waiting, 1);
+      for (;;) {
+        const value = Atomics.load(fields, done);
+        if (value === grid) break;
+        Atomics.wait(fields, done, value);
+      }
+      Atomics.store(control, words.waiting, 0);
+      return;
+    }
+  }
+
+  /** Waits until no thread looks at a record, so that records may be used again. */
+  #settle(): void {
+    Atomics.store(this.#control, words.open, 0);
+    while (Atomics.load(this.#control, words.active) !== 0);
+  }
+
+  #failed(call: Call, error: unknown): never {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`internal: kernel ${call.kernel} failed (${call.label}): ${why}`);
+  }
+
+  /** Stops the threads. */
+  dispose(): void {
+    Atomics.store(this.#control, words.quit, 1);
+    Atomics.add(this.#control, words.ready, 1);
+    if (this.#workers.length > 0) Atomics.notify(this.#control, words.ready);
+    for (const worker of this.#workers) worker.terminate();
+  }
+}
+
+/** A page's main thread must not sleep; it looks until the others are done. */
+function mayWait(control: Int32Array): boolean {
+  try {
+    Atomics.wait(control, words.failed, 1, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,171 @@
+// Program: what a compiled model is. Plain data, all that a runtime ever sees: ordered dispatches, a buffer plan,
+// the initial values of parameters, kernel texts. JSON but for the wasm bytes, which lie beside it.
+
+import type { Size } from "./size.ts";
+
+export const programVersion = 1;
+
+export interface Program {
+  readonly format: "moe-program";
+  readonly version: typeof programVersion;
+  /** The model's name in its file. */
+  readonly name: string;
+  readonly target: "wasm";
+  /** Symbolic sizes (batch `B`, one length per sequence modality, ...): the session gives them numbers. */
+  readonly sizes: readonly SizeName[];
+  /** Trained tensors, then non-gradient state of layers, then optimiser state: all that a checkpoint holds. */
+  readonly tensors: readonly Tensor[];
+  readonly kernels: readonly ProgramKernel[];
+  /** By name: `forward`, `decode`, `evaluate`, `train` (gradients of one micro-batch), `update` (one optimiser step). */
+  readonly entries: Readonly<Record<string, Entry>>;
+  /** What the data readers and the generated module need to know of the inputs. */
+  readonly modalities: readonly Modality[];
+  readonly training?: Training;
+  /** Routed layers, in order, for reports. */
+  readonly routers: readonly RouterInfo[];
+}
+
+export interface SizeName {
+  readonly name: string;
+  readonly doc: string;
+  readonly default: number;
+}
+
+export type ElementName = "f32" | "i32";
+
+export interface Tensor {
+  /** Path in the model: `block.0.attention.wq`. Unique, and the name in a checkpoint. */
+  readonly name: string;
+  /** `carry`: what `train` hands to `update` (gradients, loads), summed over micro-batches; never saved. */
+  readonly role: "parameter" | "state" | "optimiser" | "carry";
+  readonly type: ElementName;
+  readonly shape: readonly number[];
+  readonly init: Init;
+  readonly doc?: string;
+  /** For parameters: frozen tensors get no gradient. */
+  readonly frozen?: boolean;
+}
+
+/** Initial values; every random one is a pure function of the seed, the tensor's name and the element's index. */
+export type Init =
+  | { readonly kind: "constant"; readonly value: number }
+  | { readonly kind: "normal"; readonly deviation: number }
+  | { readonly kind: "uniform"; readonly low: number; readonly high: number }
+  /** Rows of an orthonormal matrix times gain, for the last two axes. */
+  | { readonly kind: "orthogonal"; readonly gain: number }
+  | { readonly kind: "identity" }
+  /** A copy of another tensor (optionally with noise added, or each element kept with a probability); broadcast over
+   * leading axes: one expert copied into many. */
+  | { readonly kind: "copy"; readonly from: string; readonly noise?: number; readonly keep?: number }
+  | { readonly kind: "values"; readonly values: readonly number[] };
+
+/** The kernels as the target wants them. For wasm: function `k{index}` of the module, called as
+ * k(first workgroup, end workgroup, scratch address, ...buffer addresses in bytes, ...sizes). */
+export interface ProgramKernel {
+  readonly name: string;
+  readonly buffers: readonly { readonly name: string; readonly access: "read" | "write" | "update" }[];
+  readonly sizes: readonly string[];
+  readonly grid: Size;
+  /** Bytes of scratch one thread needs. */
+  readonly scratch: number;
+  readonly multiplyAdds?: Size;
+}
+
+/** A buffer of an entry. Named tensors persist; inputs and outputs live while the entry runs; temporaries share an arena. */
+export type BufferRef =
+  | { readonly kind: "tensor"; readonly name: string }
+  | { readonly kind: "input"; readonly name: string }
+  | { readonly kind: "output"; readonly name: string }
+  | { readonly kind: "temporary"; readonly index: number };
+
+export interface Dispatch {
+  readonly kernel: number;
+  readonly buffers: readonly BufferRef[];
+  /** What the user wrote that this does: `block.0.experts up`. */
+  readonly label: string;
+}
+
+export interface Port {
+  readonly name: string;
+  readonly type: ElementName;
+  readonly shape: readonly Size[];
+  readonly doc?: string;
+}
+
+export interface Temporary {
+  readonly label: string;
+  readonly type: ElementName;
+  /** In elements. */
+  readonly length: Size;
+  /** First and last dispatch (inclusive) that touch it: two temporaries that never live together share memory. */
+  readonly first: number;
+  readonly last: number;
+}
+
+export interface Entry {
+  readonly name: string;
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  readonly temporaries: readonly Temporary[];
+  readonly dispatches: readonly Dispatch[];
+  /** For the plan command: why each fusion was refused. */
+  readonly refusals: readonly string[];
+}
+
+export interface Modality {
+  readonly name: string;
+  readonly kind: "tokens" | "image" | "category" | "features" | "number";
+  /** tokens: the vocabulary; category: the classes; features: the width. */
+  readonly count?: number;
+  /** image: [height, width, channels]. */
+  readonly shape?: readonly number[];
+  /** tokens: the symbolic size of its length. */
+  readonly length?: string;
+  /** Input ports of the entries that it feeds: `text`, and for tokens `text.next` (the same, one position later). */
+  readonly ports: readonly string[];
+}
+
+export interface RouterInfo {
+  /** Path in the model: `block.0.experts.router`. */
+  readonly name: string;
+  readonly experts: number;
+  readonly nulls: number;
+  /** Output ports of `evaluate` and `train`: `load` [experts + nulls] counts; of `evaluate`: picks [tokens, K], -1 = none. */
+  readonly load: string;
+  readonly picks: string;
+  /** Picks per token at most. */
+  readonly width: number;
+}
+
+/** The recipe of the file's `train` block, with defaults filled in. */
+export interface Training {
+  readonly data: readonly DataSource[];
+  readonly batch: number;
+  /** Sequence length, for models with a token modality. */
+  readonly length?: number;
+  readonly steps: number;
+  readonly accumulate: number;
+  readonly seed: number;
+  readonly evaluateEvery: number;
+  /** Share of the data held out for evaluation, 0..1. */
+  readonly holdOut: number;
+  readonly checkpointEvery: number;
+  /** Stop after so many evaluations without improvement; 0 = never. */
+  readonly patience: number;
+  /** Names of output ports of `train` and `evaluate`, scalars. The first is always `loss`. */
+  readonly metrics: readonly string[];
+  /** For the report: what the optimiser is, in one line. */
+  readonly optimiser: string;
+  /** Output port of `update` that holds the learning rate, and the gradient norm before clipping. */
+  readonly rate: string;
+  readonly norm: string;
+}
+
+export interface DataSource {
+  readonly modality: string;
+  readonly reader: "bytes" | "characters" | "pairs" | "csv" | "jsonl" | "idx";
+  /** Path or glob, relative to the `.moe` file. */
+  readonly path: string;
+  /** csv and jsonl: the column or columns; pairs: none. */
+  readonly columns?: readonly string[];
+}

@@ -1,0 +1,384 @@
+// Session: a program made ready to run. It holds the tensors, runs entries, reads and writes what is inside.
+// In: a program and its wasm modules. Out: a `Session`. Does not train, save or sample: those are functions that use one.
+// One memory holds, in this order: records of the pool, scratch of each thread, tensors, and an arena at the end that all
+// entries and all sizes share, because only one of them runs at a time. Only the arena ever grows.
+
+import { align, layoutArena } from "./arena.ts";
+import { heldTensors, scratchBytes, tensorBytes, withDefaults } from "./arena-plan.ts";
+import { UserError } from "./errors.ts";
+import { initialise } from "./init.ts";
+import { Pool, tapeBytes } from "./pool.ts";
+import type { Tape } from "./pool.ts";
+import type { Entry, Program, Tensor } from "./program.ts";
+import { prepareEntry } from "./session-entry.ts";
+import type { Addresses, BoundBuffer, DispatchInfo, PreparedEntry } from "./session-entry.ts";
+import { readOutputs, viewOf, writeInputs } from "./session-values.ts";
+import type { Inputs, Outputs, Values } from "./session-values.ts";
+import type { Sizes } from "./size.ts";
+import { availableThreads, canShare } from "./wasm-host.ts";
+import { compileModule, growMemory, makeMemory } from "./wasm-module.ts";
+import type { WasmBytes } from "./wasm-module.ts";
+
+export type { Inputs, Outputs, Values } from "./session-values.ts";
+
+export interface SessionOptions {
+  /** Values of symbolic sizes; the program's defaults for those not given. */
+  readonly sizes?: Sizes;
+  /** The main thread counts. Default: one per core, at most eight. */
+  readonly threads?: number;
+  /** Keys the initial values, and `$seed` where an entry asks for it. */
+  readonly seed?: number;
+  /** The entries that will be run; default: all. Fewer need less memory. */
+  readonly entries?: readonly string[];
+  /** False leaves all tensors zero: for callers that load a checkpoint next. */
+  readonly initialise?: boolean;
+  /** Measure each dispatch; `timings` then has the sums. */
+  readonly profile?: boolean;
+}
+
+export interface RunOptions {
+  /** Return views of the session's memory, valid until the next run, instead of copies. */
+  readonly views?: boolean;
+}
+
+/** The session's entries at certain sizes. */
+export interface Binding {
+  readonly sizes: Sizes;
+  run(entry: string, inputs: Inputs, options?: RunOptions): Outputs;
+}
+
+export interface Timing {
+  readonly entry: string;
+  readonly label: string;
+  readonly kernel: string;
+  readonly runs: number;
+  readonly milliseconds: number;
+  /** Of all runs. */
+  readonly multiplyAdds: number;
+}
+
+/** One dispatch of a traced run: what it touched, as views. Return false to stop. */
+export type Visit = (dispatch: DispatchInfo, values: (buffer: BoundBuffer) => Values, index: number) => boolean;
+
+interface Bound extends Binding {
+  readonly prepared: Map<string, Ready>;
+}
+interface Ready extends PreparedEntry {
+  tape: Tape | undefined;
+  readonly times: Float64Array | undefined;
+  runs: number;
+}
+
+/** Bindings kept ready; the one unused for longest goes first. */
+const keptBindings = 16;
+/** Room for the records of so many bindings of all entries at once. */
+const recordSets = 4;
+const lowest = 64;
+
+export class Session {
+  readonly program: Program;
+  readonly seed: number;
+  /** Whether multiply-adds are fused: results of engines that differ here differ in their last bits. */
+  readonly relaxed: boolean;
+  readonly #entries: ReadonlyMap<string, Entry>;
+  readonly #tensors: ReadonlyMap<string, Tensor>;
+  readonly #memory: WebAssembly.Memory;
+  readonly #pool: Pool;
+  readonly #addresses: Addresses;
+  readonly #profile: boolean;
+  readonly #bindings = new Map<string, Bound>();
+  #current: Bound;
+  #closed = false;
+
+  /** Use `openSession`. */
+  constructor(parts: SessionParts) {
+    this.program = parts.program;
+    this.seed = parts.seed;
+    this.relaxed = parts.relaxed;
+    this.#entries = parts.entries;
+    this.#tensors = new Map(parts.tensors.map((tensor) => [tensor.name, tensor]));
+    this.#memory = parts.memory;
+    this.#pool = parts.pool;
+    this.#addresses = parts.addresses;
+    this.#profile = parts.profile;
+    this.#current = this.#bound(parts.sizes);
+  }
+
+  get threads(): number {
+    return this.#pool.threads;
+  }
+  get sizes(): Sizes {
+    return this.#current.sizes;
+  }
+  /** All that the session has allocated. */
+  get bytes(): number {
+    return this.#memory.buffer.byteLength;
+  }
+  /** Names of the entries that can be run. */
+  get entries(): readonly string[] {
+    return [...this.#entries.keys()];
+  }
+
+  /** Runs an entry at the session's sizes. Synchronous: it returns when the outputs are there. */
+  run(entry: string, inputs: Inputs, options?: RunOptions): Outputs {
+    return this.#current.run(entry, inputs, options);
+  }
+
+  /** The same tensors at other sizes. Cheap to ask for again: recent bindings are kept. */
+  bind(sizes: Sizes): Binding {
+    return this.#bound({ ...this.#current.sizes, ...sizes });
+  }
+
+  /** Changes the session's own sizes; tensors stay as they are. */
+  resize(sizes: Sizes): void {
+    this.#current = this.#bound({ ...this.#current.sizes, ...sizes });
+  }
+
+  /** The tensors that the session holds. */
+  tensors(): readonly Tensor[] {
+    return [...this.#tensors.values()];
+  }
+
+  /** The tensor itself, not a copy. Do not keep it across a `bind`, `resize` or first run: memory may move. */
+  view(name: string): Values {
+    const tensor = this.#tensor(name);
+    const length = tensor.shape.reduce((a, b) => a * b, 1);
+    return viewOf(this.#buffer(), tensor.type, this.#addresses.tensors.get(name)!, length);
+  }
+
+  read(name: string): Values {
+    return this.view(name).slice();
+  }
+
+  write(name: string, values: ArrayLike<number>): void {
+    const view = this.view(name);
+    if (values.length !== view.length)
+      throw new UserError("R0505", `the tensor \`${name}\` has ${view.length} elements, not ${values.length}`, {
+        help: `give [${this.#tensor(name).shape.join(", ")}] values`,
+      });
+    view.set(values);
+  }
+
+  /** Writes all tensors that the session holds from a checkpoint's; others in it are left out. */
+  load(values: ReadonlyMap<string, Values>): void {
+    for (const name of this.#tensors.keys()) {
+      const given = values.get(name);
+      if (given !== undefined) this.write(name, given);
+    }
+  }
+
+  /** Gives every tensor its initial value. The same seed gives the same bits everywhere. */
+  initialise(seed: number = this.seed): void {
+    const done = new Set<string>();
+    const visit = (name: string, from: readonly string[]): Values => {
+      if (from.includes(name)) throw new Error(`internal: tensors copy each other: ${[...from, name].join(" -> ")}`);
+      const view = this.view(name);
+      if (!done.has(name)) {
+        initialise(this.#tensor(name), seed, (source) => visit(source, [...from, name]), view);
+        done.add(name);
+      }
+      return view;
+    };
+    for (const name of this.#tensors.keys()) visit(name, []);
+  }
+
+  /** Sums since the session was opened with `profile`, in order of dispatch. */
+  timings(): readonly Timing[] {
+    const timings: Timing[] = [];
+    for (const { prepared } of this.#bindings.values())
+      for (const { entry, dispatches, times, runs } of prepared.values())
+        dispatches.forEach(({ label, kernel, multiplyAdds }, i) => {
+          if (times === undefined || runs === 0) return;
+          const milliseconds = times[i]!;
+          timings.push({ entry: entry.name, label, kernel, runs, milliseconds, multiplyAdds: multiplyAdds * runs });
+        });
+    return timings;
+  }
+
+  /** Runs an entry dispatch by dispatch and shows what each one touched. Slow; buffers start as zeros, so that rows which a
+   * routing leaves unused hold nothing from before. */
+  trace(entry: string, inputs: Inputs, visit: Visit): void {
+    const ready = this.#start(this.#current, entry, inputs);
+    const values = ({ type, address, length }: BoundBuffer) => viewOf(this.#buffer(), type, address, length);
+    for (const [i, dispatch] of ready.dispatches.entries()) {
+      for (const buffer of dispatch.buffers) if (buffer.fresh) values(buffer).fill(0);
+      this.#pool.runStep(ready.tape!, i);
+      if (!visit(dispatch, values, i)) return;
+    }
+  }
+
+  /** Frees the threads. The session cannot be used afterwards. */
+  dispose(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#pool.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #buffer(): ArrayBufferLike {
+    if (this.#closed) throw new Error("internal: the session was disposed");
+    return this.#memory.buffer;
+  }
+
+  #tensor(name: string): Tensor {
+    const tensor = this.#tensors.get(name);
+    if (tensor !== undefined) return tensor;
+    const exists = this.program.tensors.some((other) => other.name === name);
+    throw new UserError("R0505", exists ? `this session does not hold \`${name}\`` : `the model has no tensor \`${name}\``, {
+      help: exists ? "open the session with the entries that use it" : "`tensors()` lists the names",
+    });
+  }
+
+  #bound(sizes: Sizes): Bound {
+    checkSizes(this.program, sizes);
+    const key = JSON.stringify(Object.entries(sizes).sort(([a], [b]) => (a < b ? -1 : 1)));
+    const before = this.#bindings.get(key);
+    const bound: Bound = before ?? {
+      sizes,
+      prepared: new Map(),
+      run: (entry, inputs, options) => {
+        const ready = this.#start(bound, entry, inputs);
+        this.#pool.run(ready.tape!, ready.times);
+        ready.runs++;
+        return readOutputs(this.#memory.buffer, ready.outputs, options?.views !== true);
+      },
+    };
+    // A map keeps the order of insertion: the first is the one unused for longest.
+    this.#bindings.delete(key);
+    this.#bindings.set(key, bound);
+    for (const [old, other] of this.#bindings) {
+      if (this.#bindings.size <= keptBindings) break;
+      if (other === this.#current || other === bound) continue;
+      this.#bindings.delete(old);
+      // Who still holds it may go on using it: it prepares itself again.
+      other.prepared.clear();
+    }
+    return bound;
+  }
+
+  /** Everything of a run but the run. */
+  #start(bound: Bound, name: string, inputs: Inputs): Ready {
+    this.#buffer();
+    const ready = bound.prepared.get(name) ?? this.#prepare(bound, name);
+    writeInputs(this.#memory.buffer, name, ready.inputs, inputs, this.seed);
+    ready.tape ??= this.#tape(ready);
+    return ready;
+  }
+
+  #prepare(bound: Bound, name: string): Ready {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) throw unknownEntry(this.program, name, this.entries);
+    const prepared = prepareEntry(this.program, entry, bound.sizes, this.#addresses);
+    growMemory(this.#memory, this.#addresses.arena + prepared.layout.bytes);
+    const times = this.#profile ? new Float64Array(prepared.dispatches.length) : undefined;
+    const ready: Ready = { ...prepared, tape: undefined, times, runs: 0 };
+    bound.prepared.set(name, ready);
+    return ready;
+  }
+
+  #tape(ready: Ready): Tape {
+    const tape = this.#pool.tape(ready.calls);
+    if (tape !== undefined) return tape;
+    for (const { prepared } of this.#bindings.values()) for (const other of prepared.values()) other.tape = undefined;
+    this.#pool.forget();
+    const again = this.#pool.tape(ready.calls);
+    if (again === undefined) throw new Error("internal: the records of one entry do not fit");
+    return again;
+  }
+}
+
+interface SessionParts {
+  readonly program: Program;
+  readonly seed: number;
+  readonly relaxed: boolean;
+  readonly profile: boolean;
+  readonly sizes: Sizes;
+  readonly entries: ReadonlyMap<string, Entry>;
+  readonly tensors: readonly Tensor[];
+  readonly memory: WebAssembly.Memory;
+  readonly pool: Pool;
+  readonly addresses: Addresses;
+}
+
+/** Loads a program. Errors: R0501 and R0502 too much memory, R0503 the engine is too old, R0505 no such entry, R0506 sizes. */
+export async function openSession(program: Program, wasm: WasmBytes, options: SessionOptions = {}): Promise<Session> {
+  const sizes = withDefaults(program, options.sizes);
+  checkSizes(program, sizes);
+  const names = options.entries ?? Object.keys(program.entries);
+  const entries = new Map<string, Entry>();
+  for (const name of names) {
+    const entry = program.entries[name];
+    if (entry === undefined) throw unknownEntry(program, name, Object.keys(program.entries));
+    entries.set(name, entry);
+  }
+  const wanted = options.threads ?? Math.min(8, await availableThreads());
+  const threads = canShare() ? Math.max(1, Math.floor(wanted)) : 1;
+
+  const tensors = heldTensors(program, names);
+  const recordsBytes = threads === 1 ? 0 : align(recordSets * tapeBytes(argumentCounts(program, entries)));
+  const scratch = lowest + recordsBytes;
+  // A cache line between the threads' scratch, so that they never write the same one.
+  const scratchEach = scratchBytes(program, names) + 64;
+  let top = scratch + threads * scratchEach;
+  const places = new Map<string, number>();
+  for (const tensor of tensors) {
+    places.set(tensor.name, top);
+    top += tensorBytes(tensor);
+  }
+  const arena = [...entries.values()].reduce((most, entry) => Math.max(most, layoutArena(entry, sizes).bytes), 0);
+
+  const memory = makeMemory(top + arena, threads > 1);
+  const { module, relaxed } = await compileModule(wasm, threads > 1);
+  const { exports } = await WebAssembly.instantiate(module, { env: { memory } });
+  const kernel = (index: number) => exports[`k${index}`] as (...args: number[]) => void;
+  const pool = await Pool.start({
+    threads,
+    module,
+    memory,
+    scratch,
+    scratchBytes: scratchEach,
+    records: lowest,
+    recordsBytes,
+  });
+  const session = new Session({
+    program,
+    seed: options.seed ?? 0,
+    relaxed,
+    profile: options.profile ?? false,
+    sizes,
+    entries,
+    tensors,
+    memory,
+    pool,
+    addresses: { tensors: places, arena: top, kernel },
+  });
+  if (options.initialise !== false) session.initialise();
+  return session;
+}
+
+const argumentCounts = (program: Program, entries: ReadonlyMap<string, Entry>): number[] =>
+  [...entries.values()].flatMap(({ dispatches }) =>
+    dispatches.map(({ kernel, buffers }) => buffers.length + program.kernels[kernel]!.sizes.length),
+  );
+
+function checkSizes(program: Program, sizes: Sizes): void {
+  const names = new Set(program.sizes.map(({ name }) => name));
+  for (const [name, value] of Object.entries(sizes)) {
+    if (!names.has(name))
+      throw new UserError("R0506", `the model has no size \`${name}\``, {
+        help: names.size === 0 ? "it has no sizes to choose" : `its sizes are ${[...names].join(", ")}`,
+      });
+    if (!Number.isSafeInteger(value) || value < 1)
+      throw new UserError("R0506", `the size \`${name}\` cannot be ${value}`, { help: "give a whole number, at least 1" });
+  }
+}
+
+function unknownEntry(program: Program, name: string, entries: readonly string[]): UserError {
+  const exists = program.entries[name] !== undefined;
+  return new UserError("R0505", exists ? `this session was not opened for \`${name}\`` : `the model has no \`${name}\``, {
+    help: exists ? `open it with entries: [..., "${name}"]` : `it has ${entries.map((entry) => `\`${entry}\``).join(", ")}`,
+  });
+}

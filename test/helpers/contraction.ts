@@ -1,0 +1,241 @@
+// Contractions over plain arrays for tests and benchmarks of the schedule: builds the kernel of a case, fills its buffers
+// and computes the expected result with plain loops in double precision.
+
+import type { Expr, Kernel, KernelBuffer, Stmt } from "../../compiler/kernel.ts";
+import { contractBody } from "../../compiler/schedule/contract.ts";
+import type { ContractOperand, ContractPlace, ContractSpec } from "../../compiler/schedule/contract-spec.ts";
+import { add, int, letInt, multiply, sizeOf, store } from "../../compiler/schedule/expr.ts";
+import {
+  constant,
+  evaluate,
+  named,
+  namesOf,
+  product,
+  type Size,
+  type Sizes,
+} from "../../runtime/size.ts";
+
+export interface Case {
+  readonly batch?: number;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** Extents that the kernel learns at launch only. */
+  readonly symbolic?: string;
+  /** Contiguous axis of each operand in memory. */
+  readonly a?: "k" | "m";
+  readonly b?: "n" | "k";
+  readonly siblings?: number;
+  /** Rows of each group. */
+  readonly rows?: readonly number[];
+  readonly ragged?: "rows" | "reduction";
+  /** Rows of a pass through an index (only with a: "k"); a prologue doubles what it reads; the epilogue adds 1. */
+  readonly gather?: boolean;
+  readonly prologue?: boolean;
+  readonly epilogue?: boolean;
+}
+
+export interface Prepared {
+  readonly kernel: Kernel;
+  readonly sizes: Sizes;
+  readonly buffers: Map<string, Float32Array | Int32Array>;
+  readonly expected: () => Float64Array;
+}
+
+const scaled = (value: Expr, lanes: 1 | 4, factor: number): Expr => {
+  const two: Expr = { op: "literal", type: "f32", value: factor };
+  return lanes === 4
+    ? { op: "binary", type: "f32x4", fn: "mul", a: value, b: { op: "splat", type: "f32x4", a: two } }
+    : { op: "binary", type: "f32", fn: "mul", a: value, b: two };
+};
+const incremented = (value: Expr, lanes: 1 | 4): Expr => {
+  const one: Expr = { op: "literal", type: "f32", value: 1 };
+  return lanes === 4
+    ? { op: "binary", type: "f32x4", fn: "add", a: value, b: { op: "splat", type: "f32x4", a: one } }
+    : { op: "binary", type: "f32", fn: "add", a: value, b: one };
+};
+
+export function prepare(test: Case): Prepared {
+  const siblings = test.siblings ?? 1;
+  const batch = test.batch ?? 1;
+  const groups = test.rows?.length ?? 1;
+  const aAxis = test.a ?? "k";
+  const bAxis = test.b ?? "n";
+  const extent = (name: "m" | "n" | "k"): Size =>
+    test.symbolic?.includes(name) === true ? named(name.toUpperCase()) : constant(test[name]);
+  const [m, n, k] = [extent("m"), extent("n"), extent("k")];
+  const sizes: Sizes = { M: test.m, N: test.n, K: test.k };
+  let counter = 0;
+  const fresh = (hint: string): string => `${hint}_${counter++}`;
+
+  /** Row-major [batch or group][x][y] or its transpose, with the contiguous axis last. */
+  const operand = (
+    buffer: string,
+    contiguous: "m" | "n" | "k",
+    outerExtent: Size,
+    innerExtent: Size,
+    perGroup: boolean,
+    gathered: boolean,
+  ): ContractOperand => ({
+    contiguous,
+    plain: test.prologue !== true,
+    open: (place: ContractPlace, fixed: Expr, into: Stmt[]) => {
+      let row = fixed;
+      if (gathered) {
+        const name = fresh("token");
+        into.push({ op: "let", name, value: { op: "load", type: "i32", buffer: "index", index: fixed } });
+        row = { op: "local", type: "i32", name };
+      }
+      const which = perGroup ? place.group! : (place.batch[0] ?? int(0));
+      const base = letInt(
+        fresh,
+        into,
+        "base",
+        add(
+          multiply(which, sizeOf(product([outerExtent, innerExtent]))),
+          multiply(row, sizeOf(innerExtent)),
+        ),
+      );
+      return (moving, lanes) => {
+        const value: Expr = {
+          op: "load",
+          type: lanes === 4 ? "f32x4" : "f32",
+          buffer,
+          index: add(base, moving),
+        };
+        return test.prologue === true ? scaled(value, lanes, 2) : value;
+      };
+    },
+  });
+
+  const ragged = test.ragged;
+  const spec: ContractSpec = {
+    batch: test.batch === undefined ? [] : [constant(test.batch)],
+    m,
+    n,
+    k,
+    ...(ragged === undefined
+      ? {}
+      : {
+          ragged: {
+            kind: ragged,
+            groups,
+            offset: (group: Expr) => ({ op: "load", type: "i32", buffer: "offsets", index: group }) as const,
+          },
+        }),
+    a: operand("a", aAxis, aAxis === "k" ? m : k, aAxis === "k" ? k : m, false, test.gather === true),
+    b: Array.from({ length: siblings }, (_, i) =>
+      operand(`b${i}`, bAxis, bAxis === "n" ? k : n, bAxis === "n" ? n : k, ragged === "rows", false),
+    ),
+    epilogue: (place, row, into) => {
+      const which = ragged === "reduction" ? place.group! : (place.batch[0] ?? int(0));
+      const base = letInt(
+        fresh,
+        into,
+        "outAt",
+        add(multiply(which, sizeOf(product([m, n]))), multiply(row, sizeOf(n))),
+      );
+      return (column, lanes, sums, inner) =>
+        sums.forEach((sum, i) =>
+          inner.push(
+            store(`out${i}`, add(base, column), test.epilogue === true ? incremented(sum, lanes) : sum),
+          ),
+        );
+    },
+    fresh,
+  };
+  const made = contractBody(spec);
+  const gatherSource = aAxis === "k" ? test.m : test.k;
+  const lengths = {
+    a: ragged === undefined ? batch * test.m * test.k : test.m * test.k,
+    b: (ragged === "rows" ? groups : batch) * test.k * test.n,
+    out: (ragged === "reduction" ? groups : batch) * test.m * test.n,
+  };
+  const outer = test.batch === undefined ? constant(1) : constant(batch);
+  const buffers: KernelBuffer[] = [
+    { name: "a", type: "f32", access: "read", length: product([outer, m, k]) },
+    ...Array.from({ length: siblings }, (_, i) => ({
+      name: `b${i}`,
+      type: "f32" as const,
+      access: "read" as const,
+      length: product([ragged === "rows" ? constant(groups) : outer, k, n]),
+    })),
+    ...Array.from({ length: siblings }, (_, i) => ({
+      name: `out${i}`,
+      type: "f32" as const,
+      access: "write" as const,
+      length: product([ragged === "reduction" ? constant(groups) : outer, m, n]),
+    })),
+    ...(ragged === undefined
+      ? []
+      : [{ name: "offsets", type: "i32" as const, access: "read" as const, length: constant(groups + 1) }]),
+    ...(test.gather === true
+      ? [{ name: "index", type: "i32" as const, access: "read" as const, length: aAxis === "k" ? m : k }]
+      : []),
+  ];
+  const names = new Set<string>();
+  [m, n, k].forEach((size) => namesOf(size, names));
+  const kernel: Kernel = {
+    name: "contraction",
+    buffers,
+    sizes: [...names].sort(),
+    grid: made.grid,
+    workgroup: 1,
+    scratch: made.scratch,
+    body: made.body,
+    multiplyAdds: made.multiplyAdds,
+  };
+
+  let seed = 1;
+  const random = (): number => ((seed = (seed * 1103515245 + 12345) & 0x7fffffff) / 0x7fffffff) * 2 - 1;
+  const memory = new Map<string, Float32Array | Int32Array>();
+  const fill = (length: number): Float32Array => Float32Array.from({ length }, random);
+  memory.set("a", fill(lengths.a));
+  for (let i = 0; i < siblings; i++) memory.set(`b${i}`, fill(lengths.b));
+  // Rows that no group has must stay what they are.
+  for (let i = 0; i < siblings; i++) memory.set(`out${i}`, new Float32Array(lengths.out).fill(-77));
+  const offsets = [0];
+  for (const rows of test.rows ?? []) offsets.push(offsets.at(-1)! + rows);
+  if (ragged !== undefined) memory.set("offsets", Int32Array.from(offsets));
+  const index = Int32Array.from({ length: gatherSource }, (_, i) => (i * 7 + 3) % gatherSource);
+  if (test.gather === true) memory.set("index", index);
+
+  const expected = (): Float64Array => {
+    const { m: M, n: N, k: K } = test;
+    const out = new Float64Array(lengths.out * siblings).fill(-77);
+    const factor = test.prologue === true ? 4 : 1;
+    const a = memory.get("a")!;
+    const atA = (which: number, i: number, p: number): number => {
+      if (aAxis === "k") return a[which * M * K + (test.gather === true ? index[i]! : i) * K + p]!;
+      return a[which * M * K + (test.gather === true ? index[p]! : p) * M + i]!;
+    };
+    const sum = (s: number, which: number, bWhich: number, i: number, j: number, from: number, to: number): number => {
+      const b = memory.get(`b${s}`)!;
+      let total = 0;
+      for (let p = from; p < to; p++)
+        total += atA(which, i, p) * b[bWhich * K * N + (bAxis === "n" ? p * N + j : j * K + p)]!;
+      return total * factor + (test.epilogue === true ? 1 : 0);
+    };
+    for (let s = 0; s < siblings; s++)
+      for (let g = 0; g < (ragged === undefined ? batch : groups); g++) {
+        const [from, to] = ragged === "rows" ? [offsets[g]!, offsets[g + 1]!] : [0, M];
+        const base = s * lengths.out + (ragged === "rows" ? 0 : g * M * N);
+        for (let i = from; i < to; i++)
+          for (let j = 0; j < N; j++)
+            out[base + i * N + j] =
+              ragged === "reduction"
+                ? sum(s, 0, 0, i, j, offsets[g]!, offsets[g + 1]!)
+                : ragged === "rows"
+                  ? sum(s, 0, g, i, j, 0, K)
+                  : sum(s, g, g, i, j, 0, K);
+      }
+    return out;
+  };
+  return { kernel, sizes, buffers: memory, expected };
+}
+
+/** All outputs of a prepared case, one after the other. */
+export const outputsOf = (prepared: Prepared): Float32Array =>
+  Float32Array.from(
+    [...prepared.buffers].filter(([name]) => name.startsWith("out")).flatMap(([, values]) => [...values]),
+  );

@@ -1,0 +1,11 @@
+import { defineConfig } from "vitest/config";
+
+// Two workers: the test machine has two cores, and several suites start worker threads of their own.
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    testTimeout: 60_000,
+    pool: "forks",
+    maxWorkers: 2,
+  },
+});
