@@ -38,17 +38,23 @@ export const withDefaults = (program: Program, sizes: Sizes = {}): Sizes => ({
   ...sizes,
 });
 
-/** The tensors that a session of these entries holds. Optimiser state and caches stay out when nothing binds them, so that
- * generating costs no optimiser memory and training no caches. */
+/** The tensors that a session of these entries holds. Optimiser state stays out of sessions that do not train, caches out of
+ * those that do not decode: generating costs no optimiser memory, and training no caches. */
 export function heldTensors(program: Program, entries: readonly string[]): readonly Tensor[] {
   const bound = new Set<string>();
   for (const name of entries)
     for (const dispatch of program.entries[name]?.dispatches ?? [])
       for (const ref of dispatch.buffers) if (ref.kind === "tensor") bound.add(ref.name);
-  return program.tensors.filter(
-    (tensor) => bound.has(tensor.name) || (tensor.role !== "optimiser" && !isCache(tensor)),
-  );
+  const trains = program.tensors.some((tensor) => tensor.role === "optimiser" && bound.has(tensor.name));
+  return program.tensors.filter((tensor) => {
+    if (isCache(tensor)) return bound.has(tensor.name);
+    // All of it, or none: what trains also saves, and a checkpoint is whole.
+    return tensor.role !== "optimiser" || trains;
+  });
 }
+
+/** The tensors of a checkpoint. */
+export const savedTensors = (program: Program): readonly Tensor[] => program.tensors.filter((tensor) => !isCache(tensor));
 
 /** Caches of decoding are state that belongs to one text, not to the model: no checkpoint needs them. */
 export const isCache = (tensor: Tensor): boolean => tensor.role === "state" && tensor.name.startsWith("cache.");

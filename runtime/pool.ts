@@ -18,8 +18,8 @@ export interface Call {
   /** Buffer addresses in bytes, then sizes. */
   readonly args: readonly number[];
   readonly grid: number;
-  /** Worth sharing between threads. */
-  readonly parallel: boolean;
+  /** About how much there is to do: multiply-adds, and four for each element touched. */
+  readonly work: number;
 }
 
 /** Calls with their records in shared memory. Valid until `Pool.forget`. */
@@ -36,6 +36,8 @@ interface Step {
   readonly id: number;
   readonly chunk: number;
 }
+
+const isShared = (call: Call): boolean => call.grid > 1 && call.work >= shareable;
 
 const line = 16;
 const words: PoolWords = {
@@ -56,8 +58,11 @@ const recordWords = (count: number): number => Math.ceil((record.args + count) /
 export const tapeBytes = (counts: readonly number[]): number =>
   counts.reduce((bytes, count) => bytes + 4 * recordWords(count), 0);
 
-/** Chunks that each thread takes of a dispatch: more balance better, fewer cost less. */
+/** Below this much work a dispatch is not worth waking anyone. */
+const shareable = 32768;
+/** A thread takes so many chunks of a dispatch: more balance better, fewer cost less. But none with less work than this. */
 const chunksPerThread = 12;
+const chunkWork = 8192;
 /** Milliseconds to look before sleeping. */
 const patience = 0.05;
 
@@ -110,9 +115,9 @@ export class Pool {
   /** Writes the records of a list of dispatches. Undefined when there is no room: then `forget` and try again. */
   tape(calls: readonly Call[]): Tape | undefined {
     const shares = this.#workers.length > 0;
-    const need = shares ? tapeBytes(calls.filter((call) => call.parallel).map((call) => call.args.length)) / 4 : 0;
-    if (this.#top + need > this.#records.length) return undefined;
-    return { steps: calls.map((call) => this.#step(call, shares && call.parallel)) };
+    const need = shares ? tapeBytes(calls.filter(isShared).map((call) => call.args.length)) / 4 : 0;
+    if (need > 0 && this.#top + need > this.#records.length) return undefined;
+    return { steps: calls.map((call) => this.#step(call, shares && isShared(call))) };
   }
 
   #step(call: Call, shared: boolean): Step {
@@ -120,7 +125,8 @@ export class Pool {
     if (!shared) return { call, args, at: 0, id: 0, chunk: call.grid };
     const at = this.#top;
     const id = ++this.#id;
-    const chunk = Math.max(1, Math.floor(call.grid / (this.threads * chunksPerThread)));
+    const chunks = Math.min(this.threads * chunksPerThread, Math.max(this.threads, call.work / chunkWork));
+    const chunk = Math.max(1, Math.floor(call.grid / chunks));
     this.#top += recordWords(call.args.length);
     const fields = this.#records;
     fields[at + record.id] = id;

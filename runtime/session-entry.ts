@@ -54,9 +54,6 @@ export interface Addresses {
   readonly kernel: (index: number) => Call["run"];
 }
 
-/** Below this much work (multiply-adds, and four for each element touched) a dispatch is not worth waking anyone. */
-const shareable = 32768;
-
 export function prepareEntry(
   program: Program,
   entry: Entry,
@@ -111,14 +108,13 @@ export function prepareEntry(
     const buffers = dispatch.buffers.map((ref, i) => bind(ref, kernel.buffers[i]!.access));
     const multiplyAdds = kernel.multiplyAdds === undefined ? 0 : evaluate(kernel.multiplyAdds, sizes);
     const touches = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
-    const grid = evaluate(kernel.grid, sizes);
     calls.push({
       label: dispatch.label,
       kernel: dispatch.kernel,
       run: addresses.kernel(dispatch.kernel),
       args: [...buffers.map(({ address }) => address), ...kernel.sizes.map((name) => sizeOf(name, sizes))],
-      grid,
-      parallel: grid > 1 && multiplyAdds + 4 * touches >= shareable,
+      grid: evaluate(kernel.grid, sizes),
+      work: multiplyAdds + 4 * touches,
     });
     return { label: dispatch.label, kernel: kernel.name, multiplyAdds, buffers };
   });

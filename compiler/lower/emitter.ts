@@ -169,15 +169,21 @@ export class KernelEmitter {
     else this.for({ from: end, to: sizeExpr(extent), bound: extent }, (index) => body(index, 1));
   }
 
-  /** `count` elements from `first` on, four at a time and then one at a time; `first` is known to be a multiple of 4. */
-  lanesFrom(first: Expr, end: Expr, bound: Size, body: (index: Affine, lanes: Lanes) => void): void {
+  /** From `first` (a multiple of 4) to `end`, four at a time and then one at a time. With `anyEnd` the end may be no
+   * multiple of 4 even where the bound is one. */
+  lanesFrom(
+    first: Expr,
+    end: Expr,
+    bound: Size,
+    body: (index: Affine, lanes: Lanes) => void,
+    anyEnd = false,
+  ): void {
     const stop = this.let(
       binary("add", first, binary("mul", binary("div", binary("sub", end, first), integer(4)), integer(4))),
       "e",
     );
     this.for({ from: first, to: stop, step: 4, multiple: 4, bound, vector: true }, (index) => body(index, 4));
-    const whole = known(bound);
-    if (whole !== undefined && whole % 4 === 0) return;
+    if (!anyEnd && bound.every(({ coefficient }) => coefficient % 4 === 0)) return;
     this.for({ from: stop, to: end, bound }, (index) => body(index, 1));
   }
 

@@ -1,6 +1,7 @@
 // The micro-kernel: one register tile of a product, `rows` by `vectors * 4` columns, over a run of k.
 // In: how to read a (one element, broadcast) and b (four columns), and where the tile of sums lies in scratch.
-// Out: statements. 6 rows by 8 columns keep 12 sums, 2 vectors of b and 1 of a in registers: the 15 that V8 has to give.
+// Out: statements. The loop over k is left to the engine to unroll: written out, its loads are moved before the arithmetic
+// and the registers overflow. A tile's sums and all that one k loads must fit 15 registers, for the same reason.
 // Deliberately absent: edges. Operands are padded with zeros by staging; columns and rows that do not exist are summed
 // into the padding of the scratch tile, where the epilogue does not look.
 
@@ -12,9 +13,8 @@ export interface MicroKernel {
   readonly rows: number;
   /** Vectors of four columns. */
   readonly vectors: number;
-  /** Length of the run; a multiple of `unroll`. */
+  /** Length of the run. */
   readonly depth: Expr;
-  readonly unroll: number;
   /** f32 at (row of the tile, k). */
   readonly a: (row: number, k: Expr, into: Stmt[]) => Expr;
   /** Opens one k; gives f32x4 for each vector of columns. */
@@ -38,24 +38,22 @@ export function emitMicroKernel(micro: MicroKernel, into: Stmt[]): void {
   branch(into, micro.goOn, (body) =>
     eachSum((name, place) => body.push(setLocal(name, loadVector(micro.tile, place)))),
   );
-  loop(fresh, into, "k", int(0), micro.depth, micro.unroll, (k0, body) => {
-    for (let step = 0; step < micro.unroll; step++) {
-      const k = add(k0, int(step));
-      const read = micro.b(k, body);
-      const columns = Array.from({ length: micro.vectors }, (_, v) => {
-        const name = fresh("b");
-        body.push({ op: "let", name, value: read(v) });
-        return local(name, "f32x4");
+  const step = (k: Expr, body: Stmt[]): void => {
+    const read = micro.b(k, body);
+    const columns = Array.from({ length: micro.vectors }, (_, v) => {
+      const name = fresh("b");
+      body.push({ op: "let", name, value: read(v) });
+      return local(name, "f32x4");
+    });
+    for (let r = 0; r < micro.rows; r++) {
+      const name = fresh("a");
+      body.push({ op: "let", name, value: splat(micro.a(r, k, body)) });
+      columns.forEach((column, v) => {
+        const sum = sums[r]![v]!;
+        body.push(setLocal(sum, multiplyAdd4(local(name, "f32x4"), column, local(sum, "f32x4"))));
       });
-      for (let r = 0; r < micro.rows; r++) {
-        const name = fresh("a");
-        body.push({ op: "let", name, value: splat(micro.a(r, k, body)) });
-        columns.forEach((column, v) => {
-          const sum = sums[r]![v]!;
-          body.push(setLocal(sum, multiplyAdd4(local(name, "f32x4"), column, local(sum, "f32x4"))));
-        });
-      }
     }
-  });
+  };
+  loop(fresh, into, "k", int(0), micro.depth, 1, step);
   eachSum((name, place) => into.push(store(micro.tile, place, local(name, "f32x4"))));
 }

@@ -4,22 +4,33 @@
 // at, and reading stays inside. k is never padded.
 //
 //   rows    a[row][k]                     when k is contiguous in a
-//   panels  a[row / 12][k][row % 12]      when m is contiguous in a: two register tiles of 6 rows, three vectors
-//   panels  b[n / 8][k][n % 8]            always: one register tile of 8 columns, two vectors
+//   panels  a[row / 12][k][row % 12]      when m is contiguous in a
+//   panels  b[n / 12][k][n % 12]          always; the last one or two panels may have 8 columns
 
 import type { Expr, Stmt } from "../kernel.ts";
 import type { ContractOperand, ContractPlace } from "./contract-spec.ts";
 import {
-  add, ceilDivide, divide, float, int, letInt, loop, minimum, modulo, multiply, roundDown, store, subtract, literalOf,
+  add,
+  divide,
+  int,
+  letInt,
+  literalOf,
+  local,
+  loop,
+  maximum,
+  minimum,
+  multiply,
+  roundDown,
+  store,
+  subtract,
 } from "./expr.ts";
 
 export interface Stage {
   readonly fresh: (hint: string) => string;
   readonly operand: ContractOperand;
   readonly place: ContractPlace;
-  /** Scratch, and elements from one row or panel to the next. */
+  /** Scratch. */
   readonly block: string;
-  readonly stride: number;
   /** First coordinate and number of positions along the outer axis (m of a, n of b). */
   readonly outer: Expr;
   readonly outerCount: Expr;
@@ -27,13 +38,13 @@ export interface Stage {
   readonly kCount: Expr;
 }
 
-/** [row][k], from k-contiguous rows. */
-export function stageRows(stage: Stage, padded: Expr, into: Stmt[]): void {
+/** [row][k], from rows along k; rows up to `padded` repeat the last. */
+export function stageRows(stage: Stage, padded: Expr, stride: number, into: Stmt[]): void {
   const { fresh, operand, block } = stage;
   const last = letInt(fresh, into, "lastRow", subtract(stage.outerCount, int(1)));
   loop(fresh, into, "row", int(0), padded, 1, (row, body) => {
     const read = operand.open(stage.place, rowAt(stage.outer, row, last, stage.outerCount, padded), body);
-    const base = letInt(fresh, body, "rowAt", multiply(row, int(stage.stride)));
+    const base = letInt(fresh, body, "rowAt", multiply(row, int(stride)));
     copyAlong(fresh, body, stage.kCount, (k, lanes, inner) =>
       inner.push(store(block, add(base, k), read(add(stage.k, k), lanes, inner))),
     );
@@ -59,76 +70,94 @@ function copyAlong(
   loop(fresh, into, "at", whole, count, 1, (at, body) => copy(at, 1, body));
 }
 
+/** A run of panels of one width inside a block. */
+export interface Panels {
+  readonly width: 8 | 12;
+  readonly count: Expr;
+  /** Its first position along the outer axis, counted from the block's, and where it lies in scratch. */
+  readonly first: Expr;
+  readonly at: Expr;
+  /** Elements from one panel to the next. */
+  readonly stride: number;
+}
+
 /** [outer / width][k][outer % width], from an operand that is contiguous along the outer axis. */
-export function stagePanels(stage: Stage, width: 8 | 12, into: Stmt[]): void {
-  const { fresh, operand, block, stride } = stage;
-  const whole = letInt(fresh, into, "wholePanels", divide(stage.outerCount, int(width)));
-  const rest = letInt(fresh, into, "rest", modulo(stage.outerCount, int(width)));
+export function stagePanels(stage: Stage, runs: readonly Panels[], into: Stmt[]): void {
+  const { fresh, operand, block } = stage;
+  const wholes = runs.map(({ width, count, first }) =>
+    letInt(fresh, into, "whole", minimum(count, divide(maximum(int(0), subtract(stage.outerCount, first)), int(width)))),
+  );
   loop(fresh, into, "k", int(0), stage.kCount, 1, (k, body) => {
     const read = operand.open(stage.place, add(stage.k, k), body);
-    const base = letInt(fresh, body, "kAt", multiply(k, int(width)));
-    loop(fresh, body, "panel", int(0), whole, 1, (panel, inner) => {
-      const from = add(stage.outer, multiply(panel, int(width)));
-      const to = letInt(fresh, inner, "to", add(base, multiply(panel, int(stride))));
-      for (let i = 0; i < width; i += 4) inner.push(store(block, add(to, int(i)), read(add(from, int(i)), 4, inner)));
+    runs.forEach((run, i) => {
+      const { width } = run;
+      const whole = wholes[i]!;
+      const base = letInt(fresh, body, "kAt", add(run.at, multiply(k, int(width))));
+      const first = letInt(fresh, body, "from", add(stage.outer, run.first));
+      loop(fresh, body, "panel", int(0), whole, 1, (panel, inner) => {
+        const from = add(first, multiply(panel, int(width)));
+        const to = letInt(fresh, inner, "to", add(base, multiply(panel, int(run.stride))));
+        for (let v = 0; v < width; v += 4) inner.push(store(block, add(to, int(v)), read(add(from, int(v)), 4, inner)));
+      });
+      // The edge: at most one panel that is not all there, element by element.
+      const last = subtract(stage.outerCount, int(1));
+      loop(fresh, body, "edge", whole, run.count, 1, (panel, outer) => {
+        const to = letInt(fresh, outer, "to", add(base, multiply(panel, int(run.stride))));
+        const column = letInt(fresh, outer, "column", add(run.first, multiply(panel, int(width))));
+        loop(fresh, outer, "lane", int(0), int(width), 1, (lane, inner) => {
+          const from = letInt(fresh, inner, "at", add(stage.outer, minimum(add(column, lane), last)));
+          inner.push(store(block, add(to, lane), read(from, 1, inner)));
+        });
+      });
     });
-    // The last, partial panel: single elements, then zeros.
-    if (literalOf(rest) === 0) return;
-    const from = letInt(fresh, body, "from", add(stage.outer, multiply(whole, int(width))));
-    const to = letInt(fresh, body, "to", add(base, multiply(whole, int(stride))));
-    loop(fresh, body, "lane", int(0), rest, 1, (lane, inner) =>
-      inner.push(store(block, add(to, lane), read(add(from, lane), 1, inner))),
-    );
-    const padding: Stmt[] = [];
-    loop(fresh, padding, "lane", rest, int(width), 1, (lane, inner) =>
-      inner.push(store(block, add(to, lane), float(0))),
-    );
-    if (literalOf(rest) !== undefined) body.push(...padding);
-    else body.push({ op: "if", condition: notZero(rest), then: padding, otherwise: [] });
   });
 }
 
-const notZero = (a: Expr): Expr => ({ op: "binary", type: "bool", fn: "lt", a: int(0), b: a });
+/** The same from an operand that is contiguous along k: a transposition, four columns at once. */
+export function stageTransposed(stage: Stage, runs: readonly Panels[], into: Stmt[]): void {
+  for (const run of runs)
+    loop(stage.fresh, into, "panel", int(0), run.count, 1, (panel, body) => {
+      const at = letInt(stage.fresh, body, "panelAt", add(run.at, multiply(panel, int(run.stride))));
+      for (let v = 0; v < run.width; v += 4)
+        transposeFour(stage, add(run.first, multiply(panel, int(run.width)), int(v)), add(at, int(v)), run.width, body);
+    });
+}
 
-/** [n / 8][k][n % 8], from an operand that is contiguous along k: a transposition, eight columns at once. */
-export function stageTransposed(stage: Stage, into: Stmt[]): void {
+/** Four columns from `first` on, to scratch[at + k * width + column]. */
+function transposeFour(stage: Stage, first: Expr, at: Expr, width: number, body: Stmt[]): void {
   const { fresh, operand, block } = stage;
-  const width = 8;
+  const lanes = [0, 1, 2, 3] as const;
   const count = literalOf(stage.outerCount);
-  const last = letInt(fresh, into, "lastColumn", subtract(stage.outerCount, int(1)));
-  loop(fresh, into, "panel", int(0), ceilDivide(stage.outerCount, int(width)), 1, (panel, body) => {
-    const first = letInt(fresh, body, "column", multiply(panel, int(width)));
-    const readers = Array.from({ length: width }, (_, j) => {
-      const column = add(first, int(j));
-      const inside = count !== undefined && count % width === 0 ? column : minimum(column, last);
-      return operand.open(stage.place, add(stage.outer, inside), body);
-    });
-    const base = letInt(fresh, body, "panelAt", multiply(panel, int(stage.stride)));
-    const single = (k: Expr, inner: Stmt[]): void =>
-      readers.forEach((read, j) =>
-        inner.push(store(block, add(base, multiply(k, int(width)), int(j)), read(add(stage.k, k), 1, inner))),
-      );
-    if (operand.plain) {
-      loop(fresh, body, "k", int(0), stage.kCount, 1, single);
-      return;
-    }
-    const whole = letInt(fresh, body, "whole", roundDown(stage.kCount, 4));
-    loop(fresh, body, "k", int(0), whole, 4, (k, inner) => {
-      const to = letInt(fresh, inner, "to", add(base, multiply(k, int(width))));
-      readers.forEach((read, j) => {
-        const name = fresh("values");
-        inner.push({ op: "let", name, value: read(add(stage.k, k), 4, inner) });
-        for (const lane of [0, 1, 2, 3] as const)
-          inner.push(
-            store(block, add(to, int(lane * width + j)), {
-              op: "extract",
-              type: "f32",
-              a: { op: "local", type: "f32x4", name },
-              lane,
-            }),
-          );
-      });
-    });
-    loop(fresh, body, "k", whole, stage.kCount, 1, single);
+  const last = subtract(stage.outerCount, int(1));
+  const readers = lanes.map((j) => {
+    const column = add(first, int(j));
+    const inside = count !== undefined && count % 4 === 0 ? column : minimum(column, last);
+    return operand.open(stage.place, letInt(fresh, body, "column", add(stage.outer, inside)), body);
   });
+  const single = (k: Expr, inner: Stmt[]): void => {
+    const from = add(stage.k, k);
+    const values = readers.map((read) => read(from, 1, inner)) as [Expr, Expr, Expr, Expr];
+    const to = add(at, multiply(k, int(width)));
+    if (operand.plain) lanes.forEach((j) => inner.push(store(block, add(to, int(j)), values[j])));
+    else inner.push(store(block, to, { op: "vector", type: "f32x4", lanes: values }));
+  };
+  if (operand.plain) return loop(fresh, body, "k", int(0), stage.kCount, 1, single);
+  const whole = letInt(fresh, body, "whole", roundDown(stage.kCount, 4));
+  loop(fresh, body, "k", int(0), whole, 4, (k, inner) => {
+    const to = letInt(fresh, inner, "to", add(at, multiply(k, int(width))));
+    const vectors = readers.map((read) => {
+      const name = fresh("values");
+      inner.push({ op: "let", name, value: read(add(stage.k, k), 4, inner) });
+      return local(name, "f32x4");
+    });
+    for (const lane of lanes)
+      inner.push(
+        store(block, add(to, int(lane * width)), {
+          op: "vector",
+          type: "f32x4",
+          lanes: vectors.map((a): Expr => ({ op: "extract", type: "f32", a, lane })) as unknown as [Expr, Expr, Expr, Expr],
+        }),
+      );
+  });
+  loop(fresh, body, "k", whole, stage.kCount, 1, single);
 }

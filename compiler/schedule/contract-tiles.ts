@@ -11,7 +11,7 @@ import type { ContractSpec } from "./contract-spec.ts";
 export interface Tiles {
   /** Rows of a packed block of a; a multiple of 12. */
   readonly rows: number;
-  /** Columns of a packed block of b, for each sibling; a multiple of 8. */
+  /** Columns of a packed block of b, for each sibling; a multiple of 4. */
   readonly columns: number;
   /** Length of k in a packed block. */
   readonly depth: number;
@@ -51,7 +51,7 @@ export function chooseTiles(spec: ContractSpec): Tiles {
     Math.min(columnsPerBlock, Math.floor(packed / (depth * siblings) / 8) * 8, 256 / siblings),
   );
   const n = known(spec.n);
-  let columns = n === undefined ? Math.min(64, roundUp(columnLimit, 8)) : Math.max(8, even(n, columnLimit, 8));
+  let columns = n === undefined ? Math.min(64, roundUp(columnLimit, 8)) : Math.max(8, even(n, columnLimit, 4));
 
   const m = known(spec.m);
   const raggedRows = spec.ragged?.kind === "rows";
@@ -61,7 +61,7 @@ export function chooseTiles(spec: ContractSpec): Tiles {
     // Smaller blocks when there would be too few tasks for a handful of threads.
     const others = spec.batch.reduce((all, size) => all * (known(size) ?? 8), 1) * (spec.ragged?.groups ?? 1);
     const tasks = (r: number, c: number): number => others * Math.ceil(m / r) * Math.ceil((n ?? 256) / c);
-    while (tasks(rows, columns) < tasksWanted && columns > 64) columns = roundUp(columns / 2, 8);
+    while (tasks(rows, columns) < tasksWanted && columns > 64) columns = even(n ?? columns / 2, columns / 2, 4);
     while (tasks(rows, columns) < tasksWanted && rows > 48) rows = roundUp(rows / 2, 12);
   }
   const rowsPerTask = 2 * rowsPerBlock;

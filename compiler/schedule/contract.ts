@@ -8,7 +8,7 @@ import { constant, multiply as multiplySizes, product, type Size } from "../../r
 import type { Expr, Scratch, Stmt } from "../kernel.ts";
 import { emitMicroKernel } from "./contract-micro.ts";
 import type { ContractBody, ContractPlace, ContractSpec } from "./contract-spec.ts";
-import { stagePanels, stageRows, stageTransposed } from "./contract-stage.ts";
+import { stagePanels, stageRows, stageTransposed, type Panels } from "./contract-stage.ts";
 import { chooseTiles, type Tiles } from "./contract-tiles.ts";
 import {
   add,
@@ -48,10 +48,12 @@ interface Context {
   readonly place: ContractPlace;
   readonly columns: Range;
   readonly depth: Range;
-  /** Elements between rows (or 12-row panels) of the block of a, between panels of b, and between rows of sums. */
+  /** Elements between rows (or 12-row panels) of the block of a, panels of 12 columns of b, and rows of sums. */
   readonly aStride: number;
-  readonly bStride: number;
+  readonly stride12: number;
   readonly tileStride: number;
+  /** The panels of a block of b. */
+  readonly runs: readonly Panels[];
   /** a is packed as [row / 12][k][row % 12]. */
   readonly panels: boolean;
 }
@@ -77,6 +79,7 @@ export function contractBody(spec: ContractSpec): ContractBody {
 
   // A stride that is an odd number of cache lines: neighbouring rows and panels do not fight for one cache set.
   const oddLines = (length: number): number => (Math.ceil(length / 16) | 1) * 16;
+  const stride12 = oddLines(tiles.depth * 12);
   const context: Context = {
     spec,
     tiles,
@@ -84,8 +87,10 @@ export function contractBody(spec: ContractSpec): ContractBody {
     columns,
     depth,
     aStride: panels ? oddLines(tiles.depth * 12) : oddLines(tiles.depth),
-    bStride: oddLines(tiles.depth * 8),
-    tileStride: tiles.columns,
+    stride12,
+    // Padding columns of the last panel are summed too.
+    tileStride: Math.ceil(tiles.columns / 4) * 4 + 4,
+    runs: panelsOf(columns.count, stride12, oddLines(tiles.depth * 8), spec.fresh, body),
     panels,
   };
   const rows =
@@ -101,15 +106,41 @@ export function contractBody(spec: ContractSpec): ContractBody {
 const multiplyAddsOf = (spec: ContractSpec): Size =>
   multiplySizes(product([...spec.batch, spec.m, spec.n, spec.k]), constant(spec.b.length));
 
-function scratchOf({ spec, tiles, aStride, bStride, tileStride, panels }: Context): Scratch[] {
-  const rows = tiles.rows + (panels ? 0 : 6);
+function scratchOf({ spec, tiles, aStride, stride12, tileStride, panels }: Context): Scratch[] {
+  const rows = tiles.rows + 3;
   return [
     { name: "aBlock", type: "f32", length: panels ? (tiles.rows / 12) * aStride : rows * aStride },
     ...spec.b.flatMap((_, i): Scratch[] => [
-      { name: `bBlock${i}`, type: "f32", length: (tiles.columns / 8) * bStride },
+      // Two panels of 8 take less than one and a half of 12.
+      { name: `bBlock${i}`, type: "f32", length: Math.ceil(tiles.columns / 12 + 1) * stride12 },
       { name: `sums${i}`, type: "f32", length: rows * tileStride },
     ]),
   ];
+}
+
+/** Columns in vectors of four, covered by panels of 12, then at most two of 8. */
+function panelsOf(count: Expr, stride12: number, stride8: number, fresh: (hint: string) => string, into: Stmt[]): Panels[] {
+  const vectors = letInt(fresh, into, "vectors", ceilDivide(count, int(4)));
+  const rest = letInt(fresh, into, "restVectors", modulo(vectors, int(3)));
+  const two = selectInt(less(int(1), vectors), int(2), int(1));
+  const eights = letInt(
+    fresh,
+    into,
+    "eights",
+    selectInt(equal(rest, int(0)), int(0), selectInt(equal(rest, int(1)), two, int(1))),
+  );
+  const twelves = letInt(
+    fresh,
+    into,
+    "twelves",
+    divide(maximum(int(0), subtract(vectors, multiply(eights, int(2)))), int(3)),
+  );
+  const first = letInt(fresh, into, "eightFrom", multiply(twelves, int(12)));
+  const at = letInt(fresh, into, "eightAt", multiply(twelves, int(stride12)));
+  return [
+    { width: 12, count: twelves, first: int(0), at: int(0), stride: stride12 },
+    { width: 8, count: eights, first, at, stride: stride8 },
+  ].filter((run): run is Panels => literalOf(run.count) !== 0);
 }
 
 /** Batch coordinates, group, block of n and block of m from the workgroup's number; blocks of m follow each other. */
@@ -187,7 +218,7 @@ function emitRows(context: Context, rows: Range, into: Stmt[]): void {
   const ragged = spec.ragged?.kind === "rows";
   if (!ragged || !many) return emitBlock(context, rows, into);
   const blocks = letInt(fresh, into, "blocks", ceilDivide(rows.count, int(tiles.rows)));
-  const even = letInt(fresh, into, "even", roundUp(ceilDivide(rows.count, blocks), 6));
+  const even = letInt(fresh, into, "even", roundUp(ceilDivide(rows.count, blocks), 12));
   loop(fresh, into, "block", int(0), blocks, 1, (block, body) => {
     const from = letInt(fresh, body, "from", multiply(block, even));
     const count = letInt(fresh, body, "count", minimum(even, subtract(rows.count, from)));
@@ -214,21 +245,20 @@ function emitBlock(context: Context, rows: Range, into: Stmt[]): void {
   emitEpilogue(context, rows, into);
 }
 
-function stageRight({ spec, place, columns, bStride }: Context, k: Range, into: Stmt[]): void {
+function stageRight({ spec, place, columns, runs }: Context, k: Range, into: Stmt[]): void {
   spec.b.forEach((operand, i) => {
     const stage = {
       fresh: spec.fresh,
       operand,
       place,
       block: `bBlock${i}`,
-      stride: bStride,
       outer: columns.from,
       outerCount: columns.count,
       k: k.from,
       kCount: k.count,
     };
-    if (operand.contiguous === "n") stagePanels(stage, 8, into);
-    else stageTransposed(stage, into);
+    if (operand.contiguous === "n") stagePanels(stage, runs, into);
+    else stageTransposed(stage, runs, into);
   });
 }
 
@@ -238,79 +268,63 @@ function stageLeft({ spec, place, aStride, panels }: Context, rows: Range, k: Ra
     operand: spec.a,
     place,
     block: "aBlock",
-    stride: aStride,
     outer: rows.from,
     outerCount: rows.count,
     k: k.from,
     kCount: k.count,
   };
-  if (panels) stagePanels(stage, 12, into);
-  else stageRows(stage, tilesOfRows(spec, rows.count, into).end, into);
-}
-
-/** Rows are covered by tiles of 6, then of 4, so that at most one row (three when there are fewer than 4) is padding:
- * of 16 rows two tiles of 6 and one of 4. */
-function tilesOfRows(spec: ContractSpec, rows: Expr, into: Stmt[]): { sixes: Expr; end: Expr } {
-  const known = literalOf(rows);
-  if (known !== undefined) {
-    const sixes = Math.max(0, known - sixTail[known % 6]!);
-    return { sixes: int(sixes), end: int(Math.max(sixes, sixes + Math.ceil((known - sixes) / 4) * 4)) };
+  if (panels) {
+    const count = letInt(spec.fresh, into, "panels", ceilDivide(rows.count, int(12)));
+    stagePanels(stage, [{ width: 12, count, first: int(0), at: int(0), stride: aStride }], into);
+  } else {
+    // Rows are summed in threes and fours: up to two or three more than there are.
+    const padded = maximum(roundUp(rows.count, 3), roundUp(rows.count, 4));
+    stageRows(stage, letInt(spec.fresh, into, "padded", padded), aStride, into);
   }
-  const rest = letInt(spec.fresh, into, "rest", modulo(rows, int(6)));
-  let tail: Expr = int(sixTail[0]!);
-  for (let r = 1; r < 6; r++) tail = selectInt(equal(rest, int(r)), int(sixTail[r]!), tail);
-  const sixes = letInt(spec.fresh, into, "sixes", maximum(int(0), subtract(rows, tail)));
-  const fours = roundUp(maximum(int(0), subtract(rows, sixes)), 4);
-  return { sixes, end: letInt(spec.fresh, into, "rowEnd", add(sixes, fours)) };
 }
-/** Rows left to tiles of 4, by the number of rows modulo 6. */
-const sixTail = [0, 7, 8, 3, 4, -1];
 
-/** Every register tile of a block: panels of columns outside, so that a panel stays in the nearest cache. */
+/** Every register tile of a block: panels of columns outside, so that a panel stays in the nearest cache. Tiles of 3 by 12
+ * and of 4 by 8 leave room in 15 registers for all that they load, in whatever order the engine schedules the loads. */
 function emitTiles(context: Context, rows: Range, depth: Expr, goOn: Expr, into: Stmt[]): void {
-  const { spec, columns, bStride, aStride, tileStride, panels } = context;
+  const { spec, runs, aStride, tileStride, panels } = context;
   const { fresh } = spec;
-  const cover = panels ? undefined : tilesOfRows(spec, rows.count, into);
   spec.b.forEach((_, sibling) => {
-    loop(fresh, into, "panel", int(0), ceilDivide(columns.count, int(8)), 1, (panel, body) => {
-      const panelAt = letInt(fresh, body, "panelAt", multiply(panel, int(bStride)));
-      const columnAt = letInt(fresh, body, "columnAt", multiply(panel, int(8)));
-      const tile = (height: number, row: Expr, aAt: Expr, rowStep: number, kStep: number, inner: Stmt[]): void =>
-        emitMicroKernel(
-          {
-            fresh,
-            rows: height,
-            vectors: 2,
-            depth,
-            unroll: 1,
-            a: (r, k) => loadFloat("aBlock", add(aAt, multiply(k, int(kStep)), int(r * rowStep))),
-            b: (k) => (v) => loadVector(`bBlock${sibling}`, add(panelAt, multiply(k, int(8)), int(4 * v))),
-            tile: `sums${sibling}`,
-            tileBase: letInt(fresh, inner, "tileAt", add(multiply(row, int(tileStride)), columnAt)),
-            tileStride,
-            goOn,
-          },
-          inner,
-        );
-      if (cover === undefined) {
-        loop(fresh, body, "twelve", int(0), rows.count, 12, (row, outer) => {
-          const blockAt = letInt(fresh, outer, "blockAt", multiply(divide(row, int(12)), int(aStride)));
-          loop(fresh, outer, "half", int(0), minimum(int(12), subtract(rows.count, row)), 6, (half, inner) => {
-            const aAt = letInt(fresh, inner, "aAt", add(blockAt, half));
-            tile(6, add(row, half), aAt, 1, 12, inner);
+    for (const { width, count, first, at, stride } of runs)
+      loop(fresh, into, "panel", int(0), count, 1, (panel, body) => {
+        const height = width === 12 ? 3 : 4;
+        const panelAt = letInt(fresh, body, "panelAt", add(at, multiply(panel, int(stride))));
+        const columnAt = letInt(fresh, body, "columnAt", add(first, multiply(panel, int(width))));
+        const tile = (row: Expr, aAt: Expr, rowStep: number, kStep: number, inner: Stmt[]): void =>
+          emitMicroKernel(
+            {
+              fresh,
+              rows: height,
+              vectors: width / 4,
+              depth,
+              a: (r, k) => loadFloat("aBlock", add(aAt, multiply(k, int(kStep)), int(r * rowStep))),
+              b: (k) => (v) => loadVector(`bBlock${sibling}`, add(panelAt, multiply(k, int(width)), int(4 * v))),
+              tile: `sums${sibling}`,
+              tileBase: letInt(fresh, inner, "tileAt", add(multiply(row, int(tileStride)), columnAt)),
+              tileStride,
+              goOn,
+            },
+            inner,
+          );
+        if (panels)
+          loop(fresh, body, "twelve", int(0), rows.count, 12, (row, outer) => {
+            const blockAt = letInt(fresh, outer, "blockAt", multiply(divide(row, int(12)), int(aStride)));
+            const end = minimum(int(12), subtract(rows.count, row));
+            loop(fresh, outer, "part", int(0), end, height, (part, inner) => {
+              const aAt = letInt(fresh, inner, "aAt", add(blockAt, part));
+              tile(add(row, part), aAt, 1, 12, inner);
+            });
           });
-        });
-        return;
-      }
-      for (const [height, from, to] of [
-        [6, int(0), cover.sixes],
-        [4, cover.sixes, cover.end],
-      ] as const)
-        loop(fresh, body, "row", from, to, height, (row, inner) => {
-          const aAt = letInt(fresh, inner, "aAt", multiply(row, int(aStride)));
-          tile(height, row, aAt, aStride, 1, inner);
-        });
-    });
+        else
+          loop(fresh, body, "row", int(0), rows.count, height, (row, inner) => {
+            const aAt = letInt(fresh, inner, "aAt", multiply(row, int(aStride)));
+            tile(row, aAt, aStride, 1, inner);
+          });
+      });
   });
 }
 

@@ -176,7 +176,10 @@ function lowerOther(scope: Scope, expr: Expr): Value {
     case "fma": {
       const [a, b, c] = [lower(expr.a), lower(expr.b), lower(expr.c)];
       if (expr.type === "f32x4") return multiplyAdd(at, a, b, c);
-      return operation(at, "f32.add", operation(at, "f32.mul", a, b), c);
+      if (!at.options.relaxed) return operation(at, "f32.add", operation(at, "f32.mul", a, b), c);
+      // rounds as the vector code does, so that a scalar tail agrees with its vector body
+      const [x, y, z] = [a, b, c].map((value) => splat(scope, "f32x4", value));
+      return firstLane(at, multiplyAdd(at, x!, y!, z!));
     }
     case "select": {
       const condition = lower(expr.condition);

@@ -59,7 +59,7 @@ function numberCollector(modality: Modality): Collector {
       if (flat.length !== width)
         throw new UserError(
           "R0116",
-          `${at(place)}: \`${modality.name}\` takes ${width} numbers, here are ${flat.length}`,
+          `${at(place)}: \`${modality.name}\` takes ${width} ${width === 1 ? "number" : "numbers"}, here are ${flat.length}`,
           details(place, "name as many columns as the modality is wide, or change its width"),
         );
       const base = rows++ * width;
@@ -122,7 +122,7 @@ function categoryCollector({ name, count }: Modality): Collector {
         if (count !== undefined && found.size === count)
           throw new UserError(
             "R0114",
-            `${at(place)}: ${shorten(JSON.stringify(label))} is the ${count + 1}. category of \`${name}\`, which has ${count}`,
+            `${at(place)}: ${shorten(JSON.stringify(label))} is one more category than the ${count} of \`${name}\``,
             details(place, "raise the number of classes, or mend the cell"),
           );
         found.set(label, (id = found.size));

@@ -244,7 +244,7 @@ function assemble({ streams, rows, tokenizers, labels }: Opened, training: Train
   if (batches === undefined)
     throw new UserError(
       "R0104",
-      `${rowsOf(row)} rows are not enough to train and to hold out ${training.holdOut}`,
+      `${rowsOf(row) === 1 ? "1 row is" : `${rowsOf(row)} rows are`} not enough to train and to hold out ${training.holdOut}`,
       {
         help: "add rows, or hold out less",
       },
@@ -255,10 +255,10 @@ function assemble({ streams, rows, tokenizers, labels }: Opened, training: Train
 function tooShort({ modality, store }: StreamPart, { data, length = 0, holdOut }: Training): UserError {
   const path = data.find((source) => source.modality === modality.name)?.path;
   const needed = (length + 1) * (holdOut > 0 ? 2 : 1);
-  const both = holdOut > 0 ? "a training and a held-out window of length" : "a window of length";
+  const both = holdOut > 0 ? `a training and a held-out window of length ${length} need` : `a window of length ${length} needs`;
   return new UserError(
     "R0104",
-    `${path ?? modality.name} has ${store.length} tokens; ${both} ${length} take ${needed}`,
+    `${path ?? modality.name} has ${store.length} tokens; ${both} ${needed}`,
     { ...(path === undefined ? {} : { file: path }), help: "add text, or make the length shorter" },
   );
 }

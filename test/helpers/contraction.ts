@@ -7,7 +7,6 @@ import type { ContractOperand, ContractPlace, ContractSpec } from "../../compile
 import { add, int, letInt, multiply, sizeOf, store } from "../../compiler/schedule/expr.ts";
 import {
   constant,
-  evaluate,
   named,
   namesOf,
   product,

@@ -72,7 +72,7 @@ export function derivatives({ build, sizes = {}, inputs = {} }: GradientCase, se
   const run = (at: ReadonlyMap<string, Float64Array>) => {
     const environment: Environment = {
       sizes,
-      inputs: new Map([...Object.entries(inputs), ...weights]),
+      inputs: new Map<string, ArrayLike<number>>([...Object.entries(inputs), ...weights]),
       tensors: at,
     };
     return interpretGraph(graph, environment).outputs;

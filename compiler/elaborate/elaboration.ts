@@ -1,0 +1,209 @@
+// Elaboration: what every part of the elaborator shares: the mode, the graph under construction, what has been collected,
+// and the way to the other parts (so that they need not import each other in circles).
+// With a builder, statics are numbers and nodes are made; without one, definitions are checked with symbolic sizes.
+
+import type { Diagnostic, Place } from "../../grammar/diagnostic.ts";
+import type { Definition, Expression, Span, Statement, Type } from "../../grammar/syntax.ts";
+import type { Modality, Tensor as StoredTensor } from "../../runtime/program.ts";
+import type { GraphBuilder } from "../graph-builder.ts";
+import type { Node } from "../graph.ts";
+import type { LoadedModule } from "../model.ts";
+import type { Scope } from "./scope.ts";
+import { broken, type Broken, type Gates, type Hidden, type Instance, type NumberValue, type Pool, type Tensor, type Value, type VisibleAxis } from "./value.ts";
+
+export type ModeName = "training" | "inference";
+
+/** What a routed layer did, for reports, statistics and replay. */
+export interface BuiltRouter {
+  readonly name: string;
+  readonly experts: number;
+  readonly nulls: number;
+  /** i32 [tokens.., K] */
+  readonly picks: Node;
+  /** f32 [experts + nulls] */
+  readonly load: Node;
+  /** Picks per token at most. */
+  readonly width: number;
+}
+
+/** One body that is being run: where names of parameters go, and where an error in it came from. */
+export interface Frame {
+  readonly definition: Definition;
+  readonly module: LoadedModule;
+  /** Path of the instance in the model. */
+  readonly path: string;
+  /** Where it was called: for errors that only numbers show. */
+  readonly call?: Place;
+  /** Axes that the definition is lifted over, outer first. */
+  readonly lead: readonly Hidden[];
+  /** Copies of the parameters: one for each expert. */
+  readonly groups: readonly Hidden[];
+  /** How often each name of the body may make something: more than once means indices. */
+  readonly repeated: ReadonlySet<string>;
+  readonly counters: Map<string, number>;
+  readonly router?: RouterFrame;
+  readonly pool?: PoolFrame;
+}
+
+/** What a router's statements have said so far. */
+export interface RouterFrame {
+  /** Experts and nulls. */
+  readonly count: NumberValue;
+  readonly nulls: NumberValue;
+  /** bool [N]: experts that are open to the token (modalities). */
+  readonly open?: Tensor;
+  gates?: Gates;
+  /** Picks before capacity: what weights are taken at. */
+  before?: Tensor;
+  /** What chose, [N]: the weight when none is given, and what `drop lowest` ranks by. */
+  score?: Tensor;
+  /** Whether a token may end up without any expert. */
+  mayBeEmpty?: boolean;
+  /** While the weight is read: [N] tensors stand for their chosen entries. */
+  restricted?: boolean;
+  restrictedCache?: Map<Tensor, Tensor>;
+}
+
+export interface PoolFrame {
+  readonly shared: { readonly instance: Instance; readonly weight?: Expression; readonly span: Span; readonly index?: number }[];
+  readonly routed: Pool["segments"][number][];
+  readonly nulls: Pool["nulls"][number][];
+  /** Factor on the merged result of the routed experts. */
+  weights: (Expression | undefined)[];
+  router?: { readonly expression: Expression; readonly span: Span };
+}
+
+export interface Report {
+  readonly label?: string;
+  readonly related?: readonly Place[];
+  readonly help?: string;
+}
+
+export interface Collected {
+  readonly tensors: Map<string, StoredTensor>;
+  readonly losses: { readonly name?: string; readonly node?: Node; readonly path: string }[];
+  readonly metrics: { readonly name: string; readonly node?: Node; readonly path: string; readonly doc?: string }[];
+  /** New values of states. */
+  readonly updates: Map<string, Tensor>;
+  readonly routers: BuiltRouter[];
+  readonly modalities: Modality[];
+  /** Why the model cannot be decoded one token at a time, once something is in the way. */
+  readonly undecodable: Set<string>;
+}
+
+export interface DecodeOptions {
+  /** Positions that the caches hold. */
+  readonly context: number;
+  readonly batch: number;
+}
+
+/** The parts of the elaborator, as they call each other. */
+export interface Parts {
+  evaluate(of: Elaboration, expression: Expression, scope: Scope): Value;
+  /** Runs statements; the value of the last expression, if any. */
+  run(of: Elaboration, statements: readonly Statement[], scope: Scope): Value | undefined;
+  /** Applies an instance to tensors. */
+  apply(of: Elaboration, instance: Instance, inputs: readonly Value[], span: Span, hints?: ApplyHints): Value;
+  axesOf(of: Elaboration, type: Type, scope: Scope): readonly VisibleAxis[] | undefined;
+}
+
+export interface ApplyHints {
+  /** Experts and nulls of the pool that a router chooses from. */
+  readonly count?: NumberValue;
+  readonly nulls?: NumberValue;
+  readonly open?: Tensor;
+  /** Name to use in the path instead of the instance's own. */
+  readonly base?: string;
+  /** Name without an index, even if the body makes several. */
+  readonly exact?: boolean;
+  /** Parameters get these axes in front: one copy for each expert. */
+  readonly groups?: readonly Hidden[];
+  /** Where the parameters are, when the pool has said so. */
+  readonly path?: string;
+}
+
+export interface Elaboration {
+  readonly parts: Parts;
+  readonly builder: GraphBuilder | undefined;
+  readonly mode: ModeName;
+  readonly decode: DecodeOptions | undefined;
+  /** Steps of the whole run, for schedules. */
+  readonly steps: number | undefined;
+  readonly collected: Collected;
+  readonly diagnostics: Diagnostic[];
+  /** Bodies that are being run, outermost first. */
+  readonly frames: Frame[];
+  /** Next order of a hidden axis: later ones are further inside. */
+  nextOrder: number;
+  nextStream: number;
+  /** Lengths of the token modalities: axes of these sizes are positions of a text. */
+  readonly lengths: Set<string>;
+  /** Inside `after step`: states read what they will be when an earlier application has already changed them. */
+  afterStep: boolean;
+}
+
+export const checking = (of: Elaboration): boolean => of.builder === undefined;
+export const frameOf = (of: Elaboration): Frame => {
+  const frame = of.frames.at(-1);
+  if (frame === undefined) throw new Error("internal: nothing is being elaborated");
+  return frame;
+};
+
+/** Reports a mistake of the user's once, at a place in the definition that is being run; with numbers known, also the calls
+ * that led there. */
+export function report(of: Elaboration, code: string, span: Span, message: string, { label, related = [], help }: Report = {}): Broken {
+  const frame = frameOf(of);
+  const calls: Place[] = checking(of)
+    ? []
+    : of.frames
+        .filter((each) => each.call !== undefined)
+        .map((each) => each.call!)
+        .reverse()
+        .slice(0, 3);
+  const diagnostic: Diagnostic = {
+    code,
+    severity: "error",
+    message,
+    at: { module: frame.module.path, span, label: label ?? "" },
+    related: [...related, ...calls],
+    ...(help === undefined ? {} : { help }),
+  };
+  const same = of.diagnostics.some(
+    (each) => each.code === code && each.at.module === frame.module.path && each.at.span.start === span.start && each.at.span.end === span.end,
+  );
+  if (!same) of.diagnostics.push(diagnostic);
+  return broken;
+}
+
+/** Makes a node when a graph is being built and every operand has one. */
+export function build(of: Elaboration, operands: readonly (Tensor | undefined)[], make: (builder: GraphBuilder, ...nodes: Node[]) => Node): Node | undefined {
+  const { builder } = of;
+  if (builder === undefined) return undefined;
+  const nodes: Node[] = [];
+  for (const operand of operands) {
+    if (operand === undefined) continue;
+    if (operand.node === undefined) throw new Error("internal: a tensor without a node while a graph is being built");
+    nodes.push(operand.node);
+  }
+  return make(builder, ...nodes);
+}
+
+export const placeOf = (of: Elaboration, span: Span, label: string): Place => ({ module: frameOf(of).module.path, span, label });
+
+/** A fresh hidden axis, inside all that exist. */
+export const hiddenAxis = (of: Elaboration, kind: Hidden["kind"], size: Hidden["size"], name: string, more: Partial<Hidden> = {}): Hidden => ({
+  kind,
+  order: of.nextOrder++,
+  size,
+  name,
+  ...more,
+});
+
+/** The next name for something that a body makes: `norm`, or `norm.0`, `norm.1` where the body makes several. */
+export function nextName(of: Elaboration, base: string): string {
+  const frame = frameOf(of);
+  const index = frame.counters.get(base) ?? 0;
+  frame.counters.set(base, index + 1);
+  return frame.repeated.has(base) ? `${base}.${index}` : base;
+}
+export const join = (path: string, name: string): string => (path === "" ? name : `${path}.${name}`);

@@ -1,0 +1,233 @@
+// Which nodes get memory, before clusters are made: everything that is no element-wise function or view, and those maps for
+// which computing them again in every consumer costs more than writing and reading them.
+// In: nodes in order and their users. Out: the set of stored nodes. A model of costs with few numbers, in units of one
+// addition of one element; symbolic sizes count as `nominal`. Deliberately absent: clusters and bindings (fuse.ts).
+
+import type { Node, Shape } from "./graph.ts";
+import { operandsOf } from "./graph-walk.ts";
+import { sameShape } from "./graph-axis.ts";
+import { workOf } from "./lower/map-functions.ts";
+import { canonical } from "./lower/value.ts";
+import { evaluate, known, namesOf } from "../runtime/size.ts";
+import type { Size } from "../runtime/size.ts";
+
+/** What a symbolic size counts as in estimates. */
+export const nominal = 64;
+/** Reading an element, and writing one. */
+const readCost = 1;
+const writeCost = 2;
+/** Columns (rows) of a contraction that share one staging of the other operand. */
+const stagedBlock = 128;
+
+const estimates = new WeakMap<Size, number>();
+export function estimate(size: Size): number {
+  const value = known(size);
+  if (value !== undefined) return value;
+  let found = estimates.get(size);
+  if (found === undefined) {
+    const names = Object.fromEntries([...namesOf(size)].map((name) => [name, nominal]));
+    estimates.set(size, (found = Math.max(1, evaluate(size, names))));
+  }
+  return found;
+}
+export const elements = (shape: Shape): number => shape.reduce((count, axis) => count * estimate(axis.size), 1);
+
+/** Nodes that are computed wherever they are read, unless they are roots. */
+export const isVirtual = (node: Node): boolean => {
+  switch (node.op) {
+    case "const":
+    case "size":
+    case "index":
+    case "map":
+    case "view":
+    case "dispatch":
+    case "take":
+    case "random":
+      return true;
+    case "combine":
+      return node.per === "pick";
+    case "input":
+    case "tensor":
+    case "reduce":
+    case "scan":
+    case "contract":
+    case "choose":
+    case "route":
+    case "part":
+      return false;
+    default:
+      return node satisfies never;
+  }
+};
+
+/** Maps may be written to memory for speed; views, constants and gathers never gain by it. */
+const mayStore = (node: Node): boolean => node.op === "map" || node.op === "take" || node.op === "random";
+
+export interface Users {
+  readonly of: (node: Node) => readonly Node[];
+  readonly isRoot: (node: Node) => boolean;
+}
+
+export function chooseStored(nodes: readonly Node[], users: Users, mostLeaves: number): Set<Node> {
+  const stored = new Set<Node>();
+  for (const node of nodes) {
+    if (node.op === "input" || node.op === "tensor" || node.op === "part") continue;
+    if (!isVirtual(node) || users.isRoot(node)) stored.add(node);
+  }
+  for (const node of nodes)
+    if (node.op === "contract" || (node.op === "combine" && node.per === "token")) {
+      const join = joinOf(node, users);
+      if (join !== undefined) stored.add(join);
+    }
+  limitLeaves(nodes, stored, mostLeaves);
+  storeRepeated(nodes, users, stored);
+  limitLeaves(nodes, stored, mostLeaves);
+  return stored;
+}
+
+/** The last map that all uses of a contraction's result lead to: its epilogue ends there. */
+function joinOf(root: Node, users: Users): Node | undefined {
+  let join: Node | undefined;
+  const open = new Map<number, Node>();
+  const enqueue = (node: Node): boolean => {
+    for (const user of users.of(node)) {
+      if (user.op !== "map" || !sameShape(user.shape, root.shape)) return false;
+      open.set(user.id, user);
+    }
+    return !users.isRoot(node);
+  };
+  if (!enqueue(root)) return undefined;
+  for (let steps = 0; open.size > 0 && steps < 48; steps++) {
+    const first = Math.min(...open.keys());
+    const node = open.get(first)!;
+    open.delete(first);
+    if (open.size === 0) join = node;
+    if (!enqueue(node)) return join;
+  }
+  return join;
+}
+
+/** Leaves of virtual nodes are bounded, so that no kernel needs more buffers than it may bind. */
+function limitLeaves(nodes: readonly Node[], stored: Set<Node>, most: number): void {
+  const leaves = new Map<Node, ReadonlySet<Node>>();
+  const none: ReadonlySet<Node> = new Set();
+  const of = (given: Node): ReadonlySet<Node> => {
+    const node = canonical(given);
+    return isVirtual(node) && !stored.has(node) ? (leaves.get(node) ?? none) : new Set([node]);
+  };
+  for (const node of nodes) {
+    const inputs = operandsOf(node).filter(({ op }) => op !== "route");
+    const all = (): Set<Node> => {
+      const union = new Set<Node>();
+      for (const input of inputs) for (const leaf of of(input)) union.add(leaf);
+      if (node.op === "dispatch") union.add(node.route);
+      return union;
+    };
+    let union = all();
+    while (union.size > most) {
+      const largest = inputs
+        .flatMap(throughViews)
+        .filter((input) => mayStore(input) && !stored.has(input) && of(input).size > 1)
+        .sort((a, b) => of(b).size - of(a).size)[0];
+      if (largest === undefined) break;
+      stored.add(largest);
+      refresh(largest, inputs, leaves, of);
+      union = all();
+    }
+    leaves.set(node, union);
+  }
+}
+
+function throughViews(node: Node): Node[] {
+  let at = node;
+  while (at.op === "view") at = at.input;
+  return [at];
+}
+
+/** The leaf sets of the views between a node that now has memory and its user. */
+function refresh(
+  stored: Node,
+  inputs: readonly Node[],
+  leaves: Map<Node, ReadonlySet<Node>>,
+  of: (node: Node) => ReadonlySet<Node>,
+): void {
+  for (const input of inputs) {
+    const path: Node[] = [];
+    let at = input;
+    while (at.op === "view") {
+      path.push(at);
+      at = at.input;
+    }
+    if (at === stored) for (const view of path) leaves.set(view, of(stored));
+  }
+}
+
+/** Consumers first: how often each element of a node would be computed, against writing it once. */
+function storeRepeated(nodes: readonly Node[], users: Users, stored: Set<Node>): void {
+  const work = new Map<Node, number>();
+  const workOfNode = (node: Node): number => (stored.has(node) || !isVirtual(node) ? readCost : (work.get(node) ?? 0));
+  for (const node of nodes) {
+    if (!isVirtual(node)) continue;
+    let sum = node.op === "map" ? workOf(node.fn) : node.op === "random" ? 60 : node.op === "take" ? 2 : 0;
+    const inputs = operandsOf(node).filter(({ op }) => op !== "route");
+    for (const input of new Set(inputs)) {
+      // what is broadcast is computed outside of the inner loop
+      const share = Math.min(1, elements(input.shape) / elements(node.shape));
+      sum += workOfNode(input) * share;
+    }
+    work.set(node, Math.min(sum, 1e6));
+  }
+  const repeats = new Map<Node, number>();
+  for (let i = nodes.length - 1; i >= 0; i--) {
+    const node = nodes[i]!;
+    if (!isVirtual(node)) continue;
+    if (!stored.has(node)) {
+      let sum = 0;
+      for (const user of users.of(node)) sum += readsBy(user, node, stored, repeats);
+      const inner = (work.get(node) ?? 0) - readCost;
+      if (mayStore(node) && sum > 1 && inner * (sum - 1) > writeCost + readCost * sum) stored.add(node);
+      else repeats.set(node, sum);
+    }
+  }
+}
+
+/** How often one element of `node` is read by a user. */
+function readsBy(
+  user: Node,
+  node: Node,
+  stored: ReadonlySet<Node>,
+  repeats: ReadonlyMap<Node, number>,
+): number {
+  const times = stored.has(user) ? 1 : (repeats.get(user) ?? 1);
+  switch (user.op) {
+    case "view":
+      if (user.view.kind === "broadcast") return times * repetition(user.view.axes, user.shape);
+      return times;
+      if (user.view.kind === "broadcast") return times * repetition(user.view.axes, user.shape);
+      return times;
+    case "dispatch":
+    case "take":
+      return (times * elements(user.shape)) / Math.max(1, elements(node.shape));
+    case "contract": {
+      const other = user.a === node ? user.labels.b : user.labels.a;
+      const own = user.a === node ? user.labels.a : user.labels.b;
+      let free = 1;
+      for (const [i, label] of [...user.labels.out].entries())
+        if (other.includes(label) && !own.includes(label)) free *= estimate(user.shape[i]!.size);
+      return Math.max(1, free / stagedBlock);
+    }
+    case "choose":
+    case "route":
+      return 2;
+    default:
+      return times;
+  }
+}
+
+/** How often a broadcast repeats an element; not along the innermost axes, where lowering computes it once per row. */
+function repetition(axes: readonly number[], shape: Shape): number {
+  const last = axes.at(-1) ?? -1;
+  let count = 1;
+  for (let axis = 0; axis < last; axis++) if (!axes.includes(axis)) count *= estimate(shape[axis]!.size);
+  return count;
+}

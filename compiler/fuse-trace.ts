@@ -1,0 +1,121 @@
+// What the kernel of one stored node reads: which nodes that have memory, and at which coordinates.
+// In: a node and the set of nodes that have memory. Out: its reads, with coordinates over the axes of the node (`i0`, `i1`,
+// ...) and of what it reduces. Found by writing the element's value into a kernel that is thrown away, so that fusion sees
+// exactly what lowering will do. Deliberately absent: decisions.
+
+import type { ContractNode, Node, Shape } from "./graph.ts";
+import { number, read, variable } from "./lower/affine.ts";
+import type { Affine } from "./lower/affine.ts";
+import { contractRoles } from "./lower/contract-roles.ts";
+import { reductionOf } from "./lower/reduction.ts";
+import { KernelEmitter } from "./lower/emitter.ts";
+import type { Memory } from "./lower/emitter.ts";
+import { Values, canonical, partOf } from "./lower/value.ts";
+
+export interface Read {
+  readonly node: Node;
+  /** Texts of the coordinates; `i0` is the node's own first axis. */
+  readonly at: readonly string[];
+}
+
+export const axisName = (axis: number): string => `i${axis}`;
+
+/** Every axis of a shape as a variable of its own. */
+export const identity = (shape: Shape, prefix = "i"): Affine[] =>
+  shape.map((axis, i) => variable(`${prefix}${i}`, 0, { bound: axis.size }));
+
+const nowhere = (key: string, type: "f32" | "i32"): Memory => ({
+  key,
+  type,
+  length: number(1),
+  buffer: { kind: "temporary", label: "", type, length: number(1) },
+});
+const nowhereOf = (node: Node): Memory => nowhere(`%${node.id}`, node.dtype === "f32" ? "f32" : "i32");
+
+/** Nodes that exist before any kernel runs, and the parts of routings. */
+export const isSource = (node: Node): boolean => node.op === "input" || node.op === "tensor";
+
+export function readsOf(root: Node, isStored: (node: Node) => boolean): readonly Read[] {
+  const reads = new Map<string, Read>();
+  const note = (node: Node, at: readonly Affine[]): void => {
+    const keys = at.map(({ key }) => key);
+    reads.set(`${node.id}[${keys.join(",")}]`, { node, at: keys });
+  };
+  const values = new Values(new KernelEmitter(), {
+    memoryOf: (node) => {
+      if (node === root) return undefined;
+      return node.op === "part" || isSource(node) || isStored(node) ? nowhereOf(node) : undefined;
+    },
+    usesOf: () => 2,
+    trace: { load: (node, at) => note(node, at) },
+  });
+  for (const axis of root.shape)
+    if (axis.kind === "ragged" && root.op !== "route") note(partOf(axis.by, "offsets"), []);
+  traceRoot(root, values, note);
+  return [...reads.values()];
+}
+
+function traceRoot(root: Node, values: Values, note: (node: Node, at: readonly Affine[]) => void): void {
+  switch (root.op) {
+    case "reduce":
+    case "contract": {
+      const reduction = reductionOf(root);
+      for (const axis of reduction.inner)
+        if (axis.kind === "ragged") note(partOf(axis.by, "offsets"), []);
+      if (reduction.groups !== undefined) note(partOf(reduction.groups.route, "offsets"), []);
+      const roles = root.op === "contract" ? contractRoles(root) : undefined;
+      const [out, inner] = [identity(root.shape), identity(reduction.inner, "r")];
+      if (roles === undefined || root.op !== "contract") reduction.value(values, out, inner, 1);
+      else traceContract(root, values);
+      return;
+    }
+    case "scan":
+      values.value(root.input, identity(root.shape), 1);
+      return;
+    case "choose":
+      values.value(root.score, identity(root.score.shape), 1);
+      return;
+    case "route":
+      values.value(root.picks, identity(root.picks.shape), 1);
+      return;
+    case "combine":
+      if (root.per === "token") {
+        const [token, ...rest] = identity(root.shape);
+        const slot = partOf(root.route, "slot");
+        const at = [token!, variable("k", 0, { bound: slot.shape[1]!.size })];
+        values.value(root.input, [read(slot, at, root.route.bound), ...rest], 1);
+        values.value(slot, at, 1);
+        return;
+      }
+      break;
+    case "part":
+    case "input":
+    case "tensor":
+      note(canonical(root), identity(root.shape));
+      return;
+    case "const":
+    case "size":
+    case "index":
+    case "map":
+    case "view":
+    case "dispatch":
+    case "take":
+    case "random":
+      break;
+    default:
+      return root satisfies never;
+  }
+  values.value(root, identity(root.shape), 1);
+}
+
+/** A matrix product reads the matrix of the group whose rows it is at. */
+function traceContract(node: ContractNode, values: Values): void {
+  const { labels } = node;
+  const at = (text: string, shape: Shape): Affine[] =>
+    [...text].map((label, i) => {
+      const axis = labels.out.indexOf(label);
+      return variable(axis >= 0 ? axisName(axis) : `r${label}`, 0, { bound: shape[i]!.size });
+    });
+  values.value(node.a, at(labels.a, node.a.shape), 1);
+  values.value(node.b, at(labels.b, node.b.shape), 1);
+}

@@ -1,0 +1,300 @@
+// Fuse: which nodes of a graph are computed together in one kernel.
+// In: a graph. Out: clusters in execution order, each with the nodes it writes to memory, and every fusion that was
+// considered and refused, with its reason.
+//   map       element-wise values and gather-sums of one shape
+//   row       what can be done one row at a time: reductions over trailing axes, selections, scans, maps between them
+//   contract  one contraction or siblings that share the left operand, and an element-wise epilogue
+//   column    one reduction over other axes, or of each group's rows
+//   scan, route   one node
+// Views, constants, dispatches and cheap maps are in no cluster: they are computed where they are read.
+// Deliberately absent: how a cluster becomes statements (lower/).
+
+import type { ContractNode, Graph, Node } from "./graph.ts";
+import { sameShape } from "./graph-axis.ts";
+import { nodesOf, operandsOf, rootsOf } from "./graph-walk.ts";
+import { chooseStored, elements } from "./fuse-cost.ts";
+import { axisName, isSource, readsOf } from "./fuse-trace.ts";
+import type { Read } from "./fuse-trace.ts";
+import { contractRoles } from "./lower/contract-roles.ts";
+import { isReduction, reductionOf } from "./lower/reduction.ts";
+import { canonical } from "./lower/value.ts";
+import { sizeKey } from "../runtime/size.ts";
+
+export type ClusterKind = "map" | "row" | "contract" | "column" | "scan" | "route";
+
+export interface Cluster {
+  readonly kind: ClusterKind;
+  /** In an order in which they can be computed. */
+  readonly members: readonly Node[];
+  /** Members that are read by other clusters or leave the entry. */
+  readonly outputs: readonly Node[];
+  /** row: how many leading axes make the row. */
+  readonly rank: number;
+}
+
+export interface FuseOptions {
+  /** Most buffers a kernel may bind. */
+  readonly bindings?: number;
+  /** false: every node gets memory and a kernel of its own. */
+  readonly fuse?: boolean;
+}
+
+export interface Fusion {
+  readonly clusters: readonly Cluster[];
+  readonly refusals: readonly string[];
+  readonly nodes: readonly Node[];
+  readonly uses: ReadonlyMap<Node, number>;
+  /** What each stored node reads. */
+  readonly reads: ReadonlyMap<Node, readonly Read[]>;
+}
+
+interface Draft {
+  readonly kind: ClusterKind;
+  readonly index: number;
+  readonly members: Node[];
+  readonly reads: Set<Node>;
+  readonly rank: number;
+}
+
+const defaultBindings = 8;
+/** Static elements of a row that a row kernel may be widened by. */
+const mostRowElements = 16384;
+const mostSiblings = 3;
+
+export function fuse(graph: Graph, options: FuseOptions = {}): Fusion {
+  const bindings = options.bindings ?? defaultBindings;
+  const roots = new Set(rootsOf(graph));
+  const nodes = nodesOf([...roots]);
+  const users = new Map<Node, Node[]>();
+  const uses = new Map<Node, number>();
+  for (const root of roots) uses.set(root, 1);
+  for (const node of nodes)
+    for (const operand of operandsOf(node)) {
+      const key = canonical(operand);
+      uses.set(key, (uses.get(key) ?? 0) + 1);
+      const list = users.get(key);
+      if (list === undefined) users.set(key, [node]);
+      else if (list.at(-1) !== node) list.push(node);
+    }
+  const whole = options.fuse === false;
+  const stored = whole
+    ? new Set(nodes.filter((node) => !isSource(node) && node.op !== "part" && (node.op !== "const" || roots.has(node))))
+    : chooseStored(
+        nodes,
+        { of: (node) => users.get(node) ?? [], isRoot: (node) => roots.has(node) },
+        Math.max(2, bindings - 3),
+      );
+  const maker = new ClusterMaker(stored, roots, bindings, whole);
+  for (const node of nodes) if (stored.has(node)) maker.place(node);
+  return { clusters: maker.finish(), refusals: maker.refusals, nodes, uses, reads: maker.reads };
+}
+
+const titleOf = (node: Node): string => (node.op === "map" ? node.fn : node.op);
+
+/** Places stored nodes, in order, into clusters. A cluster's index is its place in the execution order: a node may join a
+ * cluster only when everything else that it reads is made by earlier ones, so no cycle can arise. */
+class ClusterMaker {
+  readonly refusals: string[] = [];
+  private readonly drafts: Draft[] = [];
+  private readonly clusterOf = new Map<Node, Draft>();
+  readonly reads = new Map<Node, readonly Read[]>();
+  /** Stored nodes that read a node. */
+  private readonly readers = new Map<Node, Set<Node>>();
+  private readonly draftsReading = new Map<Node, Draft[]>();
+  private readonly siblings = new Map<string, Draft>();
+  private readonly roots: ReadonlySet<Node>;
+  private readonly bindings: number;
+  private readonly whole: boolean;
+
+  constructor(stored: ReadonlySet<Node>, roots: ReadonlySet<Node>, bindings: number, whole: boolean) {
+    this.roots = roots;
+    this.bindings = bindings;
+    this.whole = whole;
+    for (const node of stored) {
+      const reads = readsOf(node, (other) => stored.has(other));
+      this.reads.set(node, reads);
+      for (const { node: leaf } of reads) {
+        const maker = makerOf(leaf);
+        const readers = this.readers.get(maker);
+        if (readers === undefined) this.readers.set(maker, new Set([node]));
+        else readers.add(node);
+      }
+    }
+  }
+
+  place(node: Node): void {
+    const draft = (this.whole ? undefined : this.join(node)) ?? this.open(node);
+    draft.members.push(node);
+    this.clusterOf.set(node, draft);
+    for (const { node: leaf } of this.reads.get(node)!) {
+      if (this.clusterOf.get(makerOf(leaf)) === draft) continue;
+      if (draft.reads.has(leaf)) continue;
+      draft.reads.add(leaf);
+      const list = this.draftsReading.get(leaf);
+      if (list === undefined) this.draftsReading.set(leaf, [draft]);
+      else list.push(draft);
+    }
+  }
+
+  private open(node: Node): Draft {
+    const draft: Draft = {
+      kind: kindOf(node),
+      index: this.drafts.length,
+      members: [],
+      reads: new Set(),
+      rank: rowRankOf(node),
+    };
+    this.drafts.push(draft);
+    if (node.op === "contract" && draft.kind === "contract") this.siblings.set(siblingKey(node), draft);
+    return draft;
+  }
+
+  private join(node: Node): Draft | undefined {
+    const kind = kindOf(node);
+    if (kind === "contract") return this.joinSibling(node as ContractNode);
+    if (kind !== "map" && kind !== "row") return undefined;
+    let last = -1;
+    for (const { node: leaf } of this.reads.get(node)!)
+      last = Math.max(last, this.clusterOf.get(makerOf(leaf))?.index ?? -1);
+    const producer = this.drafts[last];
+    if (producer !== undefined) {
+      const reason = this.fits(node, producer);
+      if (reason === undefined) return producer;
+      if (reason !== "") this.refuse(node, producer, reason);
+    }
+    // side by side: another kernel that reads the same tensor in the same way
+    for (const { node: leaf } of this.reads.get(node)!) {
+      const candidates = this.draftsReading.get(leaf) ?? [];
+      for (let i = candidates.length - 1; i >= Math.max(0, candidates.length - 4); i--) {
+        const candidate = candidates[i]!;
+        if (candidate.index <= last || candidate.kind !== kind) continue;
+        if (this.fits(node, candidate) === undefined && this.readsAlike(node, candidate, leaf)) return candidate;
+      }
+    }
+    return undefined;
+  }
+
+  private joinSibling(node: ContractNode): Draft | undefined {
+    const draft = this.siblings.get(siblingKey(node));
+    if (draft === undefined || draft.members.some((member) => member.op !== "contract")) return undefined;
+    if (draft.members.length >= mostSiblings) return undefined;
+    for (const { node: leaf } of this.reads.get(node)!)
+      if ((this.clusterOf.get(makerOf(leaf))?.index ?? -1) >= draft.index) return undefined;
+    const count = this.countBindings(draft, node);
+    if (count <= this.bindings) return draft;
+    this.refuse(node, draft, `${count} bindings, at most ${this.bindings}`);
+    return undefined;
+  }
+
+  /** Why a node may not join a cluster: undefined when it may, "" when there is nothing to tell. */
+  private fits(node: Node, draft: Draft): string | undefined {
+    const members = new Set(draft.members);
+    const first = draft.members[0]!;
+    const kind = kindOf(node);
+    if (draft.kind === "map" || draft.kind === "contract") {
+      if (kind !== "map" || !sameShape(node.shape, first.shape)) return "";
+      for (const { node: leaf, at } of this.reads.get(node)!)
+        if (members.has(leaf) && !at.every((key, axis) => key === axisName(axis)))
+          return `it reads ${titleOf(leaf)} at other places than its own`;
+      if (draft.kind === "contract" && node.op === "combine") return "";
+    } else if (draft.kind === "row") {
+      const { rank } = draft;
+      if (node.op === "combine" || (kind === "row" && rowRankOf(node) < rank)) return "";
+      if (node.shape.length < rank || !sameShape(node.shape.slice(0, rank), first.shape.slice(0, rank))) return "";
+      if (kind === "row" && rowRankOf(node) !== rank) return "";
+      for (const { node: leaf, at } of this.reads.get(node)!)
+        if (members.has(leaf) && !at.slice(0, rank).every((key, axis) => key === axisName(axis)))
+          return `it reads ${titleOf(leaf)} of other rows than its own`;
+      const inner = elements(node.shape.slice(rank));
+      if (inner > mostRowElements || (elements(node.shape.slice(0, rank)) < 16 && inner > 1024))
+        return `its rows of ${inner} elements need more parallelism than one row at a time`;
+    } else return "";
+    const count = this.countBindings(draft, node);
+    return count <= this.bindings ? undefined : `${count} bindings, at most ${this.bindings}`;
+  }
+
+  private readsAlike(node: Node, draft: Draft, leaf: Node): boolean {
+    if (elements(leaf.shape) < 64) return false;
+    const of = (reader: Node): Set<string> =>
+      new Set(
+        this.reads
+          .get(reader)!
+          .filter((read) => read.node === leaf)
+          .map(({ at }) => at.slice(0, draft.kind === "row" ? draft.rank : at.length).join(",")),
+      );
+    const own = of(node);
+    return draft.members.some((member) => [...of(member)].some((key) => own.has(key)));
+  }
+
+  private countBindings(draft: Draft, extra: Node): number {
+    const members = new Set([...draft.members, extra]);
+    const reads = new Set(draft.reads);
+    for (const { node: leaf } of this.reads.get(extra)!) if (!members.has(makerOf(leaf))) reads.add(leaf);
+    return reads.size + [...members].filter((member) => this.isOutput(member, members)).length;
+  }
+
+  private isOutput(node: Node, members: ReadonlySet<Node>): boolean {
+    if (this.roots.has(node)) return true;
+    for (const reader of this.readers.get(node) ?? []) if (!members.has(reader)) return true;
+    return false;
+  }
+
+  private refuse(node: Node, draft: Draft, reason: string): void {
+    const other = draft.members.map(titleOf).join(", ");
+    this.refusals.push(`${node.origin.path}: ${titleOf(node)} not joined with ${other}: ${reason}`);
+  }
+
+  finish(): Cluster[] {
+    return this.drafts.map(({ kind, members, rank }) => {
+      const all = new Set(members);
+      return { kind, members, rank, outputs: members.filter((member) => this.isOutput(member, all)) };
+    });
+  }
+}
+
+/** The node whose kernel writes a node: the parts of a routing are made by its route. */
+const makerOf = (node: Node): Node => (node.op === "part" ? node.route : node);
+
+function kindOf(node: Node): ClusterKind {
+  switch (node.op) {
+    case "reduce":
+      return reductionOf(node).trailing ? "row" : "column";
+    case "choose":
+      return "row";
+    case "scan":
+      return node.axis === node.shape.length - 1 ? "row" : "scan";
+    case "contract":
+      return contractRoles(node) !== undefined ? "contract" : reductionOf(node).trailing ? "row" : "column";
+    case "route":
+      return "route";
+    case "combine":
+    case "map":
+    case "view":
+    case "const":
+    case "size":
+    case "index":
+    case "dispatch":
+    case "take":
+    case "random":
+    case "input":
+    case "tensor":
+    case "part":
+      return "map";
+    default:
+      return node satisfies never;
+  }
+}
+
+function rowRankOf(node: Node): number {
+  if (isReduction(node)) return node.shape.length;
+  if (node.op === "choose" || node.op === "scan") return node.shape.length - 1;
+  return 0;
+}
+
+/** Contractions with equal keys can share one staging of the left operand. */
+function siblingKey(node: ContractNode): string {
+  const roles = contractRoles(node)!;
+  const left = roles.left === "a" ? node.a : node.b;
+  const shape = node.shape.map((axis) => sizeKey(axis.size)).join(",");
+  return `${left.id} ${roles.left} ${node.labels.a},${node.labels.b}->${node.labels.out} ${node.ragged?.row ?? ""} ${shape}`;
+}

@@ -1,0 +1,246 @@
+// Runs a kernel, slowly: its specification. In: buffers by name, sizes. Out: the buffers, changed in place. Checks what
+// the targets take on trust: bounds of every access, scratch read before it was written, elements that two invocations write
+// or that one writes and another reads, barriers that not all invocations of a workgroup reach.
+// Both operands of a selection are evaluated, as on the targets.
+
+import { threefry, uniform } from "../runtime/random.ts";
+import { evaluate, type Sizes } from "../runtime/size.ts";
+import { applyBinary, applyCast, applyUnary, type Lane } from "./interpret-scalar.ts";
+import type { Expr, Kernel, Stmt, ValueType } from "./kernel.ts";
+
+type Value = number | readonly number[];
+
+interface Memory {
+  readonly name: string;
+  readonly data: Float32Array | Int32Array;
+  /** Who wrote and who read each element last; 0 is nobody, -1 several. Empty when nothing can collide. */
+  readonly writers: Int32Array;
+  readonly readers: Int32Array;
+  readonly scratch: boolean;
+  /** Scratch only: written since the workgroup started. */
+  readonly defined: Uint8Array;
+}
+
+interface Invocation {
+  readonly kernel: Kernel;
+  readonly memory: ReadonlyMap<string, Memory>;
+  readonly sizes: Sizes;
+  readonly workgroup: number;
+  readonly number: number;
+  readonly locals: Map<string, Value>;
+}
+
+export function runKernel(kernel: Kernel, buffers: ReadonlyMap<string, Float32Array | Int32Array>, sizes: Sizes): void {
+  const shared = new Map<string, Memory>();
+  for (const { name, type, access, length } of kernel.buffers) {
+    const data = buffers.get(name);
+    const wanted = evaluate(length, sizes);
+    if (data === undefined) throw new Error(`internal: kernel ${kernel.name}: no buffer ${name} was given`);
+    if (data instanceof Float32Array !== (type === "f32")) throw new Error(`internal: kernel ${kernel.name}: ${name} is of ${type}`);
+    if (data.length < wanted)
+      throw new Error(`internal: kernel ${kernel.name}: ${name} has ${data.length} elements, ${wanted} are wanted`);
+    const marks = access === "read" ? 0 : wanted;
+    shared.set(name, {
+      name,
+      data: data.subarray(0, wanted),
+      writers: new Int32Array(marks),
+      readers: new Int32Array(marks),
+      scratch: false,
+      defined: new Uint8Array(0),
+    });
+  }
+  const grid = evaluate(kernel.grid, sizes);
+  for (let workgroup = 0; workgroup < grid; workgroup++) runWorkgroup(kernel, shared, sizes, workgroup);
+}
+
+function runWorkgroup(kernel: Kernel, shared: ReadonlyMap<string, Memory>, sizes: Sizes, workgroup: number): void {
+  const memory = new Map(shared);
+  const scratch = kernel.scratch.map(({ name, type, length }): Memory => {
+    const data = type === "f32" ? new Float32Array(length).fill(NaN) : new Int32Array(length).fill(-0x5a5a5a5a);
+    const marks = kernel.workgroup > 1 ? length : 0;
+    const [writers, readers] = [new Int32Array(marks), new Int32Array(marks)];
+    return { name, data, writers, readers, scratch: true, defined: new Uint8Array(length) };
+  });
+  for (const one of scratch) memory.set(one.name, one);
+  const invocations = Array.from({ length: kernel.workgroup }, (_, number): Invocation => {
+    return { kernel, memory, sizes, workgroup, number, locals: new Map() };
+  });
+  if (kernel.workgroup === 1) {
+    execute(invocations[0]!, kernel.body);
+    return;
+  }
+  const runs = invocations.map((invocation) => phases(invocation, kernel.body));
+  for (;;) {
+    const reached = runs.map((run) => run.next().value);
+    const barrier = reached[0];
+    if (reached.some((other) => other !== barrier))
+      throw new Error(`internal: kernel ${kernel.name}: not all invocations of workgroup ${workgroup} reach the same barrier`);
+    if (barrier === undefined) return;
+    for (const { writers, readers } of scratch) {
+      writers.fill(0);
+      readers.fill(0);
+    }
+  }
+}
+
+/** Runs to the end, stopping at each barrier, which it yields. */
+function* phases(run: Invocation, statements: readonly Stmt[]): Generator<Stmt, undefined> {
+  for (const statement of statements) {
+    if (!hasBarrier(statement)) execute(run, [statement]);
+    else if (statement.op === "barrier") yield statement;
+    else if (statement.op === "if") yield* phases(run, whole(run, statement.condition) !== 0 ? statement.then : statement.otherwise);
+    else if (statement.op === "for") {
+      const to = whole(run, statement.to);
+      for (let at = whole(run, statement.from); at < to; at += statement.step) {
+        run.locals.set(statement.name, at);
+        yield* phases(run, statement.body);
+      }
+    }
+  }
+  return undefined;
+}
+
+const hasBarrier = (statement: Stmt): boolean =>
+  statement.op === "barrier" ||
+  (statement.op === "for" && statement.body.some(hasBarrier)) ||
+  (statement.op === "if" && (statement.then.some(hasBarrier) || statement.otherwise.some(hasBarrier)));
+
+function execute(run: Invocation, statements: readonly Stmt[]): void {
+  for (const statement of statements)
+    switch (statement.op) {
+      case "let":
+      case "var":
+      case "set":
+        run.locals.set(statement.name, value(run, statement.value));
+        break;
+      case "store": {
+        const stored = value(run, statement.value);
+        const at = whole(run, statement.index);
+        if (typeof stored === "number") write(run, statement.buffer, at, stored);
+        else stored.forEach((number, lane) => write(run, statement.buffer, at + lane, number));
+        break;
+      }
+      case "for": {
+        const to = whole(run, statement.to);
+        for (let at = whole(run, statement.from); at < to; at += statement.step) {
+          run.locals.set(statement.name, at);
+          execute(run, statement.body);
+        }
+        break;
+      }
+      case "if":
+        execute(run, whole(run, statement.condition) !== 0 ? statement.then : statement.otherwise);
+        break;
+      case "barrier":
+      case "comment":
+        break;
+      default:
+        statement satisfies never;
+    }
+}
+
+/** Who an invocation is, in the marks of memory. */
+const mark = (run: Invocation, memory: Memory): number =>
+  1 + run.number + (memory.scratch ? 0 : run.workgroup * run.kernel.workgroup);
+
+function locate(run: Invocation, buffer: string, at: number): Memory {
+  const memory = run.memory.get(buffer);
+  if (memory === undefined) throw new Error(`internal: kernel ${run.kernel.name} has no buffer ${buffer}`);
+  if (!(at >= 0 && at < memory.data.length)) refuse(run, memory, at, `outside 0 .. ${memory.data.length - 1}`);
+  return memory;
+}
+
+function refuse(run: Invocation, memory: Memory, at: number, why: string): never {
+  const place = `workgroup ${run.workgroup}, invocation ${run.number}`;
+  throw new Error(`internal: kernel ${run.kernel.name}: ${memory.name}[${at}] in ${place}: ${why}`);
+}
+
+function write(run: Invocation, buffer: string, at: number, stored: number): void {
+  const memory = locate(run, buffer, at);
+  if (memory.writers.length > 0) {
+    const self = mark(run, memory);
+    const before = memory.writers[at]!;
+    const reader = memory.readers[at]!;
+    if (before !== 0 && before !== self) refuse(run, memory, at, "written by another invocation too");
+    if (reader !== 0 && reader !== self) refuse(run, memory, at, "written here and read by another invocation");
+    memory.writers[at] = self;
+  }
+  if (memory.scratch) memory.defined[at] = 1;
+  memory.data[at] = stored;
+}
+
+function read(run: Invocation, buffer: string, at: number): number {
+  const memory = locate(run, buffer, at);
+  if (memory.scratch && memory.defined[at] === 0) refuse(run, memory, at, "read before it was written");
+  if (memory.writers.length > 0) {
+    const self = mark(run, memory);
+    const writer = memory.writers[at]!;
+    if (writer !== 0 && writer !== self) refuse(run, memory, at, "read here and written by another invocation");
+    const reader = memory.readers[at]!;
+    memory.readers[at] = reader === 0 || reader === self ? self : -1;
+  }
+  return memory.data[at]!;
+}
+
+const whole = (run: Invocation, expr: Expr): number => value(run, expr) as number;
+const laneType = (type: ValueType): Lane => type.replace("x4", "") as Lane;
+const lane = (from: Value, index: number): number => (typeof from === "number" ? from : from[index]!);
+
+/** Applies a scalar function to scalars, or lane by lane. */
+function spread(apply: (...args: number[]) => number, ...args: readonly Value[]): Value {
+  if (args.every((arg) => typeof arg === "number")) return apply(...(args as readonly number[]));
+  return [0, 1, 2, 3].map((index) => apply(...args.map((arg) => lane(arg, index))));
+}
+
+function value(run: Invocation, expr: Expr): Value {
+  switch (expr.op) {
+    case "literal":
+      return expr.type === "f32" ? Math.fround(expr.value) : expr.value;
+    case "size":
+      return evaluate(expr.size, run.sizes) | 0;
+    case "local": {
+      const found = run.locals.get(expr.name);
+      if (found === undefined) throw new Error(`internal: kernel ${run.kernel.name}: ${expr.name} has no value`);
+      return found;
+    }
+    case "workgroup":
+      return run.workgroup;
+    case "invocation":
+      return run.number;
+    case "load": {
+      const at = whole(run, expr.index);
+      if (!expr.type.endsWith("x4")) return read(run, expr.buffer, at);
+      return [0, 1, 2, 3].map((index) => read(run, expr.buffer, at + index));
+    }
+    case "unary": {
+      const type = laneType(expr.a.type);
+      return spread((x) => applyUnary(expr.fn, type, x), value(run, expr.a));
+    }
+    case "binary": {
+      const type = laneType(expr.a.type);
+      return spread((a, b) => applyBinary(expr.fn, type, a, b), value(run, expr.a), value(run, expr.b));
+    }
+    case "fma":
+      return spread((a, b, c) => Math.fround(a * b + c), value(run, expr.a), value(run, expr.b), value(run, expr.c));
+    case "select":
+      return spread((test, a, b) => (test !== 0 ? a : b), value(run, expr.condition), value(run, expr.a), value(run, expr.b));
+    case "splat": {
+      const a = whole(run, expr.a);
+      return [a, a, a, a];
+    }
+    case "vector":
+      return expr.lanes.map((inner) => whole(run, inner));
+    case "extract":
+      return lane(value(run, expr.a), expr.lane);
+    case "cast": {
+      const [from, to] = [laneType(expr.a.type), laneType(expr.type)];
+      return spread((x) => applyCast(from, to, x), value(run, expr.a));
+    }
+    case "random": {
+      const [bits] = threefry(whole(run, expr.key0), whole(run, expr.key1), whole(run, expr.counter), expr.stream);
+      return expr.type === "i32" ? bits | 0 : uniform(bits);
+    }
+    default:
+      return expr satisfies never;
+  }
+}

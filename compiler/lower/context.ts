@@ -1,0 +1,108 @@
+// What the lowering of every kind of cluster sees: where stored nodes are, and how a kernel of an entry is opened and closed.
+// In: the memories chosen by lower.ts. Out: dispatches. Deliberately absent: the kernels' bodies.
+
+import type { Node, RouteNode } from "../graph.ts";
+import type { Cluster, Fusion } from "../fuse.ts";
+import type { ElementType, Expr } from "../kernel.ts";
+import type { LoweredBuffer, LoweredDispatch } from "../lowered.ts";
+import type { Size } from "../../runtime/size.ts";
+import { fixed, number, times } from "./affine.ts";
+import { KernelEmitter } from "./emitter.ts";
+import type { Memory } from "./emitter.ts";
+import type { Trace } from "./value.ts";
+import { Values, inputBuffer, partOf } from "./value.ts";
+
+export interface LowerContext {
+  readonly fusion: Fusion;
+  /** Memory of every stored node, and of the parts of routings. */
+  readonly memories: ReadonlyMap<Node, Memory>;
+  readonly dispatches: LoweredDispatch[];
+}
+
+export const elementOf = (node: Node): ElementType => (node.dtype === "f32" ? "f32" : "i32");
+
+let temporaries = 0;
+export function temporary(label: string, type: ElementType, length: Size): Memory {
+  const buffer: LoweredBuffer = { kind: "temporary", label, type, length };
+  return { key: `temporary:${temporaries++}`, type, length, buffer };
+}
+
+export function sourceMemory(node: Node): Memory | undefined {
+  if (node.op !== "input" && node.op !== "tensor") return undefined;
+  const length = node.shape.reduce((size, axis) => times(size, axis.size), number(1));
+  if (node.op === "input")
+    return { key: `input:${node.name}`, type: elementOf(node), length, buffer: inputBuffer(node.name) };
+  return { key: `tensor:${node.name}`, type: elementOf(node), length, buffer: tensorBuffer(node.name) };
+}
+
+const tensors = new Map<string, LoweredBuffer>();
+/** One object per tensor name: buffers are compared by identity. */
+export function tensorBuffer(name: string): LoweredBuffer {
+  let buffer = tensors.get(name);
+  if (buffer === undefined) tensors.set(name, (buffer = { kind: "tensor", name }));
+  return buffer;
+}
+
+/** A kernel being written for a cluster. `hidden` nodes have no memory (yet) while it is written. */
+export class ClusterKernel {
+  readonly emitter = new KernelEmitter();
+  readonly values: Values;
+  private readonly context: LowerContext;
+  private readonly cluster: Cluster;
+  private readonly hidden: Set<Node>;
+
+  constructor(context: LowerContext, cluster: Cluster, trace?: Trace) {
+    this.context = context;
+    this.cluster = cluster;
+    this.hidden = new Set(cluster.members);
+    this.values = new Values(this.emitter, {
+      memoryOf: (node) => (this.hidden.has(node) ? undefined : context.memories.get(node)),
+      usesOf: (node) => context.fusion.uses.get(node) ?? 1,
+      ...(trace === undefined ? {} : { trace }),
+    });
+  }
+
+  /** From now on the node is read from its memory. */
+  reveal(node: Node): void {
+    this.hidden.delete(node);
+  }
+
+  memoryOf(node: Node): Memory {
+    const memory = this.context.memories.get(node);
+    if (memory === undefined) throw new Error(`internal: %${node.id} ${node.op} has no memory to write`);
+    return memory;
+  }
+
+  /** Rows of a routing that are really there. */
+  rowCount(route: RouteNode): Expr {
+    return this.values.value(partOf(route, "offsets"), [fixed(number(route.groups))], 1);
+  }
+
+  finish(what: string, grid: Size, multiplyAdds?: Size): void {
+    const first = this.cluster.members[0]!;
+    const { kernel, buffers } = this.emitter.finish({
+      name: kernelName(first.origin.path, what),
+      grid,
+      ...(multiplyAdds === undefined ? {} : { multiplyAdds }),
+    });
+    const label = first.origin.path === "" ? what : `${first.origin.path}: ${what}`;
+    this.context.dispatches.push({ kernel, buffers, label });
+  }
+}
+
+/** Kernels of different layers have equal names, so that equal kernels are shared: paths lose their numbers. */
+export function kernelName(path: string, what: string): string {
+  const parts = [...path.split("."), what].filter((part) => part !== "" && !/^\d+$/.test(part));
+  return parts.join("_").replaceAll(/[^A-Za-z0-9_]+/g, "_").slice(0, 64);
+}
+
+/** What a cluster does, in a few words. */
+export function titleOf(cluster: Cluster): string {
+  const counts = new Map<string, number>();
+  for (const member of cluster.members) {
+    const title = member.op === "map" ? member.fn : member.op === "reduce" ? member.fn : member.op;
+    counts.set(title, (counts.get(title) ?? 0) + 1);
+  }
+  const titles = [...counts].map(([title, count]) => (count === 1 ? title : `${title} x${count}`));
+  return titles.slice(0, 6).join(", ");
+}

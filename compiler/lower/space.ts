@@ -1,0 +1,141 @@
+// Spaces: how the elements of a shape are walked. Rows are one flat index; the inner axes that every index treats as one
+// are one vector loop.
+// In: a shape, and the indices that a value is read and written with. Out: loops. Deliberately absent: values.
+
+import type { Shape } from "../graph.ts";
+import type { Expr } from "../kernel.ts";
+import type { Size } from "../../runtime/size.ts";
+import { ceilDivide, known, sizeKey } from "../../runtime/size.ts";
+import type { Affine } from "./affine.ts";
+import { divide, number, times, variable } from "./affine.ts";
+import type { ClusterKernel } from "./context.ts";
+import { estimate } from "../fuse-cost.ts";
+import type { Lanes } from "./expr.ts";
+import { binary, integer, lowerOf, sizeExpr } from "./expr.ts";
+
+export const sizeOf = (shape: Shape): Size => shape.reduce((size, axis) => times(size, axis.size), number(1));
+
+/** Elements that one workgroup works on, where there is a choice. */
+export const taskElements = 8192;
+
+/** How many trailing axes (at least one) every index treats as one: its coefficients are those of a flat index. */
+export function joinable(shape: Shape, names: readonly string[], indices: readonly Affine[]): number {
+  if (shape.length === 0) return 0;
+  let count = 1;
+  for (let axis = shape.length - 2; axis >= 0; axis--, count++) {
+    if (shape[axis]!.kind === "ragged" || shape[axis + 1]!.kind === "ragged") return count;
+    const [outer, inner] = [names[axis]!, names[axis + 1]!];
+    const size = shape[axis + 1]!.size;
+    for (const index of indices) {
+      const next = sizeKey(times(coefficientOf(index, inner), size));
+      if (sizeKey(coefficientOf(index, outer)) !== next) return count;
+    }
+  }
+  return count;
+}
+
+const coefficientOf = (index: Affine, name: string): Size =>
+  index.terms.find(({ atom }) => atom.key === name)?.coefficient ?? [];
+
+/** Coordinates of several axes from one flat index. */
+export function split(shape: Shape, flat: Affine): Affine[] {
+  const at: Affine[] = [];
+  let rest = flat;
+  for (let axis = shape.length - 1; axis > 0; axis--) {
+    const { quotient, remainder } = divide(rest, shape[axis]!.size);
+    at[axis] = remainder;
+    rest = quotient;
+  }
+  if (shape.length > 0) at[0] = rest;
+  return at;
+}
+
+/** All rows of `shape`, `rowsPerTask` in a workgroup; only rows of a routing that are there. Returns the grid. */
+export function overRows(
+  kernel: ClusterKernel,
+  shape: Shape,
+  rowsPerTask: number,
+  body: (at: readonly Affine[]) => void,
+): Size {
+  const { emitter } = kernel;
+  const rows = sizeOf(shape);
+  if (shape.length === 0) {
+    body([]);
+    return number(1);
+  }
+  const first = shape[0]!;
+  let limit: Expr = sizeExpr(rows);
+  if (first.kind === "ragged") {
+    const others = sizeOf(shape.slice(1));
+    limit = emitter.let(binary("mul", kernel.rowCount(first.by), sizeExpr(others)), "n");
+  }
+  const walk = (flat: Affine): void => {
+    const at = split(shape, flat);
+    guardRows(kernel, shape, at, 1, () => body(at));
+  };
+  const count = known(rows);
+  const perTask = count === undefined ? rowsPerTask : Math.min(rowsPerTask, count);
+  if (perTask === 1) {
+    const name = emitter.fresh("i");
+    emitter.push({ op: "let", name, value: { op: "workgroup", type: "i32" } });
+    const row = (): void => walk(variable(name, emitter.depth, { bound: rows }));
+    if (first.kind === "ragged") emitter.if(binary("lt", { op: "local", type: "i32", name }, limit), row);
+    else row();
+    return rows;
+  }
+  const grid = ceilDivide(rows, number(perTask));
+  const from = emitter.let(binary("mul", { op: "workgroup", type: "i32" }, integer(perTask)), "f");
+  const to = lowerOf(binary("add", from, integer(perTask)), limit);
+  emitter.for({ from, to, bound: rows }, walk);
+  return grid;
+}
+
+/** Rows of a routing on an axis that is not the first are skipped one by one. */
+function guardRows(kernel: ClusterKernel, shape: Shape, at: readonly Affine[], from: number, body: () => void): void {
+  for (let axis = from; axis < shape.length; axis++) {
+    const each = shape[axis]!;
+    if (each.kind !== "ragged") continue;
+    const inside = binary("lt", kernel.values.index(at[axis]!), kernel.rowCount(each.by));
+    kernel.emitter.if(inside, () => guardRows(kernel, shape, at, axis + 1, body));
+    return;
+  }
+  body();
+}
+
+/** Rows for one workgroup when each has `inner` elements of `work` additions. */
+export function rowsForTask(inner: number, work = 1): number {
+  return Math.max(1, Math.floor(taskElements / Math.max(1, inner * work)));
+}
+
+/** All elements of inner axes: loops over the outer ones, a vector loop over the last `joined` as one. */
+export function overInner(
+  kernel: ClusterKernel,
+  shape: Shape,
+  joined: number,
+  body: (at: readonly Affine[], lanes: Lanes) => void,
+): void {
+  const { emitter } = kernel;
+  const nest = (axis: number, at: readonly Affine[]): void => {
+    if (axis < shape.length - joined) {
+      const each = shape[axis]!;
+      emitter.for({ to: extentOf(kernel, each), bound: each.size }, (index) => nest(axis + 1, [...at, index]));
+      return;
+    }
+    const last = shape.slice(axis);
+    if (last.length === 0) {
+      body(at, 1);
+      return;
+    }
+    const size = sizeOf(last);
+    const each = (flat: Affine, lanes: Lanes): void => body([...at, ...split(last, flat)], lanes);
+    if (last[0]!.kind === "ragged") emitter.lanesFrom(integer(0), extentOf(kernel, last[0]!), size, each, true);
+    else emitter.lanes(size, each);
+  };
+  nest(0, []);
+}
+
+export function extentOf(kernel: ClusterKernel, axis: Shape[number]): Expr {
+  return axis.kind === "ragged" ? kernel.rowCount(axis.by) : sizeExpr(axis.size);
+}
+
+export const elementsOf = (shape: Shape): number => shape.reduce((count, axis) => count * estimate(axis.size), 1);

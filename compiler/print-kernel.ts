@@ -1,0 +1,114 @@
+// Prints a kernel as readable pseudo-C: for debugging and for golden tests. In: a kernel. Out: text, two spaces a level.
+// Not a target: nothing parses or compiles this text.
+
+import { sizeKey } from "../runtime/size.ts";
+import type { BinaryFn, Expr, Kernel, Stmt } from "./kernel.ts";
+
+export function printKernel(kernel: Kernel): string {
+  const buffers = kernel.buffers.map(({ name, type, access, length }) => `${access} ${type} ${name}[${sizeKey(length)}]`);
+  const sizes = kernel.sizes.length === 0 ? "" : ` sizes ${kernel.sizes.join(", ")}`;
+  return [
+    `kernel ${kernel.name}(${buffers.join(", ")})${sizes} grid ${sizeKey(kernel.grid)} workgroup ${kernel.workgroup} {`,
+    ...kernel.scratch.map(({ name, type, length }) => `  scratch ${type} ${name}[${length}];`),
+    ...printBody(kernel.body, "  "),
+    "}",
+    "",
+  ].join("\n");
+}
+
+function printBody(statements: readonly Stmt[], indent: string): string[] {
+  return statements.flatMap((statement) => printStatement(statement).map((line) => indent + line));
+}
+
+function printStatement(statement: Stmt): string[] {
+  switch (statement.op) {
+    case "let":
+    case "var":
+      return [`${statement.op} ${statement.value.type} ${statement.name} = ${printExpr(statement.value)};`];
+    case "set":
+      return [`${statement.name} = ${printExpr(statement.value)};`];
+    case "store":
+      return [`${access(statement.buffer, statement.index, statement.value.type)} = ${printExpr(statement.value)};`];
+    case "for": {
+      const { name, from, to, step, body } = statement;
+      const advance = step === 1 ? `${name}++` : `${name} += ${step}`;
+      return [`for (${name} = ${printExpr(from)}; ${name} < ${printExpr(to)}; ${advance}) {`, ...printBody(body, "  "), "}"];
+    }
+    case "if":
+      return [
+        `if (${printExpr(statement.condition)}) {`,
+        ...printBody(statement.then, "  "),
+        ...(statement.otherwise.length === 0 ? [] : ["} else {", ...printBody(statement.otherwise, "  ")]),
+        "}",
+      ];
+    case "barrier":
+      return ["barrier;"];
+    case "comment":
+      return [`// ${statement.text}`];
+    default:
+      return statement satisfies never;
+  }
+}
+
+const access = (buffer: string, index: Expr, type: string): string =>
+  `${buffer}[${printExpr(index)}${type.endsWith("x4") ? " : 4" : ""}]`;
+
+const infix: Partial<Record<BinaryFn, string>> = {
+  add: "+",
+  sub: "-",
+  mul: "*",
+  div: "/",
+  mod: "%",
+  lt: "<",
+  le: "<=",
+  eq: "==",
+  ne: "!=",
+  and: "&",
+  or: "|",
+  xor: "^",
+  shl: "<<",
+  shr: ">>",
+};
+
+/** An expression; operators inside operators get parentheses. */
+export function printExpr(expr: Expr): string {
+  const call = (name: string, ...args: readonly Expr[]): string => `${name}(${args.map(printExpr).join(", ")})`;
+  switch (expr.op) {
+    case "literal":
+      if (expr.type === "bool") return expr.value !== 0 ? "true" : "false";
+      return expr.type === "f32" && Number.isInteger(expr.value) ? `${Object.is(expr.value, -0) ? "-0" : expr.value}.0` : String(expr.value);
+    case "size": {
+      const text = sizeKey(expr.size);
+      return /^[\w.]+$/.test(text) ? text : `(${text})`;
+    }
+    case "local":
+      return expr.name;
+    case "workgroup":
+    case "invocation":
+      return expr.op;
+    case "load":
+      return access(expr.buffer, expr.index, expr.type);
+    case "unary":
+      return call(expr.fn, expr.a);
+    case "binary": {
+      const operator = infix[expr.fn];
+      return operator === undefined ? call(expr.fn, expr.a, expr.b) : `(${printExpr(expr.a)} ${operator} ${printExpr(expr.b)})`;
+    }
+    case "fma":
+      return call("fma", expr.a, expr.b, expr.c);
+    case "select":
+      return `(${printExpr(expr.condition)} ? ${printExpr(expr.a)} : ${printExpr(expr.b)})`;
+    case "splat":
+      return call(expr.type, expr.a);
+    case "vector":
+      return call(expr.type, ...expr.lanes);
+    case "extract":
+      return `${printExpr(expr.a)}.${"xyzw"[expr.lane]!}`;
+    case "cast":
+      return call(expr.type, expr.a);
+    case "random":
+      return `random_${expr.type}(${[expr.key0, expr.key1, expr.counter].map(printExpr).join(", ")}, ${expr.stream})`;
+    default:
+      return expr satisfies never;
+  }
+}

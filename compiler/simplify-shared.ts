@@ -1,0 +1,148 @@
+// Rules that are only worth it when a value has no other user, or when what they need is in the graph anyway. They look
+// at a whole simplified graph, so they are tried while it is rebuilt, not while nodes are made.
+// In: an old node, how often each old node is used, old contractions by operand. Out: what it equals in the new builder.
+
+import type { ContractNode, Graph, MapNode, Node } from "./graph.ts";
+import type { GraphBuilder } from "./graph-builder.ts";
+import { countUses, nodesOf, rootsOf } from "./graph-walk.ts";
+import { range } from "./simplify-rule.ts";
+
+export interface Surroundings {
+  readonly uses: ReadonlyMap<Node, number>;
+  /** Contractions that read a node. */
+  readonly contractions: ReadonlyMap<Node, readonly ContractNode[]>;
+}
+
+export function surroundingsOf(graph: Graph): Surroundings {
+  const contractions = new Map<Node, ContractNode[]>();
+  for (const node of nodesOf(rootsOf(graph)))
+    if (node.op === "contract")
+      for (const operand of new Set([node.a, node.b])) {
+        const known = contractions.get(operand);
+        if (known === undefined) contractions.set(operand, [node]);
+        else known.push(node);
+      }
+  return { uses: countUses(graph), contractions };
+}
+
+export interface SharedRule {
+  readonly name: string;
+  /** `of` gives the new node of an old operand. */
+  readonly apply: (
+    builder: GraphBuilder,
+    node: Node,
+    around: Surroundings,
+    of: (node: Node) => Node,
+  ) => Node | undefined;
+}
+
+const contractOver = (b: GraphBuilder, node: ContractNode, out: string, of: (node: Node) => Node): Node => {
+  const { labels, ragged } = node;
+  const stays = ragged !== undefined && (labels.a + labels.b + out).includes(ragged.group);
+  return b.contract(of(node.a), of(node.b), `${labels.a},${labels.b}->${out}`, stays ? ragged : undefined);
+};
+
+/** Labels and ragged labels in the letters of another contraction, matched operand by operand. */
+function sameContraction(
+  found: ContractNode,
+  first: Node,
+  second: Node,
+  labels: readonly [string, string, string],
+  ragged: ContractNode["ragged"],
+): boolean {
+  const matches = (a: string, b: string): boolean => {
+    const letters = new Map<string, string>();
+    const pairs = [...(a + b + labels[2])].map(
+      (label, i) => [label, (found.labels.a + found.labels.b + found.labels.out)[i]] as const,
+    );
+    const back = new Map<string, string>();
+    for (const [mine, theirs] of pairs) {
+      if (theirs === undefined) return false;
+      if ((letters.get(mine) ?? theirs) !== theirs || (back.get(theirs) ?? mine) !== mine) return false;
+      letters.set(mine, theirs);
+      back.set(theirs, mine);
+    }
+    const named = (label: string | undefined): string | undefined =>
+      label === undefined ? undefined : letters.get(label);
+    return named(ragged?.row) === found.ragged?.row && named(ragged?.group) === found.ragged?.group;
+  };
+  const sizes = [found.labels.a.length, found.labels.b.length, found.labels.out.length];
+  if (found.a === first && found.b === second)
+    return sizes.join() === labels.map((text) => text.length).join() && matches(labels[0], labels[1]);
+  return (
+    found.a === second &&
+    found.b === first &&
+    sizes.join() === [labels[1].length, labels[0].length, labels[2].length].join() &&
+    matches(labels[1], labels[0])
+  );
+}
+
+/** sum_n d[r, n] (sum_k a[r, k] w[k, n]) = sum_k a[r, k] (sum_n d[r, n] w[k, n]), if the inner product is there. */
+function turnRowDot(
+  b: GraphBuilder,
+  product: MapNode,
+  reduced: readonly number[],
+  around: Surroundings,
+  of: (node: Node) => Node,
+): Node | undefined {
+  for (const [other, inner] of [product.inputs, [...product.inputs].reverse()] as [Node, Node][]) {
+    if (inner.op !== "contract" || inner === other) continue;
+    const { labels, ragged } = inner;
+    const summed = reduced.map((axis) => labels.out[axis]!);
+    const kept = [...labels.out].filter((label) => !summed.includes(label));
+    for (const [left, leftLabels, right, rightLabels] of [
+      [inner.a, labels.a, inner.b, labels.b],
+      [inner.b, labels.b, inner.a, labels.a],
+    ] as const) {
+      // `left` has all that is kept and nothing that is summed outside; what else it has is summed inside.
+      if (
+        summed.some((label) => leftLabels.includes(label)) ||
+        !kept.every((label) => leftLabels.includes(label))
+      )
+        continue;
+      const found = around.contractions
+        .get(other)
+        ?.find((node) => sameContraction(node, other, right, [labels.out, rightLabels, leftLabels], ragged));
+      if (found === undefined || found === inner) continue;
+      const dot = b.mul(of(found), of(left));
+      return b.sum(
+        dot,
+        range(leftLabels.length).filter((axis) => !kept.includes(leftLabels[axis]!)),
+      );
+    }
+  }
+  return undefined;
+}
+
+export const sharedRules: readonly SharedRule[] = [
+  {
+    name: "permute of contract",
+    apply: (b, node, { uses }, of) => {
+      if (node.op !== "view" || node.view.kind !== "permute" || node.input.op !== "contract")
+        return undefined;
+      if (uses.get(node.input) !== 1) return undefined;
+      const { out } = node.input.labels;
+      return contractOver(b, node.input, node.view.axes.map((axis) => out[axis]!).join(""), of);
+    },
+  },
+  {
+    name: "sum of contract",
+    apply: (b, node, { uses }, of) => {
+      if (node.op !== "reduce" || node.fn !== "sum" || node.groups || node.input.op !== "contract")
+        return undefined;
+      if (uses.get(node.input) !== 1) return undefined;
+      const out = [...node.input.labels.out].filter((_, i) => !node.axes.includes(i));
+      return contractOver(b, node.input, out.join(""), of);
+    },
+  },
+  {
+    name: "row dot of a contraction",
+    apply: (b, node, around, of) => {
+      if (node.op !== "reduce" || node.fn !== "sum" || node.groups) return undefined;
+      if (node.input.op !== "map" || node.input.fn !== "mul") return undefined;
+      const order = node.shape;
+      const turned = turnRowDot(b, node.input, node.axes, around, of);
+      return turned !== undefined && turned.shape.length === order.length ? turned : undefined;
+    },
+  },
+];

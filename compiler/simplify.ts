@@ -1,0 +1,105 @@
+// Simplifies a graph by tables of named rules, bottom-up: every node is made anew by a builder that applies the rules of
+// its operation, so that what a rule makes is simplified as well. Then rules that need to know the users of a value are
+// tried until none applies. Near linear: a node is looked at once per pass.
+// In: a graph. Out: an equal graph, in a builder of its own (dead nodes are not carried over). Does not fuse, and does
+// not merge contractions that share an operand: that is the fuser's.
+
+import type { Graph, Node } from "./graph.ts";
+import { GraphBuilder } from "./graph-builder.ts";
+import { rebuild } from "./graph-rebuild.ts";
+import { nodesOf, rootsOf } from "./graph-walk.ts";
+import { contractRules } from "./simplify-contract.ts";
+import { mapRules, stopRule } from "./simplify-map.ts";
+import { reduceRules } from "./simplify-reduce.ts";
+import { combineRules, dispatchRules, sumOfPicks } from "./simplify-route.ts";
+import type { Rule } from "./simplify-rule.ts";
+import { sharedRules, surroundingsOf, type Surroundings } from "./simplify-shared.ts";
+import { viewRules } from "./simplify-view.ts";
+
+export interface SimplifyOptions {
+  /** Drops `stop` nodes: after differentiation they are identities. */
+  readonly removeStops?: boolean;
+  /** Called with the name of every rule that applied, and the node that it replaced. */
+  readonly trace?: (rule: string, node: Node) => void;
+}
+
+type RuleTable = { readonly [Op in Node["op"]]: readonly Rule<Extract<Node, { op: Op }>>[] };
+
+const tableOf = (removeStops: boolean): RuleTable => ({
+  input: [],
+  tensor: [],
+  const: [],
+  size: [
+    {
+      name: "a known size",
+      apply: (b, { size }) => {
+        const [term, ...rest] = size;
+        if (rest.length > 0 || (term !== undefined && term.factors.length > 0)) return undefined;
+        return b.constant(term?.coefficient ?? 0, "i32");
+      },
+    },
+  ],
+  index: [],
+  random: [],
+  map: removeStops ? [stopRule, ...mapRules] : mapRules,
+  view: viewRules,
+  reduce: [...sumOfPicks, ...reduceRules],
+  scan: [],
+  contract: contractRules,
+  choose: [],
+  route: [],
+  part: [],
+  dispatch: dispatchRules,
+  combine: combineRules,
+  take: [],
+});
+
+/** More passes than any graph needed; a set of rules that undo each other must not hang. */
+const passLimit = 12;
+
+export function simplify(graph: Graph, { removeStops = false, trace }: SimplifyOptions = {}): Graph {
+  const table = tableOf(removeStops);
+  let applied = 0;
+
+  const pass = (old: Graph, around: Surroundings | undefined): Graph => {
+    const builder: GraphBuilder = new GraphBuilder((node) => {
+      for (const rule of table[node.op] as readonly Rule[]) {
+        const better = rule.apply(builder, node);
+        if (better === undefined || better === node) continue;
+        trace?.(rule.name, node);
+        return better;
+      }
+      return undefined;
+    });
+    const made = new Map<Node, Node>();
+    const of = (node: Node): Node => made.get(node)!;
+    const remake = (node: Node): Node => {
+      if (around !== undefined)
+        for (const rule of sharedRules) {
+          const better = rule.apply(builder, node, around, of);
+          if (better === undefined) continue;
+          trace?.(rule.name, node);
+          applied++;
+          return better;
+        }
+      return rebuild(builder, node, of);
+    };
+    for (const node of nodesOf(rootsOf(old))) {
+      builder.origin = node.origin;
+      made.set(node, remake(node));
+    }
+    return {
+      name: old.name,
+      outputs: old.outputs.map((output) => ({ ...output, node: of(output.node) })),
+      updates: old.updates.map((update) => ({ ...update, node: of(update.node) })),
+    };
+  };
+
+  let current = pass(graph, undefined);
+  for (let round = 0; round < passLimit; round++) {
+    applied = 0;
+    current = pass(current, surroundingsOf(current));
+    if (applied === 0) return current;
+  }
+  return current;
+}
