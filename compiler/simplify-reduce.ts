@@ -95,8 +95,11 @@ function sumOfTwo(b: GraphBuilder, x: Factor, y: Factor, reduced: readonly numbe
       at,
     };
   }
-  const formula = `${letters(left.at)},${letters(right.at)}->${letters(at)}`;
-  return { node: b.contract(left.node, right.node, formula), at };
+  // The operand of the result's first own axis comes first: `ab,bc->ac`, whatever order the product was in.
+  const own = at.find((axis) => !left.at.includes(axis) || !right.at.includes(axis));
+  const [first, second] = own !== undefined && right.at.includes(own) ? [right, left] : [left, right];
+  const formula = `${letters(first.at)},${letters(second.at)}->${letters(at)}`;
+  return { node: b.contract(first.node, second.node, formula), at };
 }
 
 const sumOfProduct: Rule<ReduceNode> = {

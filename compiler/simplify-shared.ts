@@ -77,7 +77,8 @@ function sameContraction(
   );
 }
 
-/** sum_n d[r, n] (sum_k a[r, k] w[k, n]) = sum_k a[r, k] (sum_n d[r, n] w[k, n]), if the inner product is there. */
+/** sum_n d[r, n] (sum_k a[r, k] w[k, n]) = sum_k a[r, k] (sum_n d[r, n] w[k, n]), if the inner product is there. With
+ * dispatched d only: elsewhere (attention) the first form is the one that kernels want. */
 function turnRowDot(
   b: GraphBuilder,
   product: MapNode,
@@ -86,7 +87,7 @@ function turnRowDot(
   of: (node: Node) => Node,
 ): Node | undefined {
   for (const [other, inner] of [product.inputs, [...product.inputs].reverse()] as [Node, Node][]) {
-    if (inner.op !== "contract" || inner === other) continue;
+    if (inner.op !== "contract" || other.op !== "dispatch") continue;
     const { labels, ragged } = inner;
     const summed = reduced.map((axis) => labels.out[axis]!);
     const kept = [...labels.out].filter((label) => !summed.includes(label));
@@ -103,11 +104,15 @@ function turnRowDot(
       const found = around.contractions
         .get(other)
         ?.find((node) => sameContraction(node, other, right, [labels.out, rightLabels, leftLabels], ragged));
-      if (found === undefined || found === inner) continue;
-      const dot = b.mul(of(found), of(left));
-      return b.sum(
-        dot,
-        range(leftLabels.length).filter((axis) => !kept.includes(leftLabels[axis]!)),
+      // The later one is the backward pass's. Turning the other way as well would never end.
+      if (found === undefined || found.id <= inner.id) continue;
+      // Made here, since the old one may come later; the two become one.
+      const dot = b.mul(contractOver(b, found, found.labels.out, of), of(left));
+      const gone = range(leftLabels.length).filter((axis) => !kept.includes(leftLabels[axis]!));
+      const order = [...leftLabels].filter((label) => kept.includes(label));
+      return b.permute(
+        b.sum(dot, gone),
+        kept.map((label) => order.indexOf(label)),
       );
     }
   }
@@ -140,9 +145,7 @@ export const sharedRules: readonly SharedRule[] = [
     apply: (b, node, around, of) => {
       if (node.op !== "reduce" || node.fn !== "sum" || node.groups) return undefined;
       if (node.input.op !== "map" || node.input.fn !== "mul") return undefined;
-      const order = node.shape;
-      const turned = turnRowDot(b, node.input, node.axes, around, of);
-      return turned !== undefined && turned.shape.length === order.length ? turned : undefined;
+      return turnRowDot(b, node.input, node.axes, around, of);
     },
   },
 ];

@@ -206,6 +206,3 @@ export function tokenise(text: string): Tokenised {
 }
 
 export const endOf = (token: IToken): number => token.startOffset + token.image.length;
-
-export const is = (token: IToken, type: TokenType): boolean =>
-  token.tokenType === type || (type.categoryMatchesMap?.[token.tokenType.tokenTypeIdx!] ?? false);

@@ -78,6 +78,15 @@ export function decodeRunState(bytes: Uint8Array<ArrayBuffer>, file: string): Ru
   return stateOf(decodeVerified(bytes, file).metadata, file);
 }
 
+/** A run goes on in the middle of an epoch, so the data must still be what they were. `fingerprint`: of `Data`. */
+export function checkSameData(state: RunState, fingerprint: string, file: string): void {
+  if (state.data === undefined || state.data === fingerprint) return;
+  throw new UserError("R0210", `the data are not those that ${file} was trained on`, {
+    file,
+    help: "restore the data files, or begin a new run in another folder",
+  });
+}
+
 function decodeVerified(bytes: Uint8Array<ArrayBuffer>, file: string): SafetensorsFile {
   const damaged = (): UserError =>
     new UserError("R0203", `${file} is damaged: its checksum does not match its contents`, {

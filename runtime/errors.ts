@@ -170,6 +170,12 @@ export const runtimeCodes: Readonly<Record<string, RuntimeCode>> = {
     title: "not a checkpoint of this program",
     text: "The file is a safetensors file, but without the step, seed and checksum that a run writes, so it cannot be resumed.",
   },
+  R0210: {
+    title: "the data changed since the checkpoint",
+    text:
+      "A resumed run continues in the middle of an epoch, so the data must be those it began with: same files, same tokenizer, " +
+      "same rows. They differ now. Restore the data, or begin a new run (which may start from the parameters of this one).",
+  },
   R0208: {
     title: "the checkpoint could not be written",
     text:

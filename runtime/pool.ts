@@ -6,7 +6,8 @@
 // tasks from the record (pool-worker.ts) until none is left; the main thread goes on when all tasks are finished.
 
 import { work } from "./pool-worker.ts";
-import type { PoolWords, WorkerData } from "./pool-worker.ts";
+import { line, record, recordWords, tapeBytes, words } from "./pool-record.ts";
+import type { WorkerData } from "./pool-worker.ts";
 import { startThread } from "./wasm-host.ts";
 import type { Thread } from "./wasm-host.ts";
 
@@ -38,25 +39,6 @@ interface Step {
 }
 
 const isShared = (call: Call): boolean => call.grid > 1 && call.work >= shareable;
-
-const line = 16;
-const words: PoolWords = {
-  ready: 0,
-  open: line,
-  active: 2 * line,
-  sleepers: 3 * line,
-  waiting: 4 * line,
-  failed: 5 * line,
-  quit: 6 * line,
-  record: { next: 0, done: line, id: line + 1, kernel: line + 2, grid: line + 3, chunk: line + 4, count: line + 5, args: line + 6 },
-};
-const { record } = words;
-
-/** Words of a record with so many arguments, in whole cache lines. */
-const recordWords = (count: number): number => Math.ceil((record.args + count) / line) * line;
-/** Bytes of records that a list of dispatches needs at most; `counts` are their numbers of arguments. */
-export const tapeBytes = (counts: readonly number[]): number =>
-  counts.reduce((bytes, count) => bytes + 4 * recordWords(count), 0);
 
 /** Below this much work a dispatch is not worth waking anyone. */
 const shareable = 32768;

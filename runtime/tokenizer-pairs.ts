@@ -35,11 +35,14 @@ const pairKey = (left: number, right: number): number => left * 2 ** 21 + right;
 /** Counts how often each piece occurs. Very rare ones are forgotten when there are millions. */
 export function pieceCounter(): { add(piece: string): void; readonly counts: ReadonlyMap<string, number> } {
   const counts = new Map<string, number>();
+  let limit = 4_000_000;
   return {
     counts,
     add(piece) {
       counts.set(piece, (counts.get(piece) ?? 0) + 1);
-      if (counts.size > 4_000_000) for (const [key, count] of counts) if (count === 1) counts.delete(key);
+      if (counts.size <= limit) return;
+      for (const [key, count] of counts) if (count === 1) counts.delete(key);
+      limit = Math.max(limit, 2 * counts.size);
     },
   };
 }

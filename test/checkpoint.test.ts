@@ -8,7 +8,13 @@ import { join } from "node:path";
 import { build } from "esbuild";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { crc32, hex8 } from "../runtime/checkpoint-checksum.ts";
-import { decodeCheckpoint, encodeCheckpoint, signature, type RunState } from "../runtime/checkpoint.ts";
+import {
+  checkSameData,
+  decodeCheckpoint,
+  encodeCheckpoint,
+  signature,
+  type RunState,
+} from "../runtime/checkpoint.ts";
 import {
   checkpointPath,
   readCheckpoint,
@@ -30,7 +36,15 @@ const tensor = (name: string, shape: number[], type: "f32" | "i32" = "f32"): Ten
 const tensors = [tensor("block.0.w", [2, 3]), tensor("bias", [3]), tensor("steps", [1], "i32")];
 const valuesAt = (step: number) => (name: string) =>
   name === "steps" ? Int32Array.of(step) : new Float32Array(name === "bias" ? 3 : 6).fill(step + 0.1);
-const stateAt = (step: number): RunState => ({ model: "Small", step, position: 2 * step, seed: 7, best: 0.1, waited: 2, data: "ab12" });
+const stateAt = (step: number): RunState => ({
+  model: "Small",
+  step,
+  position: 2 * step,
+  seed: 7,
+  best: 0.1,
+  waited: 2,
+  data: "ab12",
+});
 const partsAt = (step: number) => encodeCheckpoint(tensors, valuesAt(step), stateAt(step));
 const bytesAt = (step: number): Uint8Array<ArrayBuffer> => new Uint8Array(Buffer.concat(partsAt(step)));
 
@@ -67,7 +81,13 @@ describe("encode and decode", () => {
   });
 
   test.each([Infinity, NaN, 0.1 + 0.2, 5e-324])("best loss %s", (best) => {
-    const parts = encodeCheckpoint(tensors, valuesAt(1), { model: "m", step: 1, position: 1, seed: -3, best });
+    const parts = encodeCheckpoint(tensors, valuesAt(1), {
+      model: "m",
+      step: 1,
+      position: 1,
+      seed: -3,
+      best,
+    });
     const { state } = decodeCheckpoint(new Uint8Array(Buffer.concat(parts)), "last", tensors);
     expect(state).toEqual({ model: "m", step: 1, position: 1, seed: -3, best });
   });
@@ -75,7 +95,11 @@ describe("encode and decode", () => {
   test("values in shared memory are written", () => {
     const shared = new Float32Array(new SharedArrayBuffer(24)).fill(2.5);
     const list = [tensor("w", [6])];
-    writeCheckpoint(folder, "last", encodeCheckpoint(list, () => shared, stateAt(1)));
+    writeCheckpoint(
+      folder,
+      "last",
+      encodeCheckpoint(list, () => shared, stateAt(1)),
+    );
     expect(readCheckpoint(folder, list).tensors.get("w")).toEqual(new Float32Array(6).fill(2.5));
   });
 
@@ -97,7 +121,11 @@ describe("encode and decode", () => {
   });
 
   test.each<[string, Tensor[], string]>([
-    ["shape", [tensor("block.0.w", [3, 2]), ...tensors.slice(1)], "`block.0.w` is [2, 3] in it, [3, 2] in the model"],
+    [
+      "shape",
+      [tensor("block.0.w", [3, 2]), ...tensors.slice(1)],
+      "`block.0.w` is [2, 3] in it, [3, 2] in the model",
+    ],
     ["type", [...tensors.slice(0, 2), tensor("steps", [1])], "`steps` is i32 in it, f32 in the model"],
     ["missing", [...tensors, tensor("gate", [1])], "`gate` is missing in it"],
     ["extra", tensors.slice(1), "the model has no `block.0.w`"],
@@ -108,15 +136,25 @@ describe("encode and decode", () => {
     ],
   ])("of another model: %s", (_, wanted, expected) => {
     const error = errorOf(() => decodeCheckpoint(bytesAt(1), "runs/last.safetensors", wanted));
-    expect(`${error.code} ${error.message}`).toBe(`R0206 runs/last.safetensors is of another model: ${expected}`);
+    expect(`${error.code} ${error.message}`).toBe(
+      `R0206 runs/last.safetensors is of another model: ${expected}`,
+    );
     expect(error.help).toContain("`Small`");
   });
 
   test("a plain safetensors file is no checkpoint", () => {
     const bytes = new Uint8Array(
-      Buffer.concat(encodeSafetensors([{ name: "bias", type: "f32", shape: [3], values: new Float32Array(3) }])),
+      Buffer.concat(
+        encodeSafetensors([{ name: "bias", type: "f32", shape: [3], values: new Float32Array(3) }]),
+      ),
     );
     expect(errorOf(() => decodeCheckpoint(bytes, "x.safetensors", tensors)).code).toBe("R0207");
+  });
+
+  test("other data are not resumed on", () => {
+    const { state } = decodeCheckpoint(bytesAt(1), "last", tensors);
+    expect(() => checkSameData(state, "ab12", "last")).not.toThrow();
+    expect(errorOf(() => checkSameData(state, "ab13", "last")).code).toBe("R0210");
   });
 
   test("the signature follows names, types and shapes, not their order", () => {
@@ -126,14 +164,19 @@ describe("encode and decode", () => {
   });
 });
 
-const stepOf = (kind: "last" | "previous" | "best"): number => readRunState(checkpointPath(folder, kind)).step;
+const stepOf = (kind: "last" | "previous" | "best"): number =>
+  readRunState(checkpointPath(folder, kind)).step;
 
 describe("files", () => {
   test("last, previous and best", () => {
     for (const step of [1, 2, 3]) writeCheckpoint(folder, "last", partsAt(step));
     writeCheckpoint(folder, "best", partsAt(2));
     expect([stepOf("last"), stepOf("previous"), stepOf("best")]).toEqual([3, 2, 2]);
-    expect(fs.readdirSync(folder).sort()).toEqual(["best.safetensors", "last.safetensors", "previous.safetensors"]);
+    expect(fs.readdirSync(folder).sort()).toEqual([
+      "best.safetensors",
+      "last.safetensors",
+      "previous.safetensors",
+    ]);
     expect(readCheckpoint(folder, tensors).state.step).toBe(3);
   });
 
@@ -143,7 +186,9 @@ describe("files", () => {
       help: "train first, or give the folder of another run",
     });
     writeCheckpoint(folder, "best", partsAt(2));
-    expect(errorOf(() => readCheckpoint(folder, tensors)).help).toBe("there is a best.safetensors in its folder");
+    expect(errorOf(() => readCheckpoint(folder, tensors)).help).toBe(
+      "there is a best.safetensors in its folder",
+    );
   });
 
   test("a folder where the file should be", () => {
@@ -173,7 +218,11 @@ describe("files", () => {
   test.each<[string, CheckpointFiles, string]>([
     ["disk full at once", failing("writeSync", "ENOSPC"), "the disk is full"],
     ["disk full later", failing("writeSync", "ENOSPC", 3), "the disk is full"],
-    ["disk writes nothing", { ...fs, writeSync: (() => 0) as unknown as CheckpointFiles["writeSync"] }, "the disk is full"],
+    [
+      "disk writes nothing",
+      { ...fs, writeSync: (() => 0) as unknown as CheckpointFiles["writeSync"] },
+      "the disk is full",
+    ],
     ["sync fails", failing("fsyncSync", "EIO"), "the disk reports an error"],
     ["rename of previous fails", failing("renameSync", "ENOSPC", 1), "the disk is full"],
     ["rename of last fails", failing("renameSync", "EACCES", 2), "permission is denied"],
@@ -183,7 +232,9 @@ describe("files", () => {
     writeCheckpoint(folder, "last", partsAt(1));
     writeCheckpoint(folder, "last", partsAt(2));
     const error = errorOf(() => writeCheckpoint(folder, "last", partsAt(3), files));
-    expect(`${error.code} ${error.message}`).toBe(`R0208 cannot write ${checkpointPath(folder, "last")}: ${reason}`);
+    expect(`${error.code} ${error.message}`).toBe(
+      `R0208 cannot write ${checkpointPath(folder, "last")}: ${reason}`,
+    );
     expect(error.help).toContain("intact");
     expect(stepOf("last")).toBe(2);
     expect(fs.readdirSync(folder).sort()).toEqual(["last.safetensors", "previous.safetensors"]);
@@ -206,7 +257,12 @@ describe("files", () => {
   });
 
   test("our own mistakes stay what they are", () => {
-    const files = { ...fs, writeSync: (() => { throw new TypeError("oops"); }) as CheckpointFiles["writeSync"] };
+    const files = {
+      ...fs,
+      writeSync: (() => {
+        throw new TypeError("oops");
+      }) as CheckpointFiles["writeSync"],
+    };
     expect(() => writeCheckpoint(folder, "last", partsAt(1), files)).toThrow(TypeError);
   });
 });
@@ -246,7 +302,11 @@ test("killed at any moment: last is complete", async () => {
     const previous = readCheckpoint(checkpointPath(run, "previous"), large).state.step;
     expect(last.state.step - previous).toBeLessThanOrEqual(1);
     // The next run writes over whatever was left.
-    writeCheckpoint(run, "last", encodeCheckpoint(large, () => new Float32Array(50000), stateAt(0)));
+    writeCheckpoint(
+      run,
+      "last",
+      encodeCheckpoint(large, () => new Float32Array(50000), stateAt(0)),
+    );
     expect(readRunState(run).step).toBe(0);
   }
 });

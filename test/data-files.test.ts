@@ -39,15 +39,26 @@ const recipe = (data: readonly DataSource[]): Training => ({
   rate: "rate",
   norm: "norm",
 });
-const text: Modality = { name: "text", kind: "tokens", count: 400, length: "T", ports: ["text", "text.next"] };
-const one = (reader: DataSource["reader"], path: string, modality = "text"): DataSource[] => [{ modality, reader, path }];
+const text: Modality = {
+  name: "text",
+  kind: "tokens",
+  count: 400,
+  length: "T",
+  ports: ["text", "text.next"],
+};
+const one = (reader: DataSource["reader"], path: string, modality = "text"): DataSource[] => [
+  { modality, reader, path },
+];
 
 function put(path: string, contents: string | Uint8Array): void {
   fs.mkdirSync(join(base, path, ".."), { recursive: true });
   fs.writeFileSync(join(base, path), contents);
 }
 const story = (seed: number): string =>
-  Array.from({ length: 400 }, (_, i) => ["über", "the", "sea", "the", "wind", "blows\n"][(i * i + seed) % 6]).join(" ");
+  Array.from(
+    { length: 400 },
+    (_, i) => ["über", "the", "sea", "the", "wind", "blows\n"][(i * i + seed) % 6],
+  ).join(" ");
 
 async function failure(action: Promise<unknown>): Promise<string> {
   try {
@@ -122,7 +133,11 @@ describe("by position", () => {
       for (const start of [0, 2 ** 20 - 5, 3 * 2 ** 20 - 1, total - 10]) {
         const ids = new Int32Array(12);
         store.read(start, 10, ids, 1);
-        expect([...ids]).toEqual([0, ...Array.from({ length: 10 }, (_, i) => ((start + i) * 31) % 70_001), 0]);
+        expect([...ids]).toEqual([
+          0,
+          ...Array.from({ length: 10 }, (_, i) => ((start + i) * 31) % 70_001),
+          0,
+        ]);
       }
       store.close();
     }
@@ -181,7 +196,8 @@ test("compressed idx", async () => {
   const { train } = await openData(recipe(one("idx", "images.gz", "image")), [image], base);
   expect(train.examples).toBe(3);
   const batch = train.batch(0)["image"]!;
-  for (const row of [0, 1, 2]) for (let i = 0; i < 9; i++) expect(batch[row * 9 + i]! - batch[row * 9]!).toBeCloseTo(i / 255, 6);
+  for (const row of [0, 1, 2])
+    for (let i = 0; i < 9; i++) expect(batch[row * 9 + i]! - batch[row * 9]!).toBeCloseTo(i / 255, 6);
 });
 
 test("links to files are followed, circles of folders are not", async () => {

@@ -3,7 +3,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { UserError } from "../runtime/errors.ts";
-import { bytesTokenizer, charactersTokenizer, streamingDecoder, type Tokenizer } from "../runtime/tokenizer.ts";
+import {
+  bytesTokenizer,
+  charactersTokenizer,
+  streamingDecoder,
+  type Tokenizer,
+} from "../runtime/tokenizer.ts";
 import { tokenizerFromJSON } from "../runtime/tokenizer-load.ts";
 import { pairsTokenizer, pieceCounter, pieceCutter, trainPairs } from "../runtime/tokenizer-pairs.ts";
 
@@ -29,7 +34,9 @@ describe.each(all)("%s", (_, tokenizer) => {
   test.each([story, difficult, "", "🦊"])("%j comes back", (text) => {
     const ids = tokenizer.encode(text);
     expect(tokenizer.decode(ids)).toBe(text);
-    expect(ids.every((id) => id >= 0 && id < tokenizer.count && (id !== tokenizer.end || text === ""))).toBe(true);
+    expect(ids.every((id) => id >= 0 && id < tokenizer.count && (id !== tokenizer.end || text === ""))).toBe(
+      true,
+    );
   });
 
   test("token by token, characters are held back until they are whole", () => {
@@ -78,12 +85,29 @@ describe("pairs", () => {
     ]);
     const [a, b, c] = [..."abc"].map((letter) => letter.charCodeAt(0)) as [number, number, number];
     // a+b 8 times, b+c 7, then a+ab 5.
-    expect(trainPairs(counts, 1000)).toEqual([[a, b], [b, c], [a, 257]]);
+    expect(trainPairs(counts, 1000)).toEqual([
+      [a, b],
+      [b, c],
+      [a, 257],
+    ]);
     expect(trainPairs(counts, 258)).toEqual([[a, b]]);
   });
 
   test("equal counts: the lowest ids first", () => {
-    expect(trainPairs(new Map([["zy", 2], ["ab", 2], ["ba", 2]]), 260)).toEqual([[97, 98], [98, 97], [122, 121]]);
+    expect(
+      trainPairs(
+        new Map([
+          ["zy", 2],
+          ["ab", 2],
+          ["ba", 2],
+        ]),
+        260,
+      ),
+    ).toEqual([
+      [97, 98],
+      [98, 97],
+      [122, 121],
+    ]);
   });
 
   /** The definition, without any bookkeeping. */
@@ -126,7 +150,10 @@ describe("pairs", () => {
   });
 
   test("pieces do not depend on how the text arrives", () => {
-    const text = fc.string({ unit: fc.constantFrom("a", "bc", " ", "  ", "\n", "1", "234", "!?", "é", "🦊", "x".repeat(40)), maxLength: 30 });
+    const text = fc.string({
+      unit: fc.constantFrom("a", "bc", " ", "  ", "\n", "1", "234", "!?", "é", "🦊", "x".repeat(40)),
+      maxLength: 30,
+    });
     fc.assert(
       fc.property(text, fc.array(fc.nat(12)), (whole, cuts) => {
         const pieces: string[] = [];
@@ -157,5 +184,7 @@ test.each<[string, unknown]>([
   ["merge of three", { kind: "pairs", merges: [[97, 98, 99]] }],
 ])("not a tokenizer: %s", (_, json) => {
   expect(() => tokenizerFromJSON(json, "run/tokenizer.json")).toThrow(UserError);
-  expect(() => tokenizerFromJSON(json, "run/tokenizer.json")).toThrow("run/tokenizer.json does not describe a tokenizer");
+  expect(() => tokenizerFromJSON(json, "run/tokenizer.json")).toThrow(
+    "run/tokenizer.json does not describe a tokenizer",
+  );
 });

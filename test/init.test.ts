@@ -16,7 +16,8 @@ const tensor = (shape: readonly number[], init: Init, name = "w", type: "f32" | 
 const none = (name: string): never => {
   throw new Error(`no tensor ${name}`);
 };
-const values = (shape: readonly number[], init: Init, name?: string, seed = 1) => initialise(tensor(shape, init, name), seed, none);
+const values = (shape: readonly number[], init: Init, name?: string, seed = 1) =>
+  initialise(tensor(shape, init, name), seed, none);
 
 function moments(list: ArrayLike<number>): { mean: number; deviation: number } {
   let sum = 0;
@@ -44,7 +45,9 @@ describe("streams", () => {
   });
 
   test("keys differ by seed and name", () => {
-    const keys = [0, 1, -1, 2 ** 32, 2 ** 52].flatMap((seed) => ["a", "b", "block.0", "block.1"].map((name) => streamKey(seed, name).join()));
+    const keys = [0, 1, -1, 2 ** 32, 2 ** 52].flatMap((seed) =>
+      ["a", "b", "block.0", "block.1"].map((name) => streamKey(seed, name).join()),
+    );
     expect(new Set(keys).size).toBe(keys.length);
     expect(hashText("")).not.toBe(hashText("\0"));
   });
@@ -84,7 +87,8 @@ test.each<[string, readonly number[], Init, number[]]>([
 });
 
 test("the numbers of a seed and name never change", () => {
-  expect([...values([4], { kind: "normal", deviation: 1 }, "block.0.w", 7)].map((value) => value.toFixed(6))).toMatchInlineSnapshot(`
+  expect([...values([4], { kind: "normal", deviation: 1 }, "block.0.w", 7)].map((value) => value.toFixed(6)))
+    .toMatchInlineSnapshot(`
     [
       "-3.489209",
       "-0.871630",
@@ -92,7 +96,9 @@ test("the numbers of a seed and name never change", () => {
       "-0.458060",
     ]
   `);
-  expect([...values([4], { kind: "uniform", low: -1, high: 1 }, "block.0.w", 7)].map((value) => value.toFixed(6))).toMatchInlineSnapshot(`
+  expect(
+    [...values([4], { kind: "uniform", low: -1, high: 1 }, "block.0.w", 7)].map((value) => value.toFixed(6)),
+  ).toMatchInlineSnapshot(`
     [
       "-0.996893",
       "0.077921",
@@ -128,7 +134,8 @@ test.each([
   [1, 48, 48],
 ])("orthogonal [%i, %i, %i]", (experts, rows, columns) => {
   const list = values([experts, rows, columns], { kind: "orthogonal", gain: 2 });
-  const at = (expert: number, row: number, column: number): number => list[(expert * rows + row) * columns + column]!;
+  const at = (expert: number, row: number, column: number): number =>
+    list[(expert * rows + row) * columns + column]!;
   const tall = rows > columns;
   const count = Math.min(rows, columns);
   for (let expert = 0; expert < experts; expert++)
@@ -139,7 +146,8 @@ test.each([
           dot += tall ? at(expert, i, a) * at(expert, i, b) : at(expert, a, i) * at(expert, b, i);
         expect(dot).toBeCloseTo(a === b ? 4 : 0, 5);
       }
-  if (experts > 1) expect(list.slice(0, rows * columns)).not.toEqual(list.slice(rows * columns, 2 * rows * columns));
+  if (experts > 1)
+    expect(list.slice(0, rows * columns)).not.toEqual(list.slice(rows * columns, 2 * rows * columns));
 });
 
 describe("copies", () => {
@@ -151,7 +159,8 @@ describe("copies", () => {
     });
 
   test("one into many", () => {
-    for (let expert = 0; expert < 4; expert++) expect(copy({}).slice(expert * 1000, (expert + 1) * 1000)).toEqual(source);
+    for (let expert = 0; expert < 4; expert++)
+      expect(copy({}).slice(expert * 1000, (expert + 1) * 1000)).toEqual(source);
   });
   test("with noise: each expert its own", () => {
     const differences = copy({ noise: 0.01 }).map((value, i) => value - source[i % 1000]!);

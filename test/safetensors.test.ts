@@ -44,14 +44,18 @@ const tensors: StoredTensor[] = [
 
 describe("round trip", () => {
   test("values, shapes, order and metadata", () => {
-    const bytes = concat(encodeSafetensors(tensors, { step: "12", "naïve": "ü" }));
+    const bytes = concat(encodeSafetensors(tensors, { step: "12", naïve: "ü" }));
     const read = decodeSafetensors(bytes, "w.safetensors");
-    expect({ ...read.metadata }).toEqual({ step: "12", "naïve": "ü" });
+    expect({ ...read.metadata }).toEqual({ step: "12", naïve: "ü" });
     expect([...read.tensors.values()]).toEqual(
-      expect.arrayContaining(tensors.map((tensor) => expect.objectContaining({ name: tensor.name, shape: tensor.shape }))),
+      expect.arrayContaining(
+        tensors.map((tensor) => expect.objectContaining({ name: tensor.name, shape: tensor.shape })),
+      ),
     );
     for (const { name, values } of tensors)
-      expect(new Uint8Array(read.tensors.get(name)!.values.slice().buffer)).toEqual(new Uint8Array(values.slice().buffer));
+      expect(new Uint8Array(read.tensors.get(name)!.values.slice().buffer)).toEqual(
+        new Uint8Array(values.slice().buffer),
+      );
   });
 
   test("a file at an odd address is read too", () => {
@@ -77,7 +81,11 @@ test.each<[string, Uint8Array, string]>([
   ["empty", new Uint8Array(0), "R0202 is truncated: it has 0 bytes, a header needs at least 8"],
   ["short", new Uint8Array(7), "R0202 is truncated: it has 7 bytes, a header needs at least 8"],
   ["huge length", file("{}", 0, 2n ** 63n), "R0204 it claims a header of 9223372036854775808 bytes"],
-  ["negative length", file("{}", 0, 2n ** 64n - 1n), "R0204 it claims a header of 18446744073709551615 bytes"],
+  [
+    "negative length",
+    file("{}", 0, 2n ** 64n - 1n),
+    "R0204 it claims a header of 18446744073709551615 bytes",
+  ],
   ["long length", file("{}", 0, 3n), "R0202 is truncated: its header should take 3 bytes, only 2 are there"],
   ["no header", file("", 4), "R0204 its header is empty"],
   ["not UTF-8", file(Uint8Array.of(0x7b, 0xff, 0x7d)), "R0204 its header is not UTF-8 text"],
@@ -86,30 +94,98 @@ test.each<[string, Uint8Array, string]>([
   ["deep nesting", file("[".repeat(100_000)), "R0204 its header is not JSON"],
   ["entry is a number", file(one("1")), 'R0204 the entry of "w" is not an object'],
   ["no dtype", file(one('{"shape":[1],"data_offsets":[0,4]}'), 4), 'R0204 "w" has no dtype'],
-  ["wrong dtype", file(one('{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}'), 4), 'R0205 "w" in w.safetensors has type "BF16"; only F32 and I32 are read'],
+  [
+    "wrong dtype",
+    file(one('{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}'), 4),
+    'R0205 "w" in w.safetensors has type "BF16"; only F32 and I32 are read',
+  ],
   ["negative shape", file(one(f32("[-1]", 0, 4)), 4), 'R0204 the shape of "w" is not a list of sizes'],
   ["fractional shape", file(one(f32("[0.5]", 0, 4)), 4), 'R0204 the shape of "w" is not a list of sizes'],
-  ["no offsets", file(one('{"dtype":"F32","shape":[1]}'), 4), 'R0204 the offsets of "w" are not two positions'],
-  ["one offset", file(one('{"dtype":"F32","shape":[1],"data_offsets":[0]}'), 4), 'R0204 the offsets of "w" are not two positions'],
+  [
+    "no offsets",
+    file(one('{"dtype":"F32","shape":[1]}'), 4),
+    'R0204 the offsets of "w" are not two positions',
+  ],
+  [
+    "one offset",
+    file(one('{"dtype":"F32","shape":[1],"data_offsets":[0]}'), 4),
+    'R0204 the offsets of "w" are not two positions',
+  ],
   ["backwards", file(one(f32("[1]", 4, 0)), 4), 'R0204 the offsets of "w" run backwards (4 to 0)'],
-  ["size and shape differ", file(one(f32("[2]", 0, 4)), 4), 'R0204 "w" has shape [2], which takes 8 bytes, but is given 4'],
-  ["size overflows", file(one(f32("[9007199254740991,9007199254740991]", 0, 4)), 4), 'R0204 "w" has shape [9007199254740991, 9007199254740991], which takes 3.2451855365842665e+32 bytes, but is given 4'],
-  ["out of range", file(one(f32("[250000000]", 0, 1_000_000_000)), 4), 'R0202 is truncated: "w" ends at byte 1000000000 of the values, but there are only 4'],
+  [
+    "size and shape differ",
+    file(one(f32("[2]", 0, 4)), 4),
+    'R0204 "w" has shape [2], which takes 8 bytes, but is given 4',
+  ],
+  [
+    "size overflows",
+    file(one(f32("[9007199254740991,9007199254740991]", 0, 4)), 4),
+    'R0204 "w" has shape [9007199254740991, 9007199254740991], which takes 3.2451855365842665e+32 bytes, but is given 4',
+  ],
+  [
+    "out of range",
+    file(one(f32("[250000000]", 0, 1_000_000_000)), 4),
+    'R0202 is truncated: "w" ends at byte 1000000000 of the values, but there are only 4',
+  ],
   ["gap at the start", file(one(f32("[1]", 4, 8)), 8), 'R0204 there is a gap of 4 bytes before "w"'],
-  ["gap between", file(`{"v":${f32("[1]", 0, 4)},"w":${f32("[1]", 8, 12)}}`, 12), 'R0204 there is a gap of 4 bytes before "w"'],
-  ["overlap", file(`{"v":${f32("[2]", 0, 8)},"w":${f32("[1]", 4, 8)}}`, 8), 'R0204 the bytes of "w" overlap those of another tensor'],
-  ["same bytes", file(`{"v":${f32("[1]", 0, 4)},"w":${f32("[1]", 0, 4)}}`, 4), 'R0204 the bytes of "w" overlap those of another tensor'],
-  ["bytes left over", file(one(f32("[1]", 0, 4)), 6), "R0204 2 bytes after the last tensor belong to nothing"],
-  ["same name twice", file(`{"w":${f32("[1]", 0, 4)},"\\u0077":${f32("[1]", 0, 4)}}`, 4), 'R0204 its header has "w" twice'],
-  ["same key twice", file('{"w":{"dtype":"F32","dtype":"I32","shape":[1],"data_offsets":[0,4]}}', 4), 'R0204 its header has "dtype" twice'],
+  [
+    "gap between",
+    file(`{"v":${f32("[1]", 0, 4)},"w":${f32("[1]", 8, 12)}}`, 12),
+    'R0204 there is a gap of 4 bytes before "w"',
+  ],
+  [
+    "overlap",
+    file(`{"v":${f32("[2]", 0, 8)},"w":${f32("[1]", 4, 8)}}`, 8),
+    'R0204 the bytes of "w" overlap those of another tensor',
+  ],
+  [
+    "same bytes",
+    file(`{"v":${f32("[1]", 0, 4)},"w":${f32("[1]", 0, 4)}}`, 4),
+    'R0204 the bytes of "w" overlap those of another tensor',
+  ],
+  [
+    "bytes left over",
+    file(one(f32("[1]", 0, 4)), 6),
+    "R0204 2 bytes after the last tensor belong to nothing",
+  ],
+  [
+    "same name twice",
+    file(`{"w":${f32("[1]", 0, 4)},"\\u0077":${f32("[1]", 0, 4)}}`, 4),
+    'R0204 its header has "w" twice',
+  ],
+  [
+    "same key twice",
+    file('{"w":{"dtype":"F32","dtype":"I32","shape":[1],"data_offsets":[0,4]}}', 4),
+    'R0204 its header has "dtype" twice',
+  ],
   ["metadata not text", file('{"__metadata__":{"step":1}}'), 'R0204 its metadata "step" is not a string'],
   ["metadata a list", file('{"__metadata__":[]}'), "R0204 its metadata is not an object"],
-  ["path up", file(`{"../w":${f32("[1]", 0, 4)}}`, 4), 'R0204 the tensor name "../w" is a path out of the file'],
-  ["path up within", file(`{"a/../../w":${f32("[1]", 0, 4)}}`, 4), 'R0204 the tensor name "a/../../w" is a path out of the file'],
-  ["absolute path", file(`{"/etc/w":${f32("[1]", 0, 4)}}`, 4), 'R0204 the tensor name "/etc/w" is a path out of the file'],
+  [
+    "path up",
+    file(`{"../w":${f32("[1]", 0, 4)}}`, 4),
+    'R0204 the tensor name "../w" is a path out of the file',
+  ],
+  [
+    "path up within",
+    file(`{"a/../../w":${f32("[1]", 0, 4)}}`, 4),
+    'R0204 the tensor name "a/../../w" is a path out of the file',
+  ],
+  [
+    "absolute path",
+    file(`{"/etc/w":${f32("[1]", 0, 4)}}`, 4),
+    'R0204 the tensor name "/etc/w" is a path out of the file',
+  ],
   ["drive", file(`{"C:w":${f32("[1]", 0, 4)}}`, 4), 'R0204 the tensor name "C:w" is a path out of the file'],
-  ["backslash", file(`{"a\\\\w":${f32("[1]", 0, 4)}}`, 4), 'R0204 the tensor name "a\\\\w" is a path out of the file'],
-  ["zero byte", file(`{"w\\u0000":${f32("[1]", 0, 4)}}`, 4), 'R0204 the tensor name "w\\u0000" has control characters'],
+  [
+    "backslash",
+    file(`{"a\\\\w":${f32("[1]", 0, 4)}}`, 4),
+    'R0204 the tensor name "a\\\\w" is a path out of the file',
+  ],
+  [
+    "zero byte",
+    file(`{"w\\u0000":${f32("[1]", 0, 4)}}`, 4),
+    'R0204 the tensor name "w\\u0000" has control characters',
+  ],
   ["no name", file(`{"":${f32("[1]", 0, 4)}}`, 4), 'R0204 the tensor name "" is empty'],
 ])("hostile: %s", (_, bytes, expected) => {
   expect(codeAndMessage(() => decodeSafetensors(bytes, "w.safetensors"))).toBe(expected);
@@ -118,5 +194,7 @@ test.each<[string, Uint8Array, string]>([
 test("any cut of a good file is one error", () => {
   const bytes = concat(encodeSafetensors(tensors, { a: "b" }));
   for (let end = 0; end < bytes.length; end++)
-    expect(codeAndMessage(() => decodeSafetensors(bytes.subarray(0, end), "w.safetensors"))).toMatch(/^R020[24]/);
+    expect(codeAndMessage(() => decodeSafetensors(bytes.subarray(0, end), "w.safetensors"))).toMatch(
+      /^R020[24]/,
+    );
 });

@@ -85,8 +85,8 @@ describe("train", () => {
     session.read("w").forEach((w, d) => expect(w).toBeCloseTo(truth[d]!, 1));
     const steps = metrics.records.filter((record) => record.kind === "step");
     expect(steps.map(({ step }) => step)).toEqual(Array.from({ length: 300 }, (_, n) => n + 1));
-    expect(steps[0]!.rate).toBeCloseTo(0.002, 9);
-    expect(steps[100]!.rate).toBeCloseTo(0.001, 9);
+    expect(steps[0]!.rate).toBeCloseTo(0.02, 8);
+    expect(steps[100]!.rate).toBeCloseTo(0.01, 8);
     expect(metrics.records.filter((record) => record.kind === "evaluation").map(({ step }) => step)).toEqual(
       Array.from({ length: 30 }, (_, n) => 10 * (n + 1)),
     );

@@ -19,6 +19,8 @@ export interface MicroKernel {
   readonly a: (row: number, k: Expr, into: Stmt[]) => Expr;
   /** Opens one k; gives f32x4 for each vector of columns. */
   readonly b: (k: Expr, into: Stmt[]) => (vector: number) => Expr;
+  /** Where what `b` gives is kept for the tiles that follow. */
+  readonly keep?: (k: Expr, vector: number, value: Expr) => Stmt;
   readonly tile: string;
   /** Index of the tile's first element, and elements from one row to the next. */
   readonly tileBase: Expr;
@@ -45,6 +47,7 @@ export function emitMicroKernel(micro: MicroKernel, into: Stmt[]): void {
       body.push({ op: "let", name, value: read(v) });
       return local(name, "f32x4");
     });
+    if (micro.keep !== undefined) columns.forEach((column, v) => body.push(micro.keep!(k, v, column)));
     for (let r = 0; r < micro.rows; r++) {
       const name = fresh("a");
       body.push({ op: "let", name, value: splat(micro.a(r, k, body)) });

@@ -11,13 +11,11 @@ import type { Expr, Stmt } from "../kernel.ts";
 import type { ContractOperand, ContractPlace } from "./contract-spec.ts";
 import {
   add,
-  divide,
   int,
   letInt,
   literalOf,
   local,
   loop,
-  maximum,
   minimum,
   multiply,
   roundDown,
@@ -74,6 +72,8 @@ function copyAlong(
 export interface Panels {
   readonly width: 8 | 12;
   readonly count: Expr;
+  /** How many of them have all their columns; the others repeat the last column. */
+  readonly whole: Expr;
   /** Its first position along the outer axis, counted from the block's, and where it lies in scratch. */
   readonly first: Expr;
   readonly at: Expr;
@@ -81,20 +81,17 @@ export interface Panels {
   readonly stride: number;
 }
 
-/** [outer / width][k][outer % width], from an operand that is contiguous along the outer axis. */
-export function stagePanels(stage: Stage, runs: readonly Panels[], into: Stmt[]): void {
+/** [outer / width][k][outer % width], from an operand that is contiguous along the outer axis. "edges" leaves the whole panels
+ * to whoever reads them first. */
+export function stagePanels(stage: Stage, runs: readonly Panels[], only: "all" | "edges", into: Stmt[]): void {
   const { fresh, operand, block } = stage;
-  const wholes = runs.map(({ width, count, first }) =>
-    letInt(fresh, into, "whole", minimum(count, divide(maximum(int(0), subtract(stage.outerCount, first)), int(width)))),
-  );
   loop(fresh, into, "k", int(0), stage.kCount, 1, (k, body) => {
     const read = operand.open(stage.place, add(stage.k, k), body);
-    runs.forEach((run, i) => {
-      const { width } = run;
-      const whole = wholes[i]!;
+    for (const run of runs) {
+      const { width, whole } = run;
       const base = letInt(fresh, body, "kAt", add(run.at, multiply(k, int(width))));
       const first = letInt(fresh, body, "from", add(stage.outer, run.first));
-      loop(fresh, body, "panel", int(0), whole, 1, (panel, inner) => {
+      loop(fresh, body, "panel", int(0), only === "all" ? whole : int(0), 1, (panel, inner) => {
         const from = add(first, multiply(panel, int(width)));
         const to = letInt(fresh, inner, "to", add(base, multiply(panel, int(run.stride))));
         for (let v = 0; v < width; v += 4) inner.push(store(block, add(to, int(v)), read(add(from, int(v)), 4, inner)));
@@ -109,7 +106,7 @@ export function stagePanels(stage: Stage, runs: readonly Panels[], into: Stmt[])
           inner.push(store(block, add(to, lane), read(from, 1, inner)));
         });
       });
-    });
+    }
   });
 }
 

@@ -7,11 +7,12 @@
 import { constant, multiply as multiplySizes, product, type Size } from "../../runtime/size.ts";
 import type { Expr, Scratch, Stmt } from "../kernel.ts";
 import { emitMicroKernel } from "./contract-micro.ts";
-import type { ContractBody, ContractPlace, ContractSpec } from "./contract-spec.ts";
+import type { ContractBody, ContractOperand, ContractPlace, ContractSpec } from "./contract-spec.ts";
 import { stagePanels, stageRows, stageTransposed, type Panels } from "./contract-stage.ts";
 import { chooseTiles, type Tiles } from "./contract-tiles.ts";
 import {
   add,
+  both,
   branch,
   ceilDivide,
   divide,
@@ -32,6 +33,7 @@ import {
   roundUp,
   selectInt,
   sizeOf,
+  store,
   subtract,
 } from "./expr.ts";
 
@@ -59,6 +61,7 @@ interface Context {
 }
 
 const never: Expr = { op: "literal", type: "bool", value: 0 };
+const always: Expr = { op: "literal", type: "bool", value: 1 };
 
 export function contractBody(spec: ContractSpec): ContractBody {
   const tiles = chooseTiles(spec);
@@ -118,6 +121,11 @@ function scratchOf({ spec, tiles, aStride, stride12, tileStride, panels }: Conte
   ];
 }
 
+function withWhole(run: Omit<Panels, "whole">, count: Expr, fresh: (hint: string) => string, into: Stmt[]): Panels {
+  const there = divide(maximum(int(0), subtract(count, run.first)), int(run.width));
+  return { ...run, whole: letInt(fresh, into, "whole", minimum(run.count, there)) };
+}
+
 /** Columns in vectors of four, covered by panels of 12, then at most two of 8. */
 function panelsOf(count: Expr, stride12: number, stride8: number, fresh: (hint: string) => string, into: Stmt[]): Panels[] {
   const vectors = letInt(fresh, into, "vectors", ceilDivide(count, int(4)));
@@ -137,10 +145,11 @@ function panelsOf(count: Expr, stride12: number, stride8: number, fresh: (hint: 
   );
   const first = letInt(fresh, into, "eightFrom", multiply(twelves, int(12)));
   const at = letInt(fresh, into, "eightAt", multiply(twelves, int(stride12)));
-  return [
+  const runs: readonly Omit<Panels, "whole">[] = [
     { width: 12, count: twelves, first: int(0), at: int(0), stride: stride12 },
     { width: 8, count: eights, first, at, stride: stride8 },
-  ].filter((run): run is Panels => literalOf(run.count) !== 0);
+  ];
+  return runs.filter((run) => literalOf(run.count) !== 0).map((run) => withWhole(run, count, fresh, into));
 }
 
 /** Batch coordinates, group, block of n and block of m from the workgroup's number; blocks of m follow each other. */
@@ -216,22 +225,24 @@ function emitRows(context: Context, rows: Range, into: Stmt[]): void {
   if (tiles.oneDepth) stageRight(context, depth, into);
   const many = literalOf(rows.count) === undefined || literalOf(rows.count)! > tiles.rows;
   const ragged = spec.ragged?.kind === "rows";
-  if (!ragged || !many) return emitBlock(context, rows, into);
+  if (!ragged || !many) return emitBlock(context, rows, always, into);
   const blocks = letInt(fresh, into, "blocks", ceilDivide(rows.count, int(tiles.rows)));
   const even = letInt(fresh, into, "even", roundUp(ceilDivide(rows.count, blocks), 12));
   loop(fresh, into, "block", int(0), blocks, 1, (block, body) => {
     const from = letInt(fresh, body, "from", multiply(block, even));
     const count = letInt(fresh, body, "count", minimum(even, subtract(rows.count, from)));
-    emitBlock(context, { from: letInt(fresh, body, "rowFrom", add(rows.from, from)), count }, body);
+    const part = { from: letInt(fresh, body, "rowFrom", add(rows.from, from)), count };
+    emitBlock(context, part, equal(block, int(0)), body);
   });
 }
 
-function emitBlock(context: Context, rows: Range, into: Stmt[]): void {
+/** One block of rows; `first` holds where b is not packed yet. */
+function emitBlock(context: Context, rows: Range, first: Expr, into: Stmt[]): void {
   const { spec, tiles, depth } = context;
   const { fresh } = spec;
   if (tiles.oneDepth) {
     stageLeft(context, rows, depth, into);
-    emitTiles(context, rows, depth.count, never, into);
+    emitTiles(context, rows, depth, first, never, into);
   } else {
     // At least one pass, so that an empty sum is written as zero.
     loop(fresh, into, "k0", int(0), maximum(depth.count, int(1)), tiles.depth, (k0, body) => {
@@ -239,7 +250,7 @@ function emitBlock(context: Context, rows: Range, into: Stmt[]): void {
       const part: Range = { from: letInt(fresh, body, "kFrom", add(depth.from, k0)), count };
       stageRight(context, part, body);
       stageLeft(context, rows, part, body);
-      emitTiles(context, rows, count, less(int(0), k0), body);
+      emitTiles(context, rows, part, always, less(int(0), k0), body);
     });
   }
   emitEpilogue(context, rows, into);
@@ -257,10 +268,14 @@ function stageRight({ spec, place, columns, runs }: Context, k: Range, into: Stm
       k: k.from,
       kCount: k.count,
     };
-    if (operand.contiguous === "n") stagePanels(stage, runs, into);
+    if (operand.contiguous === "n") stagePanels(stage, runs, packsOnTheWay(operand) ? "edges" : "all", into);
     else stageTransposed(stage, runs, into);
   });
 }
+
+/** Plain columns are read where they are by the first tile of a panel, which packs them for the other rows: the arithmetic
+ * hides the way to memory, which is most of the time when an expert has few rows. */
+const packsOnTheWay = (operand: ContractOperand): boolean => operand.contiguous === "n" && operand.plain;
 
 function stageLeft({ spec, place, aStride, panels }: Context, rows: Range, k: Range, into: Stmt[]): void {
   const stage = {
@@ -275,7 +290,8 @@ function stageLeft({ spec, place, aStride, panels }: Context, rows: Range, k: Ra
   };
   if (panels) {
     const count = letInt(spec.fresh, into, "panels", ceilDivide(rows.count, int(12)));
-    stagePanels(stage, [{ width: 12, count, first: int(0), at: int(0), stride: aStride }], into);
+    const run = { width: 12, count, first: int(0), at: int(0), stride: aStride } as const;
+    stagePanels(stage, [withWhole(run, rows.count, spec.fresh, into)], "all", into);
   } else {
     // Rows are summed in threes and fours: up to two or three more than there are.
     const padded = maximum(roundUp(rows.count, 3), roundUp(rows.count, 4));
@@ -285,24 +301,34 @@ function stageLeft({ spec, place, aStride, panels }: Context, rows: Range, k: Ra
 
 /** Every register tile of a block: panels of columns outside, so that a panel stays in the nearest cache. Tiles of 3 by 12
  * and of 4 by 8 leave room in 15 registers for all that they load, in whatever order the engine schedules the loads. */
-function emitTiles(context: Context, rows: Range, depth: Expr, goOn: Expr, into: Stmt[]): void {
-  const { spec, runs, aStride, tileStride, panels } = context;
+function emitTiles(context: Context, rows: Range, depth: Range, first: Expr, goOn: Expr, into: Stmt[]): void {
+  const { spec, runs, aStride, tileStride, panels, place, columns } = context;
   const { fresh } = spec;
-  spec.b.forEach((_, sibling) => {
-    for (const { width, count, first, at, stride } of runs)
-      loop(fresh, into, "panel", int(0), count, 1, (panel, body) => {
+  spec.b.forEach((operand, sibling) => {
+    const block = `bBlock${sibling}`;
+    for (const run of runs)
+      loop(fresh, into, "panel", int(0), run.count, 1, (panel, body) => {
+        const { width } = run;
         const height = width === 12 ? 3 : 4;
-        const panelAt = letInt(fresh, body, "panelAt", add(at, multiply(panel, int(stride))));
-        const columnAt = letInt(fresh, body, "columnAt", add(first, multiply(panel, int(width))));
-        const tile = (row: Expr, aAt: Expr, rowStep: number, kStep: number, inner: Stmt[]): void =>
+        const panelAt = letInt(fresh, body, "panelAt", add(run.at, multiply(panel, int(run.stride))));
+        const columnAt = letInt(fresh, body, "columnAt", add(run.first, multiply(panel, int(width))));
+        const packed = (k: Expr, v: number): Expr => add(panelAt, multiply(k, int(width)), int(4 * v));
+        const tile = (row: Expr, aAt: Expr, packs: boolean, inner: Stmt[]): void => {
+          const [rowStep, kStep] = panels ? [1, 12] : [aStride, 1];
+          const from = add(columns.from, columnAt);
           emitMicroKernel(
             {
               fresh,
               rows: height,
               vectors: width / 4,
-              depth,
+              depth: depth.count,
               a: (r, k) => loadFloat("aBlock", add(aAt, multiply(k, int(kStep)), int(r * rowStep))),
-              b: (k) => (v) => loadVector(`bBlock${sibling}`, add(panelAt, multiply(k, int(width)), int(4 * v))),
+              b: (k, at) => {
+                if (!packs) return (v) => loadVector(block, packed(k, v));
+                const read = operand.open(place, add(depth.from, k), at);
+                return (v) => read(add(from, int(4 * v)), 4, at);
+              },
+              ...(packs ? { keep: (k: Expr, v: number, value: Expr) => store(block, packed(k, v), value) } : {}),
               tile: `sums${sibling}`,
               tileBase: letInt(fresh, inner, "tileAt", add(multiply(row, int(tileStride)), columnAt)),
               tileStride,
@@ -310,19 +336,27 @@ function emitTiles(context: Context, rows: Range, depth: Expr, goOn: Expr, into:
             },
             inner,
           );
+        };
+        let start: Expr = int(0);
+        if (packsOnTheWay(operand)) {
+          const packs = both(first, less(panel, run.whole));
+          branch(body, packs, (inner) => tile(int(0), int(0), true, inner));
+          start = letInt(fresh, body, "start", selectInt(packs, int(height), int(0)));
+        }
         if (panels)
           loop(fresh, body, "twelve", int(0), rows.count, 12, (row, outer) => {
             const blockAt = letInt(fresh, outer, "blockAt", multiply(divide(row, int(12)), int(aStride)));
             const end = minimum(int(12), subtract(rows.count, row));
-            loop(fresh, outer, "part", int(0), end, height, (part, inner) => {
+            const begin = letInt(fresh, outer, "begin", selectInt(equal(row, int(0)), start, int(0)));
+            loop(fresh, outer, "part", begin, end, height, (part, inner) => {
               const aAt = letInt(fresh, inner, "aAt", add(blockAt, part));
-              tile(add(row, part), aAt, 1, 12, inner);
+              tile(add(row, part), aAt, false, inner);
             });
           });
         else
-          loop(fresh, body, "row", int(0), rows.count, height, (row, inner) => {
+          loop(fresh, body, "row", start, rows.count, height, (row, inner) => {
             const aAt = letInt(fresh, inner, "aAt", multiply(row, int(aStride)));
-            tile(row, aAt, aStride, 1, inner);
+            tile(row, aAt, false, inner);
           });
       });
   });

@@ -104,6 +104,11 @@ function compare(fn: "lt" | "le" | "eq", a: Expr, b: Expr, holds: (x: number, y:
 export const less = (a: Expr, b: Expr): Expr => compare("lt", a, b, (x, y) => x < y);
 export const lessOrEqual = (a: Expr, b: Expr): Expr => compare("le", a, b, (x, y) => x <= y);
 export const equal = (a: Expr, b: Expr): Expr => compare("eq", a, b, (x, y) => x === y);
+export function both(a: Expr, b: Expr): Expr {
+  const [x, y] = [literalOf(a), literalOf(b)];
+  if (x === 0 || y === 1) return a;
+  return y === 0 || x === 1 ? b : { op: "binary", type: "bool", fn: "and", a, b };
+}
 export function selectInt(condition: Expr, a: Expr, b: Expr): Expr {
   const decided = literalOf(condition);
   return decided === undefined ? { op: "select", type: "i32", condition, a, b } : decided !== 0 ? a : b;

@@ -30,7 +30,7 @@ export function nodeFolder(baseFolder: string): DataFolder {
         else if (wild) names = walk(absolute(folder), folder, depth).filter(matches).sort(byCodeUnits);
         else names = [];
         if (names.length === 0) throw noSuchFile(pattern, wild);
-        return Promise.resolve(names.map((name) => nodeFile(absolute(name), name)));
+        return Promise.resolve(names.map((name) => nodeFile(absolute(name), name, names.length <= mostOpen)));
       } catch (error) {
         return Promise.reject(error instanceof Error ? error : new Error(String(error)));
       }
@@ -73,7 +73,10 @@ const unreadable = (name: string, error: unknown): unknown => {
   });
 };
 
-function nodeFile(path: string, name: string): DataFile {
+/** Of more files than this the system might not keep all open at once. */
+const mostOpen = 128;
+
+function nodeFile(path: string, name: string, staysOpen: boolean): DataFile {
   const attempt = <T>(action: () => T): T => {
     try {
       return action();
@@ -85,6 +88,10 @@ function nodeFile(path: string, name: string): DataFile {
   if (status.isDirectory()) throw unreadable(name, Object.assign(new Error(), { code: "EISDIR" }));
   const compressed = name.endsWith(".gz");
   let handle: number | undefined;
+  const close = (): void => {
+    if (handle !== undefined) nodeFiles.closeSync(handle);
+    handle = undefined;
+  };
   return {
     name,
     version: `${status.size} ${status.mtimeMs}`,
@@ -106,22 +113,27 @@ function nodeFile(path: string, name: string): DataFile {
     read(offset, into) {
       attempt(() => {
         handle ??= nodeFiles.openSync(path, "r");
-        for (let at = 0; at < into.length;) {
-          const count = nodeFiles.readSync(handle, into, at, into.length - at, offset + at);
-          if (count === 0)
-            throw new UserError("R0102", `${name} became shorter while it was read`, {
-              file: name,
-              help: "do not change data files during a run; resume once the file is whole",
-            });
-          at += count;
+        try {
+          readFully(handle, offset, into, name);
+        } finally {
+          if (!staysOpen) close();
         }
       });
     },
-    close() {
-      if (handle !== undefined) nodeFiles.closeSync(handle);
-      handle = undefined;
-    },
+    close,
   };
+}
+
+function readFully(handle: number, offset: number, into: Uint8Array, name: string): void {
+  for (let at = 0; at < into.length;) {
+    const count = nodeFiles.readSync(handle, into, at, into.length - at, offset + at);
+    if (count === 0)
+      throw new UserError("R0102", `${name} became shorter while it was read`, {
+        file: name,
+        help: "do not change data files during a run; resume once the file is whole",
+      });
+    at += count;
+  }
 }
 
 /** A file of the system's temporary folder that has no name any more: it vanishes with the process. */

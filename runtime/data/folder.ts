@@ -162,7 +162,7 @@ export async function* textLines(
     const lines = (rest + chunk).split("\n");
     rest = lines.pop()!;
     if (rest.length > lineLimit)
-      throw new UserError("R0105", `line ${line + lines.length} of ${file.name} does not end within 64 MB`, {
+      throw new UserError("R0105", `line ${line + lines.length} of ${file.name} does not end within 16 MB`, {
         file: file.name,
         line: line + lines.length,
         help,
@@ -172,4 +172,5 @@ export async function* textLines(
   if (rest !== "") yield { text: rest, line };
 }
 
-export const lineLimit = 2 ** 26;
+/** A line is looked through again with each further chunk until it ends, so its length has a bound. */
+const lineLimit = 2 ** 24;

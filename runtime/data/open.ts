@@ -6,6 +6,7 @@ import { UserError } from "../errors.ts";
 import type { DataSource, Modality, Training } from "../program.ts";
 import type { Tokenizer } from "../tokenizer.ts";
 import { rowBatches, streamBatches, type RowPart, type StreamPart } from "./batches.ts";
+import { fingerprintOf, rowCount, summaryOf } from "./describe.ts";
 import { collectorOf, type Collector } from "./columns.ts";
 import type { Data, RowStore } from "./data.ts";
 import { memoryFolder, type DataFile, type DataFolder } from "./folder.ts";
@@ -195,8 +196,6 @@ async function joined(
   };
 }
 
-const rowsOf = (part: RowPart): number => ("store" in part ? part.store.rows : part.starts.length - 1);
-
 function assemble({ streams, rows, tokenizers, labels }: Opened, training: Training): Data {
   const common = {
     tokenizers,
@@ -233,18 +232,18 @@ function assemble({ streams, rows, tokenizers, labels }: Opened, training: Train
   }
   if (row === undefined)
     throw new UserError("R0132", "the recipe has no data", { help: "add a `data` line" });
-  const other = rows.find((part) => rowsOf(part) !== rowsOf(row));
+  const other = rows.find((part) => rowCount(part) !== rowCount(row));
   if (other !== undefined)
     throw new UserError(
       "R0131",
-      `\`${row.modality.name}\` has ${rowsOf(row)} rows, \`${other.modality.name}\` has ${rowsOf(other)}`,
+      `\`${row.modality.name}\` has ${rowCount(row)} rows, \`${other.modality.name}\` has ${rowCount(other)}`,
       { help: "give every modality the same rows in the same order" },
     );
-  const batches = rowBatches(rows, rowsOf(row), training);
+  const batches = rowBatches(rows, rowCount(row), training);
   if (batches === undefined)
     throw new UserError(
       "R0104",
-      `${rowsOf(row) === 1 ? "1 row is" : `${rowsOf(row)} rows are`} not enough to train and to hold out ${training.holdOut}`,
+      `${rowCount(row) === 1 ? "1 row is" : `${rowCount(row)} rows are`} not enough to train and to hold out ${training.holdOut}`,
       {
         help: "add rows, or hold out less",
       },
@@ -255,60 +254,12 @@ function assemble({ streams, rows, tokenizers, labels }: Opened, training: Train
 function tooShort({ modality, store }: StreamPart, { data, length = 0, holdOut }: Training): UserError {
   const path = data.find((source) => source.modality === modality.name)?.path;
   const needed = (length + 1) * (holdOut > 0 ? 2 : 1);
-  const both = holdOut > 0 ? `a training and a held-out window of length ${length} need` : `a window of length ${length} needs`;
-  return new UserError(
-    "R0104",
-    `${path ?? modality.name} has ${store.length} tokens; ${both} ${needed}`,
-    { ...(path === undefined ? {} : { file: path }), help: "add text, or make the length shorter" },
-  );
-}
-
-/** Lengths, tokenizers, labels, and values at a few hundred places. */
-function fingerprintOf(
-  streams: readonly StreamPart[],
-  rows: readonly RowPart[],
-  tokenizers: Readonly<Record<string, Tokenizer>>,
-): string {
-  const encoder = new TextEncoder();
-  let sum = 0;
-  const add = (text: string): void => void (sum = crc32(encoder.encode(`${text}\n`), sum));
-  for (const [name, tokenizer] of Object.entries(tokenizers))
-    add(`${name} ${JSON.stringify(tokenizer.toJSON())}`);
-  for (const store of [
-    ...streams.map(({ store }) => store),
-    ...rows.flatMap((part) => ("tokens" in part ? [part.tokens] : [])),
-  ]) {
-    const block = new Int32Array(Math.min(256, store.length));
-    for (let i = 0; i < 16; i++) {
-      store.read(Math.floor(((store.length - block.length) * i) / 15), block.length, block, 0);
-      add(`${store.length} ${block.join()}`);
-    }
-  }
-  for (const part of rows) {
-    if (!("store" in part)) continue;
-    const { store } = part;
-    const row = store.type === "f32" ? new Float32Array(store.width) : new Int32Array(store.width);
-    for (let i = 0; i < 64; i++) {
-      store.read(Math.floor(((store.rows - 1) * i) / 63), row, 0);
-      add(`${store.rows} ${row.join()}`);
-    }
-  }
-  return hex8(sum);
-}
-
-const grouped = (value: number): string => String(value).replace(/\B(?=(\d{3})+$)/g, ",");
-
-function summaryOf(
-  streams: Opened["streams"],
-  rows: readonly RowPart[],
-  tokenizers: Readonly<Record<string, Tokenizer>>,
-): string[] {
-  return [
-    ...streams.map(({ modality: { name }, store, tokens }) => {
-      const documents = tokens.starts.length - 1;
-      const { kind, count } = tokenizers[name]!;
-      return `${name}: ${grouped(store.length)} tokens (${kind}, ${grouped(count)} different) in ${grouped(documents)} ${documents === 1 ? "document" : "documents"}`;
-    }),
-    ...rows.map((part) => `${part.modality.name}: ${grouped(rowsOf(part))} rows`),
-  ];
+  const both =
+    holdOut > 0
+      ? `a training and a held-out window of length ${length} need`
+      : `a window of length ${length} needs`;
+  return new UserError("R0104", `${path ?? modality.name} has ${store.length} tokens; ${both} ${needed}`, {
+    ...(path === undefined ? {} : { file: path }),
+    help: "add text, or make the length shorter",
+  });
 }

@@ -166,8 +166,19 @@ export async function pairTokens(
   const tokenizer = await pairsOf(documents, vocab, folder);
   const writer = idWriter(folder);
   const starts = [0];
+  // Words come again and again; this spares cutting and looking up each.
+  const known = new Map<string, Int32Array>();
+  const write = (piece: string): void => {
+    let ids = known.get(piece);
+    if (ids === undefined) {
+      ids = tokenizer.encode(piece);
+      if (known.size > 200_000) known.clear();
+      known.set(piece, ids);
+    }
+    for (const id of ids) writer.push(id);
+  };
   for (const document of documents) {
-    const cutter = pieceCutter((piece) => tokenizer.encode(piece).forEach(writer.push));
+    const cutter = pieceCutter(write);
     for await (const chunk of document.chunks()) cutter.push(chunk);
     cutter.finish();
     writer.push(tokenizer.end);

@@ -94,7 +94,7 @@ const updateKernel = kernel({
     buffer("norm", "write", 1),
   ],
   body: [
-    { op: "let", name: "r", value: binary("div", f(0.002), add(f(1), mul(f(0.01), { op: "cast", type: "f32", a: load("step", i(0), "i32") }))) },
+    { op: "let", name: "r", value: binary("div", f(0.02), add(f(1), mul(f(0.01), { op: "cast", type: "f32", a: load("step", i(0), "i32") }))) },
     { op: "var", name: "sum", value: f(0) },
     loop("d", i(width), [
       { op: "let", name: "g", value: load("gradient", int("d")) },
@@ -188,10 +188,9 @@ export function regression(recipe: Partial<Training> = {}): Artifact {
 
 const T = named("T");
 export const vocabulary = 7;
-export const context = 16;
 
 /** seen[position + t] = ids[t]. */
-const rememberKernel = kernel({
+const rememberKernel = (context: number) => kernel({
   name: "remember",
   sizes: ["T"],
   grid: T,
@@ -200,7 +199,7 @@ const rememberKernel = kernel({
 });
 
 /** logits[t, v] = sum over s <= position + t of table[seen[s], v] / (1 + position + t - s): all that came before counts. */
-const scoreKernel = kernel({
+const scoreKernel = (context: number) => kernel({
   name: "score",
   sizes: ["T"],
   grid: T,
@@ -231,7 +230,7 @@ const scoreKernel = kernel({
 });
 
 /** Text over seven tokens; what follows depends on all tokens in the cache. Entry decode. */
-export function speaker(): Artifact {
+export function speaker(context = 16): Artifact {
   const decode: LoweredEntry = {
     name: "decode",
     inputs: [
@@ -240,8 +239,8 @@ export function speaker(): Artifact {
     ],
     outputs: [{ name: "logits", type: "f32", shape: [B, T, constant(vocabulary)] }],
     dispatches: [
-      dispatch("remember", rememberKernel, input("text"), input("$position"), tensor("cache.seen")),
-      dispatch("scores", scoreKernel, tensor("cache.seen"), input("$position"), tensor("table"), output("logits")),
+      dispatch("remember", rememberKernel(context), input("text"), input("$position"), tensor("cache.seen")),
+      dispatch("scores", scoreKernel(context), tensor("cache.seen"), input("$position"), tensor("table"), output("logits")),
     ],
     refusals: [],
   };

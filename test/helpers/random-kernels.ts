@@ -1,8 +1,8 @@
-// Random kernels for differential tests. In: a tape of choices (fast-check shrinks it; past its end every choice is the
-// simplest). Out: a well-formed kernel without races and out-of-bounds accesses: loops, branches, variables, scratch, moving and
+// Random kernels for differential tests. In: a seed and a depth of nesting (fast-check shrinks the depth). Out: a well-formed kernel without races and out-of-bounds accesses: loops, branches, variables, scratch, moving and
 // computed indices, scalars and vectors. Workgroup w writes only its own slice of `out` and of `update`.
 
 import type { BinaryFn, Expr, Kernel, Stmt, ValueType } from "../../compiler/kernel.ts";
+import { threefry } from "../../runtime/random.ts";
 import { constant } from "../../runtime/size.ts";
 import { add, binary, buffer, f, i, kernel, load, local, mul, size, splat, store, workgroup } from "./kernels.ts";
 
@@ -16,15 +16,16 @@ interface Names {
   readonly values: readonly { readonly name: string; readonly type: ValueType; readonly variable: boolean }[];
 }
 
-export function randomKernel(tape: readonly number[]): Kernel {
+export function randomKernel(seed: number, depth: number): Kernel {
   let position = 0;
   let names = 0;
-  const choose = (count: number): number => (tape[position++] ?? 0) % count;
+  const choose = (count: number): number => threefry(seed, depth, position++, 0)[0] % count;
   const pick = <T>(options: readonly T[]): T => options[choose(options.length)]!;
   const fresh = (): string => `n${names++}`;
 
   /** At most 3 * 7 * counters + 7 * 7 + 60, at least 0. */
   const offset = (scope: Names): Expr => {
+    if (choose(3) === 1) return i(choose(6));
     let sum: Expr = i(choose(60));
     for (const counter of scope.counters) {
       const by = choose(8);
@@ -76,12 +77,12 @@ export function randomKernel(tape: readonly number[]): Kernel {
     }
   };
 
-  const body = (outer: Names, depth: number): Stmt[] => {
+  const body = (outer: Names, left: number): Stmt[] => {
     let scope = outer;
-    return Array.from({ length: 1 + choose(4) }).flatMap((): Stmt[] => {
+    return Array.from({ length: 2 + choose(4) }).flatMap((): Stmt[] => {
       const type = pick(["f32", "f32x4", "i32"] as const);
       const variables = scope.values.filter(({ variable }) => variable);
-      switch (choose(depth === 0 ? 5 : 8)) {
+      switch (choose(left === 0 ? 6 : 9)) {
         case 0:
           return [store("update", place(scope, "update"), expr(scope, pick(["f32", "f32x4"] as const), 2))];
         case 1:
@@ -101,17 +102,18 @@ export function randomKernel(tape: readonly number[]): Kernel {
           const at = offset(scope);
           return [store("scratch", at, expr(scope, "f32", 2)), store("update", place(scope, "update"), load("scratch", at))];
         }
-        case 6: {
+        case 6:
+        case 7: {
           if (scope.counters.length >= 3) return [];
           const name = fresh();
           const inside = { ...scope, counters: [...scope.counters, name] };
           const to = pick([i(4), i(choose(4)), size("S"), binary("min", size("S"), i(choose(5)))]);
           const from = i(choose(2));
-          return [{ op: "for", name, from, to, step: 1 + choose(2), body: body(inside, depth - 1) }];
+          return [{ op: "for", name, from, to, step: 1 + choose(2), body: body(inside, left - 1) }];
         }
         default:
           return [
-            { op: "if", condition: expr(scope, "bool", 2), then: body(scope, depth - 1), otherwise: choose(2) === 1 ? body(scope, depth - 1) : [] },
+            { op: "if", condition: expr(scope, "bool", 2), then: body(scope, left - 1), otherwise: choose(2) === 1 ? body(scope, left - 1) : [] },
           ];
       }
     });
@@ -131,7 +133,7 @@ export function randomKernel(tape: readonly number[]): Kernel {
       { name: "scratch", type: "f32", length: slice },
     ],
     body: [
-      { op: "for", name: "outer", from: i(0), to: i(4), step: 1, body: body({ counters: ["outer"], values: [] }, 3) },
+      { op: "for", name: "outer", from: i(0), to: i(4), step: 1, body: body({ counters: ["outer"], values: [] }, depth) },
     ],
   });
 }

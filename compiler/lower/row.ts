@@ -1,0 +1,247 @@
+// Row clusters: what can be done one row at a time. Reductions over trailing axes, selections, scans, and maps between them.
+// In: a cluster and the number of axes that make a row. Out: one kernel; a workgroup owns some rows. Scalars of a row are
+// locals; arrays of a row that are read again are in scratch, or in the memory of a result that comes later.
+// Deliberately absent: sums over everything in two stages (total.ts), reductions over leading axes (column.ts).
+
+import type { Node } from "../graph.ts";
+import type { Expr } from "../kernel.ts";
+import { known } from "../../runtime/size.ts";
+import type { Cluster } from "../fuse.ts";
+import { axisName, identity } from "../fuse-trace.ts";
+import { sameShape } from "../graph-axis.ts";
+import type { Affine } from "./affine.ts";
+import { lowerChoose } from "./choose.ts";
+import type { LowerContext } from "./context.ts";
+import { ClusterKernel, elementOf, titleOf } from "./context.ts";
+import type { Lanes } from "./expr.ts";
+import { binary, cast, extract, literal } from "./expr.ts";
+import { isReduction, reductionOf } from "./reduction.ts";
+import type { Reduction } from "./reduction.ts";
+import { scanRow } from "./scan.ts";
+import { elementsOf, joinable, overInner, overRows, rowsForTask, sizeOf } from "./space.ts";
+import { partialSums } from "./total.ts";
+import type { At } from "./value.ts";
+import { flatIndex } from "./value.ts";
+
+/** Elements of a row that may be kept in scratch. */
+export const mostScratch = 4096;
+
+/** Where an array of a row is kept for members that read it later. */
+export type Keep =
+  | { readonly kind: "none" }
+  | { readonly kind: "scratch"; readonly name: string }
+  /** In the memory of a result that replaces it, element by element. */
+  | { readonly kind: "alias"; readonly of: Node };
+
+export function lowerRow(context: LowerContext, cluster: Cluster): void {
+  const { rank, members } = cluster;
+  const partials = rank === 0 ? partialSums(context, cluster) : new Map();
+  const kernel = new ClusterKernel(context, cluster);
+  const rows = members[0]!.shape.slice(0, rank);
+  const inner = members.reduce((most, node) => Math.max(most, innerElements(node, rank)), 1);
+  const keeps = new Map(members.map((node) => [node, keepOf(context, cluster, kernel, node)]));
+  const grid = overRows(kernel, rows, rowsForTask(inner, members.length), (row) => {
+    for (const node of members) {
+      const partial = partials.get(node);
+      if (partial !== undefined) partial(kernel);
+      else stage(context, kernel, cluster, node, row, keeps.get(node)!);
+      if (cluster.outputs.includes(node) && node.shape.length === rank)
+        kernel.values.store(
+          kernel.memoryOf(node),
+          flatIndex(node.shape, row),
+          kernel.values.value(node, row, 1),
+        );
+    }
+    for (const node of members) kernel.values.unbind(node);
+  });
+  kernel.finish(titleOf(cluster), grid);
+}
+
+const innerElements = (node: Node, rank: number): number =>
+  isReduction(node)
+    ? elementsOf(reductionOf(node).inner)
+    : elementsOf((node.op === "choose" ? node.score.shape : node.shape).slice(rank));
+
+function stage(
+  context: LowerContext,
+  kernel: ClusterKernel,
+  cluster: Cluster,
+  node: Node,
+  row: At,
+  keep: Keep,
+): void {
+  if (isReduction(node)) {
+    reduceRow(context, kernel, cluster, reductionOf(node), row);
+    return;
+  }
+  const isOutput = cluster.outputs.includes(node);
+  if (node.op === "choose") {
+    lowerChoose(kernel, node, row, { isOutput, keep });
+    return;
+  }
+  if (node.op === "scan") {
+    scanRow(kernel, node, row, { isOutput, keep });
+    return;
+  }
+  if (node.shape.length === cluster.rank || (!isOutput && keep.kind === "none")) return;
+  const inner = node.shape.slice(cluster.rank);
+  const joined = joinedInner(context, cluster, inner, (trial) =>
+    trial.values.value(node, [...identity(node.shape)], 1),
+  );
+  overInner(kernel, inner, joined, (at, lanes) => {
+    const value = kernel.values.value(node, [...row, ...at], lanes);
+    if (isOutput && keep.kind === "scratch") {
+      const named = kernel.emitter.let(value);
+      kernel.values.store(kernel.memoryOf(node), flatIndex(node.shape, [...row, ...at]), named);
+      keepValue(kernel, node, keep, row, at, named);
+    } else if (isOutput) kernel.values.store(kernel.memoryOf(node), flatIndex(node.shape, [...row, ...at]), value);
+    else keepValue(kernel, node, keep, row, at, value);
+  });
+  bindKept(kernel, node, keep, row);
+  if (isOutput && keep.kind === "none") kernel.reveal(node);
+}
+
+/** Writes an element of a row where it is kept. */
+export function keepValue(kernel: ClusterKernel, node: Node, keep: Keep, row: At, at: At, value: Expr): void {
+  if (keep.kind === "alias") kernel.values.store(kernel.memoryOf(keep.of), flatIndex(node.shape, [...row, ...at]), value);
+  else if (keep.kind === "scratch") {
+    const index = kernel.values.index(flatIndex(node.shape.slice(row.length), at));
+    const stored =
+      value.type === "bool" ? cast("i32", value) : value.type === "boolx4" ? cast("i32x4", value) : value;
+    kernel.emitter.push({ op: "store", buffer: keep.name, index, value: stored });
+  }
+}
+
+/** Members that come later read the node where it is kept. */
+export function bindKept(kernel: ClusterKernel, node: Node, keep: Keep, row: At): void {
+  if (keep.kind === "none") return;
+  const { values } = kernel;
+  const type = elementOf(node);
+  values.bind(node, (at, lanes) => {
+    const from =
+      keep.kind === "alias"
+        ? { flat: flatIndex(node.shape, at), load: loadMemory(kernel, keep.of) }
+        : {
+            flat: flatIndex(node.shape.slice(row.length), at.slice(row.length)),
+            load: loadScratch(keep.name, type),
+          };
+    const value = values.loadAt(from.flat, lanes, from.load, type);
+    return node.dtype === "bool" ? binary("ne", value, literal("i32", 0, lanes)) : value;
+  });
+}
+
+type Load = (index: Expr, lanes: Lanes) => Expr;
+const loadMemory =
+  (kernel: ClusterKernel, node: Node): Load =>
+  (index, lanes) =>
+    kernel.emitter.load(kernel.memoryOf(node), index, lanes);
+const loadScratch =
+  (name: string, type: "f32" | "i32"): Load =>
+  (index, lanes) => ({ op: "load", type: lanes === 4 ? `${type}x4` : type, buffer: name, index });
+
+/** Where a member that others of the cluster read is kept. */
+function keepOf(context: LowerContext, cluster: Cluster, kernel: ClusterKernel, node: Node): Keep {
+  const { members, outputs, rank } = cluster;
+  if (isReduction(node) || node.shape.length === rank) return { kind: "none" };
+  const reading = members.filter((member) =>
+    context.fusion.reads.get(member)?.some((read) => read.node === node),
+  );
+  const isArray = node.op === "choose" || node.op === "scan";
+  if (reading.length === 0 || (outputs.includes(node) && !isArray)) return { kind: "none" };
+  const count = known(sizeOf(node.shape.slice(rank)));
+  if (count !== undefined && count <= mostScratch)
+    return { kind: "scratch", name: kernel.emitter.scratch(elementOf(node), count) };
+  if (isArray) return { kind: "none" };
+  // the last reader may be a result of the same shape that replaces it
+  const last = reading.at(-1)!;
+  const inPlace =
+    outputs.includes(last) &&
+    last.op === "map" &&
+    last.dtype === node.dtype &&
+    sameShape(last.shape, node.shape) &&
+    context.fusion.reads
+      .get(last)!
+      .every((read) => read.node !== node || read.at.every((key, axis) => key === axisName(axis)));
+  return inPlace ? { kind: "alias", of: last } : { kind: "none" };
+}
+
+function joinedInner(
+  context: LowerContext,
+  cluster: Cluster,
+  inner: Node["shape"],
+  run: (trial: ClusterKernel) => void,
+  prefix?: string,
+): number {
+  const indices: Affine[] = [];
+  const trial = new ClusterKernel(context, cluster, {
+    load: (_, __, flat) => indices.push(flat),
+    index: (index) => indices.push(index),
+  });
+  // members are read in the layout of their shapes, from wherever they are kept
+  for (const member of cluster.members)
+    trial.values.bind(member, (at, lanes) => {
+      indices.push(flatIndex(member.shape, at));
+      return literal(member.dtype, 0, lanes);
+    });
+  unbindComputed(trial, cluster, run);
+  const names = inner.map((_, axis) => (prefix === undefined ? axisName(axis + cluster.rank) : `${prefix}${axis}`));
+  return joinable(inner, names, indices);
+}
+
+/** In a trial the member under way, and those that are computed where they are read, are not bound. */
+function unbindComputed(trial: ClusterKernel, cluster: Cluster, run: (trial: ClusterKernel) => void): void {
+  for (const member of cluster.members) if (member.op === "map") trial.values.unbind(member);
+  run(trial);
+}
+
+const identityOf = (fn: Reduction["fn"]): number => (fn === "sum" ? 0 : fn === "max" ? -Infinity : Infinity);
+export const combineOf = (fn: Reduction["fn"]): "add" | "max" | "min" => (fn === "sum" ? "add" : fn);
+
+function reduceRow(
+  context: LowerContext,
+  kernel: ClusterKernel,
+  cluster: Cluster,
+  reduction: Reduction,
+  row: At,
+): void {
+  const { node, fn, inner } = reduction;
+  const joined = joinedInner(
+    context,
+    cluster,
+    inner,
+    (trial) => reduction.value(trial.values, identity(node.shape), identity(inner, "r"), 1),
+    "r",
+  );
+  const result = accumulate(kernel, fn, node.dtype === "i32" ? "i32" : "f32", (add) =>
+    overInner(kernel, inner, joined, (at, lanes) => add(reduction.value(kernel.values, row, at, lanes), lanes)),
+  );
+  kernel.values.bind(node, (_, lanes) => (lanes === 4 ? { op: "splat", type: `${result.type}x4` as "f32x4", a: result } : result));
+}
+
+/** One vector and one scalar accumulator, joined at the end in a fixed order. */
+export function accumulate(
+  kernel: ClusterKernel,
+  fn: Reduction["fn"],
+  type: "f32" | "i32",
+  loop: (add: (value: Expr, lanes: Lanes) => void) => void,
+): Expr {
+  const { emitter } = kernel;
+  const initial = (lanes: Lanes): Expr =>
+    literal(type, type === "i32" && fn !== "sum" ? (fn === "max" ? -2147483648 : 2147483647) : identityOf(fn), lanes);
+  const vector = emitter.var(initial(4));
+  const scalar = emitter.var(initial(1));
+  const used = { 1: false, 4: false };
+  loop((value, lanes) => {
+    used[lanes] = true;
+    const into = lanes === 4 ? vector : scalar;
+    into.set(binary(combineOf(fn), into.get, value));
+  });
+  if (!used[4]) return emitter.let(scalar.get);
+  const join = (a: Expr, b: Expr): Expr => binary(combineOf(fn), a, b);
+  const lanes = join(
+    join(extract(vector.get, 0), extract(vector.get, 1)),
+    join(extract(vector.get, 2), extract(vector.get, 3)),
+  );
+  return emitter.let(used[1] ? join(lanes, scalar.get) : lanes);
+}
+

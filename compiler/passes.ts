@@ -1,0 +1,27 @@
+// The way through the compiler as a table of contents: every pass, in order, with the level it reads and the level it makes.
+// `moe build --show LEVEL` prints a level by these names.
+
+export type Level = "syntax" | "model" | "graph" | "kernel" | "program";
+
+export interface Pass {
+  readonly name: string;
+  readonly from: Level | "text";
+  readonly to: Level | "wasm";
+  readonly file: string;
+  readonly does: string;
+}
+
+export const passes: readonly Pass[] = [
+  { name: "parse", from: "text", to: "syntax", file: "grammar/parse.ts", does: "text to syntax, going on after errors" },
+  { name: "resolve", from: "syntax", to: "model", file: "compiler/resolve.ts", does: "modules loaded, names found" },
+  { name: "check", from: "model", to: "model", file: "compiler/check/", does: "every definition with symbolic sizes" },
+  { name: "elaborate", from: "model", to: "graph", file: "compiler/elaborate/", does: "definitions applied, lifted, routed" },
+  { name: "simplify", from: "graph", to: "graph", file: "compiler/simplify.ts", does: "named rewrite rules to a fixpoint" },
+  { name: "differentiate", from: "graph", to: "graph", file: "compiler/differentiate.ts", does: "gradients by a rule per operation" },
+  { name: "optimise", from: "graph", to: "graph", file: "compiler/build/optimizer.ts", does: "new parameters from gradients" },
+  { name: "fuse", from: "graph", to: "graph", file: "compiler/fuse.ts", does: "clusters that share a kernel, and refusals" },
+  { name: "lower", from: "graph", to: "kernel", file: "compiler/lower.ts", does: "clusters to loops, loads and stores" },
+  { name: "schedule", from: "kernel", to: "kernel", file: "compiler/schedule/", does: "tiles and blocks of contractions" },
+  { name: "plan", from: "kernel", to: "program", file: "compiler/plan.ts", does: "shared kernels, buffers, lifetimes" },
+  { name: "print", from: "kernel", to: "wasm", file: "compiler/wasm/print.ts", does: "one WebAssembly module of all kernels" },
+];

@@ -1,0 +1,205 @@
+// What all parts of the parser share: the state of one parse, spans, flags, and going on after an error. The grammar is
+// split over classes that extend each other, from expressions (parse-expressions.ts) to modules (parse-modules.ts).
+
+import { EmbeddedActionsParser, isRecognitionException, tokenMatcher, type IToken, type TokenType } from "chevrotain";
+import type { Diagnostic } from "./diagnostic.ts";
+import { depthOf, spanOf } from "./layout.ts";
+import { error, heard, messages, misfit, NestingProblem, SyntaxProblem } from "./problems.ts";
+import { nearest } from "./spelling.ts";
+import type { Name, Span } from "./syntax.ts";
+import * as T from "./tokens.ts";
+
+/** Deeper nesting than this is refused: a person reads four or five levels, and every pass recurses. */
+export const nestingLimit = 64;
+
+export class ParserBase extends EmbeddedActionsParser {
+  protected module = "";
+  protected end = 0;
+  protected docs: ReadonlyMap<number, string> = new Map();
+  protected found: Diagnostic[] = [];
+  private depth = 0;
+  /** In headers that a block follows, `{` opens the block, not options; in `choose`, `by` belongs to the choice. */
+  protected noOptions = false;
+  protected noBy = false;
+
+  constructor() {
+    super([...T.tokenTypes], {
+      recoveryEnabled: false,
+      maxLookahead: 3,
+      nodeLocationTracking: "none",
+      errorMessageProvider: messages,
+    });
+  }
+
+  protected start(): number {
+    return this.LA(1).startOffset;
+  }
+
+  protected from(start: number): Span {
+    return { start, end: T.endOf(this.LA(0)) };
+  }
+
+  protected nameOf(token: IToken): Name {
+    return { text: token.image, span: spanOf(token) };
+  }
+
+  protected report(diagnostic: Diagnostic): void {
+    this.found.push(diagnostic);
+  }
+
+  protected complain(code: string, message: string, span: Span, label: string, help: string): void {
+    this.report(error(code, message, this.module, span, label, help));
+  }
+
+  /** Reads with other flags; inside brackets both are off. */
+  protected within<R>(flags: { readonly noOptions: boolean; readonly noBy: boolean }, read: () => R): R {
+    const before = { noOptions: this.noOptions, noBy: this.noBy };
+    Object.assign(this, flags);
+    const result = read();
+    Object.assign(this, before);
+    return result;
+  }
+
+  protected inBrackets<R>(read: () => R): R {
+    return this.within({ noOptions: false, noBy: false }, read);
+  }
+
+  /** Counts a level of nesting while it reads. */
+  protected nested<R>(read: () => R): R {
+    if (this.RECORDING_PHASE) return read();
+    if (this.depth >= nestingLimit) throw new NestingProblem();
+    this.depth += 1;
+    try {
+      return read();
+    } finally {
+      this.depth -= 1;
+    }
+  }
+
+  /** Reads something that stands in lines of its own. After an error the rest of it is skipped, and `salvage` makes the best of it. */
+  protected guarded<R>(read: () => R, salvage: (first: readonly IToken[]) => R): R {
+    if (this.RECORDING_PHASE) return read();
+    const first = [1, 2, 3].map((ahead) => this.LA(ahead));
+    const depth = depthOf(first[0]!);
+    try {
+      return read();
+    } catch (thrown) {
+      this.tell(thrown);
+      this.noOptions = false;
+      this.noBy = false;
+      this.skip(depth, []);
+      return salvage(first);
+    }
+  }
+
+  /** Reads a header: after an error reading goes on at the `{` of the body, if there is one. */
+  protected guardedHeader(read: () => void): void {
+    if (this.RECORDING_PHASE) return read();
+    const depth = depthOf(this.LA(0));
+    try {
+      read();
+    } catch (thrown) {
+      const place = this.exportLexerPlace();
+      this.skip(depth, [T.LBrace]);
+      if (this.LA(1).tokenType !== T.LBrace) {
+        this.importLexerPlace(place);
+        throw thrown;
+      }
+      this.tell(thrown);
+      this.noOptions = false;
+      this.noBy = false;
+    }
+  }
+
+  private exportLexerPlace(): number {
+    return (this as unknown as { currIdx: number }).currIdx;
+  }
+
+  private importLexerPlace(place: number): void {
+    (this as unknown as { currIdx: number }).currIdx = place;
+  }
+
+  /** Turns what was thrown into a diagnostic. */
+  private tell(thrown: unknown): void {
+    if (thrown instanceof NestingProblem) {
+      const place = spanOf(this.LA(1));
+      const span = Number.isNaN(place.start) ? { start: this.end, end: this.end } : place;
+      this.complain("M0007", `nested more than ${nestingLimit} levels deep`, span, "the innermost level that is read", "name a part of it on a line of its own");
+      return;
+    }
+    const [labels, token, rules] = this.misfitOf(thrown);
+    // An empty token was put in for a missing bracket, which has been reported.
+    if (token.image === "" && token.tokenType.name !== "EOF") return;
+    if (token.tokenType.name === "EOF" && this.LA(0).image === "" && !Number.isNaN(this.LA(0).startOffset)) return;
+    this.report(misfit({ labels, token, rules, module: this.module, end: this.end, before: this.beforeOf(token) }));
+  }
+
+  private misfitOf(thrown: unknown): readonly [readonly string[], IToken, readonly string[]] {
+    if (thrown instanceof SyntaxProblem) return [thrown.expected, thrown.token, [thrown.rule]];
+    if (!(thrown instanceof Error) || !isRecognitionException(thrown)) throw thrown;
+    const { labels, ahead } = heard(thrown.message);
+    const { context } = thrown as unknown as { context: { ruleStack: readonly string[] } };
+    return [labels, this.LA(1 + ahead), context.ruleStack];
+  }
+
+  private beforeOf(token: IToken): IToken {
+    let ahead = 0;
+    while (ahead < 4 && this.LA(ahead + 1) !== token) ahead += 1;
+    return this.LA(ahead);
+  }
+
+  /** Skips to the end of the statement whose first token has this depth, or to one of `types` at that depth. */
+  private skip(depth: number, types: readonly TokenType[]): void {
+    for (;;) {
+      const next = this.LA(1);
+      if (next.tokenType.name === "EOF" || depthOf(next) < depth) return;
+      if (depthOf(next) === depth && (next.tokenType === T.Newline || types.includes(next.tokenType))) return;
+      this.SKIP_TOKEN();
+    }
+  }
+
+  /** A statement ends at the end of its line, of its block or of the file. */
+  protected expectEnd(): void {
+    const next = this.LA(1);
+    if (next.tokenType === T.Newline || next.tokenType === T.RBrace || next.tokenType.name === "EOF") return;
+    throw new SyntaxProblem(["the end of the line"], next, "end");
+  }
+
+  /** Lines that nothing can begin with are reported and skipped, so that the rest of the block is read. */
+  protected skipJunk(canBegin: (token: IToken) => boolean, expected: string): void {
+    if (this.RECORDING_PHASE) return;
+    for (;;) {
+      const next = this.LA(1);
+      const isEnd = next.tokenType === T.Newline || next.tokenType === T.RBrace || next.tokenType.name === "EOF";
+      if (isEnd || canBegin(next)) return;
+      this.guarded(
+        () => {
+          throw new SyntaxProblem([expected], next, "junk");
+        },
+        () => undefined,
+      );
+    }
+  }
+
+  /** `parm w: [D]`: a line that begins with two words of which the first is nearly a keyword is read as that keyword. */
+  protected mendWord(words: readonly TokenType[], always: boolean): void {
+    if (this.RECORDING_PHASE) return;
+    const [first, second] = [this.LA(1), this.LA(2)];
+    if (first.tokenType !== T.Identifier) return;
+    const isWord = tokenMatcher(second, T.Name) || second.tokenType === T.NumberLiteral || second.tokenType === T.StringLiteral;
+    const isSuffix = [T.In, T.As, T.By].includes(second.tokenType);
+    if (!always && (!isWord || isSuffix)) return;
+    const spellings = new Map(words.map((type) => [type.PATTERN as string, type]));
+    const [best] = nearest(first.image, spellings.keys());
+    if (best === undefined) return;
+    const span = spanOf(first);
+    const message = `there is no \`${first.image}\` here`;
+    this.report({
+      ...error("M0006", message, this.module, span, "not a word of the language", `write \`${best}\``),
+      fix: { span, text: best, safe: false },
+    });
+    const type = spellings.get(best)!;
+    first.tokenType = type;
+    first.tokenTypeIdx = type.tokenTypeIdx!;
+  }
+}

@@ -1,0 +1,133 @@
+// Generation: a prompt -> tokens, one at a time. In: a session opened with `decode`, token ids. Out: an async iterable of
+// ids; text is the tokenizer's. Keys and values of earlier tokens stay in the session's caches (tensors `cache.*`), so that
+// a token costs one token's work.
+// The context is the size `C`. When it is full, the later half of it is read again from position 0 and generation goes on:
+// a pause once in C/2 tokens, and each token still sees at least C/2 before it. `overflow: "stop"` ends there instead.
+// One session generates one text at a time: a second one takes over its caches.
+
+import { isCache } from "./arena-plan.ts";
+import { UserError } from "./errors.ts";
+import type { Modality } from "./program.ts";
+import { checkSampling, sample, type SampleOptions } from "./sample.ts";
+import type { Inputs, Session } from "./session.ts";
+import { turn } from "./wasm-host.ts";
+
+export interface GenerateOptions extends SampleOptions {
+  readonly prompt: ArrayLike<number>;
+  /** At most so many tokens; default: until `stop`, the caller's `break`, or (with `overflow: "stop"`) a full context. */
+  readonly tokens?: number;
+  /** Default: the session's. */
+  readonly seed?: number;
+  /** Ends the text; not yielded itself. */
+  readonly stop?: number;
+  readonly overflow?: "slide" | "stop";
+  /** What `decode` takes besides tokens: an image that is described, a category. */
+  readonly inputs?: Inputs;
+  readonly signal?: AbortSignal;
+}
+
+/** Tokens of the prompt read in one run: longer prompts go in pieces, to bound the memory they need. */
+const pieceLength = 256;
+
+/** Yields token ids. Errors: R0401 no `decode`, R0402 the prompt, R0403 scores that are not numbers, R0404 options. */
+export async function* generate(session: Session, options: GenerateOptions): AsyncGenerator<number, void, void> {
+  checkSampling(options);
+  const { tokens = Infinity, seed = session.seed, stop, overflow = "slide", signal } = options;
+  if (!(tokens >= 0 && (tokens === Infinity || Number.isInteger(tokens))))
+    throw new UserError("R0404", `the number of tokens cannot be ${tokens}`, { help: "give a whole number" });
+  const text = textModality(session);
+  const context = session.sizes["C"] ?? Infinity;
+  const seen = Array.from(options.prompt);
+  checkPrompt(seen, text, context);
+
+  const decoder = new Decoder(session, text, options.inputs ?? {}, seed);
+  let logits = decoder.restart(seen);
+  let turned = performance.now();
+  for (let count = 0; count < tokens; count++) {
+    if (signal?.aborted === true) return;
+    const id = sample(logits, seed, count, options);
+    if (id === stop) return;
+    yield id;
+    seen.push(id);
+    if (count + 1 === tokens) return;
+    if (decoder.position === context) {
+      if (overflow === "stop") return;
+      seen.splice(0, seen.length - Math.max(1, Math.floor(context / 2)));
+      logits = decoder.restart(seen);
+    } else logits = decoder.read([id]);
+    if (performance.now() - turned > 20) {
+      await turn();
+      turned = performance.now();
+    }
+  }
+}
+
+/** The state of one text: how much of it is in the caches. */
+class Decoder {
+  readonly #session: Session;
+  readonly #text: Modality;
+  readonly #inputs: Inputs;
+  readonly #seed: number;
+  #draw = 0;
+  position = 0;
+
+  constructor(session: Session, text: Modality, inputs: Inputs, seed: number) {
+    this.#session = session;
+    this.#text = text;
+    this.#seed = seed;
+    this.#inputs = inputs;
+  }
+
+  /** Empties the caches and reads a text. Gives the scores of what follows. */
+  restart(ids: readonly number[]): Float32Array {
+    for (const tensor of this.#session.tensors()) if (isCache(tensor)) this.#session.view(tensor.name).fill(0);
+    this.position = 0;
+    let logits = new Float32Array();
+    for (let at = 0; at < ids.length; at += pieceLength) logits = this.read(ids.slice(at, at + pieceLength));
+    return logits;
+  }
+
+  /** Reads on. The scores are a view that the next run overwrites. */
+  read(ids: readonly number[]): Float32Array<ArrayBuffer> {
+    const length = this.#text.length ?? "T";
+    const one = this.#session.sizes["B"] === undefined ? {} : { B: 1 };
+    const binding = this.#session.bind({ ...one, [length]: ids.length });
+    const scalars = { $position: this.position, $draw: this.#draw++, $seed: this.#seed };
+    const inputs: Record<string, number | ArrayLike<number>> = { ...this.#inputs, [this.#text.name]: ids };
+    for (const { name } of this.#session.program.entries["decode"]!.inputs)
+      if (name in scalars) inputs[name] = scalars[name as keyof typeof scalars];
+    const { logits } = binding.run("decode", inputs, { views: true });
+    if (logits === undefined) throw new Error("internal: the entry decode has no output logits");
+    this.position += ids.length;
+    return logits.subarray(logits.length - logits.length / ids.length) as Float32Array<ArrayBuffer>;
+  }
+}
+
+function textModality(session: Session): Modality {
+  const { program } = session;
+  const decode = program.entries["decode"];
+  const refuse = (why: string, help: string): never => {
+    throw new UserError("R0401", `the model ${program.name} cannot generate: ${why}`, { help });
+  };
+  if (decode === undefined)
+    return refuse("it is not a causal model of tokens", "use `forward`, or make its routers and layers causal in inference");
+  if (!session.entries.includes("decode")) return refuse("this session was not opened for it", 'open it with entries: ["decode"]');
+  const inputs = new Set(decode.inputs.map(({ name }) => name));
+  return (
+    program.modalities.find(({ kind, name }) => kind === "tokens" && inputs.has(name)) ??
+    refuse("it reads no tokens", "use `forward`")
+  );
+}
+
+function checkPrompt(prompt: readonly number[], text: Modality, context: number): void {
+  const refuse = (message: string, help: string): never => {
+    throw new UserError("R0402", message, { help });
+  };
+  if (prompt.length === 0) refuse("the prompt is empty", "give at least one token");
+  if (prompt.length > context)
+    refuse(`the prompt has ${prompt.length} tokens, and the model's context ${context}`, "shorten the prompt");
+  const count = text.count ?? Infinity;
+  const wrong = prompt.find((id) => !(Number.isInteger(id) && id >= 0 && id < count));
+  if (wrong !== undefined)
+    refuse(`the prompt holds ${wrong}, which is no token of \`${text.name}\``, `ids are whole numbers from 0 to ${count - 1}`);
+}
