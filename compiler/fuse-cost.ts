@@ -203,8 +203,6 @@ function readsBy(
     case "view":
       if (user.view.kind === "broadcast") return times * repetition(user.view.axes, user.shape);
       return times;
-      if (user.view.kind === "broadcast") return times * repetition(user.view.axes, user.shape);
-      return times;
     case "dispatch":
     case "take":
       return (times * elements(user.shape)) / Math.max(1, elements(node.shape));

@@ -8,11 +8,14 @@ import { constant, known, product, sizeKey, type Size } from "../runtime/size.ts
 export type AxisLike = Axis | Size | number;
 export type ShapeLike = readonly AxisLike[];
 
-export const dense = (size: Size | number): Axis => ({
-  kind: "dense",
-  size: typeof size === "number" ? constant(size) : size,
-});
-
+// Axes of known size are made once: shapes of shared axes compare and print without looking at sizes.
+const knownAxes = new Map<number, Axis>();
+export function dense(size: Size | number): Axis {
+  if (typeof size !== "number") return { kind: "dense", size };
+  let axis = knownAxes.get(size);
+  if (axis === undefined) knownAxes.set(size, (axis = { kind: "dense", size: constant(size) }));
+  return axis;
+}
 export const isDense = (axis: Axis): boolean => axis.kind === "dense";
 
 /** The axis of the rows of a routing. */
@@ -20,7 +23,9 @@ export const raggedBy = (route: RouteNode): Axis => ({ kind: "ragged", size: rou
 
 export const toAxis = (axis: AxisLike): Axis =>
   typeof axis === "number" || Array.isArray(axis) ? dense(axis as number | Size) : (axis as Axis);
-export const toShape = (shape: ShapeLike): Shape => shape.map(toAxis);
+const isShape = (shape: ShapeLike): shape is Shape =>
+  shape.every((axis) => typeof axis !== "number" && !Array.isArray(axis));
+export const toShape = (shape: ShapeLike): Shape => (isShape(shape) ? shape : shape.map(toAxis));
 
 // The same few size objects appear in thousands of shapes; their text is made once.
 const sizeKeys = new WeakMap<Size, string>();
@@ -33,7 +38,12 @@ export const sameSize = (a: Size, b: Size): boolean => a === b || keyOfSize(a) =
 
 export const axisKey = (axis: Axis): string =>
   axis.kind === "dense" ? keyOfSize(axis.size) : `@${axis.by.id}`;
-export const shapeKey = (shape: Shape): string => shape.map(axisKey).join(",");
+const shapeKeys = new WeakMap<Shape, string>();
+export function shapeKey(shape: Shape): string {
+  let key = shapeKeys.get(shape);
+  if (key === undefined) shapeKeys.set(shape, (key = shape.map(axisKey).join(",")));
+  return key;
+}
 
 export const sameAxis = (a: Axis, b: Axis): boolean =>
   a === b ||

@@ -49,6 +49,7 @@ export function routesOf(shape: Shape): readonly RouteNode[] {
 /** Operands, and the routings that a shape names without reading (a broadcast to rows). */
 export function dependenciesOf(node: Node): readonly Node[] {
   const operands = operandsOf(node);
+  if (node.shape.every((axis) => axis.kind === "dense")) return operands;
   const routes = routesOf(node.shape).filter((route) => !operands.includes(route));
   return routes.length === 0 ? operands : [...operands, ...routes];
 }
@@ -60,21 +61,25 @@ export const rootsOf = (graph: Graph): readonly Node[] => [
 
 /** Every node that the roots need, each after all of its dependencies, in creation order. */
 export function nodesOf(roots: readonly Node[]): readonly Node[] {
-  const seen = new Set<Node>();
+  // By id, so that nothing is sorted.
+  const seen: (Node | undefined)[] = [];
   const stack = [...roots];
   for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
-    if (seen.has(node)) continue;
-    seen.add(node);
-    stack.push(...dependenciesOf(node));
+    const before = seen[node.id];
+    if (before === node) continue;
+    if (before !== undefined)
+      throw new Error(`internal: nodes of two builders in one graph share id ${node.id}`);
+    seen[node.id] = node;
+    for (const dependency of dependenciesOf(node)) stack.push(dependency);
   }
-  return [...seen].sort((a, b) => a.id - b.id);
+  return seen.filter((node) => node !== undefined);
 }
 
 /** How many operand places (and outputs) each node fills. */
-export function countUses(graph: Graph): ReadonlyMap<Node, number> {
+export function countUses(graph: Graph, nodes = nodesOf(rootsOf(graph))): ReadonlyMap<Node, number> {
   const uses = new Map<Node, number>();
   const use = (node: Node): void => void uses.set(node, (uses.get(node) ?? 0) + 1);
   for (const root of rootsOf(graph)) use(root);
-  for (const node of nodesOf(rootsOf(graph))) operandsOf(node).forEach(use);
+  for (const node of nodes) operandsOf(node).forEach(use);
   return uses;
 }

@@ -30,15 +30,22 @@ interface Invocation {
   readonly locals: Map<string, Value>;
 }
 
-export function runKernel(kernel: Kernel, buffers: ReadonlyMap<string, Float32Array | Int32Array>, sizes: Sizes): void {
+export function runKernel(
+  kernel: Kernel,
+  buffers: ReadonlyMap<string, Float32Array | Int32Array>,
+  sizes: Sizes,
+): void {
   const shared = new Map<string, Memory>();
   for (const { name, type, access, length } of kernel.buffers) {
     const data = buffers.get(name);
     const wanted = evaluate(length, sizes);
     if (data === undefined) throw new Error(`internal: kernel ${kernel.name}: no buffer ${name} was given`);
-    if (data instanceof Float32Array !== (type === "f32")) throw new Error(`internal: kernel ${kernel.name}: ${name} is of ${type}`);
+    if (data instanceof Float32Array !== (type === "f32"))
+      throw new Error(`internal: kernel ${kernel.name}: ${name} is of ${type}`);
     if (data.length < wanted)
-      throw new Error(`internal: kernel ${kernel.name}: ${name} has ${data.length} elements, ${wanted} are wanted`);
+      throw new Error(
+        `internal: kernel ${kernel.name}: ${name} has ${data.length} elements, ${wanted} are wanted`,
+      );
     const marks = access === "read" ? 0 : wanted;
     shared.set(name, {
       name,
@@ -53,10 +60,16 @@ export function runKernel(kernel: Kernel, buffers: ReadonlyMap<string, Float32Ar
   for (let workgroup = 0; workgroup < grid; workgroup++) runWorkgroup(kernel, shared, sizes, workgroup);
 }
 
-function runWorkgroup(kernel: Kernel, shared: ReadonlyMap<string, Memory>, sizes: Sizes, workgroup: number): void {
+function runWorkgroup(
+  kernel: Kernel,
+  shared: ReadonlyMap<string, Memory>,
+  sizes: Sizes,
+  workgroup: number,
+): void {
   const memory = new Map(shared);
   const scratch = kernel.scratch.map(({ name, type, length }): Memory => {
-    const data = type === "f32" ? new Float32Array(length).fill(NaN) : new Int32Array(length).fill(-0x5a5a5a5a);
+    const data =
+      type === "f32" ? new Float32Array(length).fill(NaN) : new Int32Array(length).fill(-0x5a5a5a5a);
     const marks = kernel.workgroup > 1 ? length : 0;
     const [writers, readers] = [new Int32Array(marks), new Int32Array(marks)];
     return { name, data, writers, readers, scratch: true, defined: new Uint8Array(length) };
@@ -74,7 +87,9 @@ function runWorkgroup(kernel: Kernel, shared: ReadonlyMap<string, Memory>, sizes
     const reached = runs.map((run) => run.next().value);
     const barrier = reached[0];
     if (reached.some((other) => other !== barrier))
-      throw new Error(`internal: kernel ${kernel.name}: not all invocations of workgroup ${workgroup} reach the same barrier`);
+      throw new Error(
+        `internal: kernel ${kernel.name}: not all invocations of workgroup ${workgroup} reach the same barrier`,
+      );
     if (barrier === undefined) return;
     for (const { writers, readers } of scratch) {
       writers.fill(0);
@@ -88,7 +103,8 @@ function* phases(run: Invocation, statements: readonly Stmt[]): Generator<Stmt, 
   for (const statement of statements) {
     if (!hasBarrier(statement)) execute(run, [statement]);
     else if (statement.op === "barrier") yield statement;
-    else if (statement.op === "if") yield* phases(run, whole(run, statement.condition) !== 0 ? statement.then : statement.otherwise);
+    else if (statement.op === "if")
+      yield* phases(run, whole(run, statement.condition) !== 0 ? statement.then : statement.otherwise);
     else if (statement.op === "for") {
       const to = whole(run, statement.to);
       for (let at = whole(run, statement.from); at < to; at += statement.step) {
@@ -146,7 +162,8 @@ const mark = (run: Invocation, memory: Memory): number =>
 function locate(run: Invocation, buffer: string, at: number): Memory {
   const memory = run.memory.get(buffer);
   if (memory === undefined) throw new Error(`internal: kernel ${run.kernel.name} has no buffer ${buffer}`);
-  if (!(at >= 0 && at < memory.data.length)) refuse(run, memory, at, `outside 0 .. ${memory.data.length - 1}`);
+  if (!(at >= 0 && at < memory.data.length))
+    refuse(run, memory, at, `outside 0 .. ${memory.data.length - 1}`);
   return memory;
 }
 
@@ -162,7 +179,8 @@ function write(run: Invocation, buffer: string, at: number, stored: number): voi
     const before = memory.writers[at]!;
     const reader = memory.readers[at]!;
     if (before !== 0 && before !== self) refuse(run, memory, at, "written by another invocation too");
-    if (reader !== 0 && reader !== self) refuse(run, memory, at, "written here and read by another invocation");
+    if (reader !== 0 && reader !== self)
+      refuse(run, memory, at, "written here and read by another invocation");
     memory.writers[at] = self;
   }
   if (memory.scratch) memory.defined[at] = 1;
@@ -175,7 +193,8 @@ function read(run: Invocation, buffer: string, at: number): number {
   if (memory.writers.length > 0) {
     const self = mark(run, memory);
     const writer = memory.writers[at]!;
-    if (writer !== 0 && writer !== self) refuse(run, memory, at, "read here and written by another invocation");
+    if (writer !== 0 && writer !== self)
+      refuse(run, memory, at, "read here and written by another invocation");
     const reader = memory.readers[at]!;
     memory.readers[at] = reader === 0 || reader === self ? self : -1;
   }
@@ -200,7 +219,8 @@ function value(run: Invocation, expr: Expr): Value {
       return evaluate(expr.size, run.sizes) | 0;
     case "local": {
       const found = run.locals.get(expr.name);
-      if (found === undefined) throw new Error(`internal: kernel ${run.kernel.name}: ${expr.name} has no value`);
+      if (found === undefined)
+        throw new Error(`internal: kernel ${run.kernel.name}: ${expr.name} has no value`);
       return found;
     }
     case "workgroup":
@@ -221,9 +241,19 @@ function value(run: Invocation, expr: Expr): Value {
       return spread((a, b) => applyBinary(expr.fn, type, a, b), value(run, expr.a), value(run, expr.b));
     }
     case "fma":
-      return spread((a, b, c) => Math.fround(a * b + c), value(run, expr.a), value(run, expr.b), value(run, expr.c));
+      return spread(
+        (a, b, c) => Math.fround(a * b + c),
+        value(run, expr.a),
+        value(run, expr.b),
+        value(run, expr.c),
+      );
     case "select":
-      return spread((test, a, b) => (test !== 0 ? a : b), value(run, expr.condition), value(run, expr.a), value(run, expr.b));
+      return spread(
+        (test, a, b) => (test !== 0 ? a : b),
+        value(run, expr.condition),
+        value(run, expr.a),
+        value(run, expr.b),
+      );
     case "splat": {
       const a = whole(run, expr.a);
       return [a, a, a, a];
@@ -237,7 +267,12 @@ function value(run: Invocation, expr: Expr): Value {
       return spread((x) => applyCast(from, to, x), value(run, expr.a));
     }
     case "random": {
-      const [bits] = threefry(whole(run, expr.key0), whole(run, expr.key1), whole(run, expr.counter), expr.stream);
+      const [bits] = threefry(
+        whole(run, expr.key0),
+        whole(run, expr.key1),
+        whole(run, expr.counter),
+        expr.stream,
+      );
       return expr.type === "i32" ? bits | 0 : uniform(bits);
     }
     default:

@@ -100,7 +100,8 @@ function wholeBinary(fn: BinaryFn, a: number, b: number): number {
       return Math.imul(a, b);
     case "div":
     case "mod":
-      if (a < 0 || b <= 0) throw new Error(`internal: ${a} ${fn} ${b}: whole division is for non-negative numbers`);
+      if (a < 0 || b <= 0)
+        throw new Error(`internal: ${a} ${fn} ${b}: whole division is for non-negative numbers`);
       return fn === "div" ? Math.trunc(a / b) : a % b;
     case "and":
       return a & b;

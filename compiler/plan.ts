@@ -96,11 +96,13 @@ function planEntry(
       const bound = kernel.buffers[i]!;
       const type = buffer.kind === "temporary" ? buffer.type : types[buffer.kind].get(buffer.name);
       if (type === undefined) return fail(`there is no ${buffer.kind} ${nameOf(buffer)}`);
-      if (type !== bound.type) fail(`${buffer.kind} ${nameOf(buffer)} is ${type}, ${bound.name} is ${bound.type}`);
+      if (type !== bound.type)
+        fail(`${buffer.kind} ${nameOf(buffer)} is ${type}, ${bound.name} is ${bound.type}`);
       if (buffer.kind === "input" && bound.access !== "read") fail(`input ${buffer.name} is written`);
       if (buffer.kind !== "temporary") {
         if (buffer.kind === "output") {
-          if (bound.access !== "write" && !written.has(buffer.name)) fail(`output ${buffer.name} is read unwritten`);
+          if (bound.access !== "write" && !written.has(buffer.name))
+            fail(`output ${buffer.name} is read unwritten`);
           if (bound.access !== "read") written.add(buffer.name);
         }
         return { kind: buffer.kind, name: buffer.name };

@@ -5,7 +5,9 @@ import { sizeKey } from "../runtime/size.ts";
 import type { BinaryFn, Expr, Kernel, Stmt } from "./kernel.ts";
 
 export function printKernel(kernel: Kernel): string {
-  const buffers = kernel.buffers.map(({ name, type, access, length }) => `${access} ${type} ${name}[${sizeKey(length)}]`);
+  const buffers = kernel.buffers.map(
+    ({ name, type, access, length }) => `${access} ${type} ${name}[${sizeKey(length)}]`,
+  );
   const sizes = kernel.sizes.length === 0 ? "" : ` sizes ${kernel.sizes.join(", ")}`;
   return [
     `kernel ${kernel.name}(${buffers.join(", ")})${sizes} grid ${sizeKey(kernel.grid)} workgroup ${kernel.workgroup} {`,
@@ -28,11 +30,17 @@ function printStatement(statement: Stmt): string[] {
     case "set":
       return [`${statement.name} = ${printExpr(statement.value)};`];
     case "store":
-      return [`${access(statement.buffer, statement.index, statement.value.type)} = ${printExpr(statement.value)};`];
+      return [
+        `${access(statement.buffer, statement.index, statement.value.type)} = ${printExpr(statement.value)};`,
+      ];
     case "for": {
       const { name, from, to, step, body } = statement;
       const advance = step === 1 ? `${name}++` : `${name} += ${step}`;
-      return [`for (${name} = ${printExpr(from)}; ${name} < ${printExpr(to)}; ${advance}) {`, ...printBody(body, "  "), "}"];
+      return [
+        `for (${name} = ${printExpr(from)}; ${name} < ${printExpr(to)}; ${advance}) {`,
+        ...printBody(body, "  "),
+        "}",
+      ];
     }
     case "if":
       return [
@@ -72,11 +80,14 @@ const infix: Partial<Record<BinaryFn, string>> = {
 
 /** An expression; operators inside operators get parentheses. */
 export function printExpr(expr: Expr): string {
-  const call = (name: string, ...args: readonly Expr[]): string => `${name}(${args.map(printExpr).join(", ")})`;
+  const call = (name: string, ...args: readonly Expr[]): string =>
+    `${name}(${args.map(printExpr).join(", ")})`;
   switch (expr.op) {
     case "literal":
       if (expr.type === "bool") return expr.value !== 0 ? "true" : "false";
-      return expr.type === "f32" && Number.isInteger(expr.value) ? `${Object.is(expr.value, -0) ? "-0" : expr.value}.0` : String(expr.value);
+      return expr.type === "f32" && Number.isInteger(expr.value)
+        ? `${Object.is(expr.value, -0) ? "-0" : expr.value}.0`
+        : String(expr.value);
     case "size": {
       const text = sizeKey(expr.size);
       return /^[\w.]+$/.test(text) ? text : `(${text})`;
@@ -92,7 +103,9 @@ export function printExpr(expr: Expr): string {
       return call(expr.fn, expr.a);
     case "binary": {
       const operator = infix[expr.fn];
-      return operator === undefined ? call(expr.fn, expr.a, expr.b) : `(${printExpr(expr.a)} ${operator} ${printExpr(expr.b)})`;
+      return operator === undefined
+        ? call(expr.fn, expr.a, expr.b)
+        : `(${printExpr(expr.a)} ${operator} ${printExpr(expr.b)})`;
     }
     case "fma":
       return call("fma", expr.a, expr.b, expr.c);

@@ -4,7 +4,7 @@
 
 import type { ContractNode, Graph, MapNode, Node } from "./graph.ts";
 import type { GraphBuilder } from "./graph-builder.ts";
-import { countUses, nodesOf, rootsOf } from "./graph-walk.ts";
+import { countUses } from "./graph-walk.ts";
 import { range } from "./simplify-rule.ts";
 
 export interface Surroundings {
@@ -13,16 +13,16 @@ export interface Surroundings {
   readonly contractions: ReadonlyMap<Node, readonly ContractNode[]>;
 }
 
-export function surroundingsOf(graph: Graph): Surroundings {
+export function surroundingsOf(graph: Graph, nodes: readonly Node[]): Surroundings {
   const contractions = new Map<Node, ContractNode[]>();
-  for (const node of nodesOf(rootsOf(graph)))
+  for (const node of nodes)
     if (node.op === "contract")
       for (const operand of new Set([node.a, node.b])) {
         const known = contractions.get(operand);
         if (known === undefined) contractions.set(operand, [node]);
         else known.push(node);
       }
-  return { uses: countUses(graph), contractions };
+  return { uses: countUses(graph, nodes), contractions };
 }
 
 export interface SharedRule {

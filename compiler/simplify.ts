@@ -7,13 +7,13 @@
 import type { Graph, Node } from "./graph.ts";
 import { GraphBuilder } from "./graph-builder.ts";
 import { rebuild } from "./graph-rebuild.ts";
-import { nodesOf, rootsOf } from "./graph-walk.ts";
+import { dependenciesOf, nodesOf, rootsOf } from "./graph-walk.ts";
 import { contractRules } from "./simplify-contract.ts";
 import { mapRules, stopRule } from "./simplify-map.ts";
 import { reduceRules } from "./simplify-reduce.ts";
 import { combineRules, dispatchRules, sumOfPicks } from "./simplify-route.ts";
 import type { Rule } from "./simplify-rule.ts";
-import { sharedRules, surroundingsOf, type Surroundings } from "./simplify-shared.ts";
+import { sharedRules, surroundingsOf } from "./simplify-shared.ts";
 import { viewRules } from "./simplify-view.ts";
 
 export interface SimplifyOptions {
@@ -59,34 +59,27 @@ const passLimit = 12;
 
 export function simplify(graph: Graph, { removeStops = false, trace }: SimplifyOptions = {}): Graph {
   const table = tableOf(removeStops);
-  let applied = 0;
+  const builder: GraphBuilder = new GraphBuilder((node) => {
+    for (const rule of table[node.op] as readonly Rule[]) {
+      const better = rule.apply(builder, node);
+      if (better === undefined || better === node) continue;
+      trace?.(rule.name, node);
+      return better;
+    }
+    return undefined;
+  });
 
-  const pass = (old: Graph, around: Surroundings | undefined): Graph => {
-    const builder: GraphBuilder = new GraphBuilder((node) => {
-      for (const rule of table[node.op] as readonly Rule[]) {
-        const better = rule.apply(builder, node);
-        if (better === undefined || better === node) continue;
-        trace?.(rule.name, node);
-        return better;
-      }
-      return undefined;
-    });
+  /** The graph with every node replaced by what `remake` makes of it, given what became of its operands. */
+  const pass = (
+    old: Graph,
+    nodes: readonly Node[],
+    remake: (node: Node, of: (node: Node) => Node) => Node,
+  ): Graph => {
     const made = new Map<Node, Node>();
     const of = (node: Node): Node => made.get(node)!;
-    const remake = (node: Node): Node => {
-      if (around !== undefined)
-        for (const rule of sharedRules) {
-          const better = rule.apply(builder, node, around, of);
-          if (better === undefined) continue;
-          trace?.(rule.name, node);
-          applied++;
-          return better;
-        }
-      return rebuild(builder, node, of);
-    };
-    for (const node of nodesOf(rootsOf(old))) {
+    for (const node of nodes) {
       builder.origin = node.origin;
-      made.set(node, remake(node));
+      made.set(node, remake(node, of));
     }
     return {
       name: old.name,
@@ -95,11 +88,25 @@ export function simplify(graph: Graph, { removeStops = false, trace }: SimplifyO
     };
   };
 
-  let current = pass(graph, undefined);
+  let current = pass(graph, nodesOf(rootsOf(graph)), (node, of) => rebuild(builder, node, of));
   for (let round = 0; round < passLimit; round++) {
-    applied = 0;
-    current = pass(current, surroundingsOf(current));
-    if (applied === 0) return current;
+    const nodes = nodesOf(rootsOf(current));
+    const around = surroundingsOf(current, nodes);
+    let applied = false;
+    const next = pass(current, nodes, (node, of) => {
+      for (const rule of sharedRules) {
+        const better = rule.apply(builder, node, around, of);
+        if (better === undefined) continue;
+        trace?.(rule.name, node);
+        applied = true;
+        return better;
+      }
+      return dependenciesOf(node).every((operand) => of(operand) === operand)
+        ? node
+        : rebuild(builder, node, of);
+    });
+    if (!applied) break;
+    current = next;
   }
   return current;
 }

@@ -12,7 +12,10 @@ const mostBuffers = 8;
 interface Checker {
   readonly kernel: Kernel;
   readonly sizes: ReadonlySet<string>;
-  readonly memory: ReadonlyMap<string, { readonly type: "f32" | "i32"; readonly reads: boolean; readonly writes: boolean }>;
+  readonly memory: ReadonlyMap<
+    string,
+    { readonly type: "f32" | "i32"; readonly reads: boolean; readonly writes: boolean }
+  >;
   /** Every name declared so far, in scope or not. */
   readonly declared: Set<string>;
 }
@@ -24,8 +27,10 @@ function fail(kernel: Kernel, message: string): never {
 }
 
 export function verifyKernel(kernel: Kernel): void {
-  if (kernel.buffers.length > mostBuffers) fail(kernel, `${kernel.buffers.length} buffers, at most ${mostBuffers}`);
-  if (!Number.isInteger(kernel.workgroup) || kernel.workgroup < 1) fail(kernel, `workgroup of ${kernel.workgroup}`);
+  if (kernel.buffers.length > mostBuffers)
+    fail(kernel, `${kernel.buffers.length} buffers, at most ${mostBuffers}`);
+  if (!Number.isInteger(kernel.workgroup) || kernel.workgroup < 1)
+    fail(kernel, `workgroup of ${kernel.workgroup}`);
   const memory = new Map<string, { type: "f32" | "i32"; reads: boolean; writes: boolean }>();
   const declared = new Set<string>();
   const checker: Checker = { kernel, sizes: new Set(kernel.sizes), memory, declared };
@@ -66,9 +71,13 @@ function checkBody(checker: Checker, statements: readonly Stmt[], outer: Scope):
       case "set": {
         check(checker, scope, statement.value);
         const known = scope.get(statement.name);
-        if (known === undefined || !known.variable) fail(kernel, `${statement.name} is set and is no variable in scope`);
+        if (known === undefined || !known.variable)
+          fail(kernel, `${statement.name} is set and is no variable in scope`);
         if (known.type !== statement.value.type)
-          fail(kernel, `${statement.name} is ${known.type} and is set to ${statement.value.type} ${printExpr(statement.value)}`);
+          fail(
+            kernel,
+            `${statement.name} is ${known.type} and is set to ${statement.value.type} ${printExpr(statement.value)}`,
+          );
         break;
       }
       case "store": {
@@ -79,16 +88,24 @@ function checkBody(checker: Checker, statements: readonly Stmt[], outer: Scope):
         if (!memory.writes) fail(kernel, `${statement.buffer} is stored to and only read`);
         const { type } = statement.value;
         if (type !== memory.type && type !== `${memory.type}x4`)
-          fail(kernel, `${type} ${printExpr(statement.value)} is stored to ${statement.buffer} of ${memory.type}`);
+          fail(
+            kernel,
+            `${type} ${printExpr(statement.value)} is stored to ${statement.buffer} of ${memory.type}`,
+          );
         break;
       }
       case "for": {
         checkIs(checker, scope, statement.from, "i32");
         checkIs(checker, scope, statement.to, "i32");
-        if (!Number.isInteger(statement.step) || statement.step <= 0) fail(kernel, `the loop ${statement.name} steps by ${statement.step}`);
+        if (!Number.isInteger(statement.step) || statement.step <= 0)
+          fail(kernel, `the loop ${statement.name} steps by ${statement.step}`);
         if (checker.declared.has(statement.name)) fail(kernel, `${statement.name} is declared twice`);
         checker.declared.add(statement.name);
-        checkBody(checker, statement.body, new Map([...scope, [statement.name, { type: "i32", variable: false }]]));
+        checkBody(
+          checker,
+          statement.body,
+          new Map([...scope, [statement.name, { type: "i32", variable: false }]]),
+        );
         break;
       }
       case "if":
@@ -182,19 +199,22 @@ function check(checker: Checker, scope: Scope, expr: Expr): void {
       const memory = checker.memory.get(expr.buffer);
       if (memory === undefined) return wrong(`there is no buffer ${expr.buffer}`);
       if (!memory.reads) wrong(`${expr.buffer} is only written`);
-      if (expr.type !== memory.type && expr.type !== `${memory.type}x4`) wrong(`${expr.buffer} is of ${memory.type}`);
+      if (expr.type !== memory.type && expr.type !== `${memory.type}x4`)
+        wrong(`${expr.buffer} is of ${memory.type}`);
       return;
     }
     case "unary":
       check(checker, scope, expr.a);
       if (!unaryTypes[expr.fn].includes(expr.a.type)) wrong(`no ${expr.fn} of ${expr.a.type}`);
-      if (expr.type !== (expr.fn === "isnan" ? boolOf(expr.a.type) : expr.a.type)) wrong(`the operand is ${expr.a.type}`);
+      if (expr.type !== (expr.fn === "isnan" ? boolOf(expr.a.type) : expr.a.type))
+        wrong(`the operand is ${expr.a.type}`);
       return;
     case "binary":
       check(checker, scope, expr.a);
       is(expr.b, expr.a.type);
       if (!binaryTypes[expr.fn].includes(expr.a.type)) wrong(`no ${expr.fn} of ${expr.a.type}`);
-      if (expr.type !== (comparisons.has(expr.fn) ? boolOf(expr.a.type) : expr.a.type)) wrong(`the operands are ${expr.a.type}`);
+      if (expr.type !== (comparisons.has(expr.fn) ? boolOf(expr.a.type) : expr.a.type))
+        wrong(`the operands are ${expr.a.type}`);
       return;
     case "fma":
       for (const inner of [expr.a, expr.b, expr.c]) is(inner, expr.type);
@@ -203,7 +223,8 @@ function check(checker: Checker, scope: Scope, expr: Expr): void {
       check(checker, scope, expr.condition);
       is(expr.a, expr.type);
       is(expr.b, expr.type);
-      if (expr.condition.type !== "bool" && expr.condition.type !== boolOf(expr.type)) wrong(`the condition is ${expr.condition.type}`);
+      if (expr.condition.type !== "bool" && expr.condition.type !== boolOf(expr.type))
+        wrong(`the condition is ${expr.condition.type}`);
       return;
     case "splat":
       return is(expr.a, expr.type.slice(0, -2) as ValueType);
@@ -216,7 +237,8 @@ function check(checker: Checker, scope: Scope, expr: Expr): void {
       check(checker, scope, expr.a);
       const from = expr.a.type.replace("x4", "");
       if (lanes(expr.a.type) !== lanes(expr.type)) wrong(`from ${expr.a.type}`);
-      if (from !== expr.type.replace("x4", "") && !casts.has(`${from}>${expr.type.replace("x4", "")}`)) wrong(`from ${expr.a.type}`);
+      if (from !== expr.type.replace("x4", "") && !casts.has(`${from}>${expr.type.replace("x4", "")}`))
+        wrong(`from ${expr.a.type}`);
       return;
     }
     case "random":

@@ -1,7 +1,7 @@
 // What all parts of the parser share: the state of one parse, spans, flags, and going on after an error. The grammar is
 // split over classes that extend each other, from expressions (parse-expressions.ts) to modules (parse-modules.ts).
 
-import { EmbeddedActionsParser, isRecognitionException, tokenMatcher, type IToken, type TokenType } from "chevrotain";
+import { EmbeddedActionsParser, EOF, isRecognitionException, tokenMatcher, type IToken, type TokenType } from "chevrotain";
 import type { Diagnostic } from "./diagnostic.ts";
 import { depthOf, spanOf } from "./layout.ts";
 import { error, heard, messages, misfit, NestingProblem, SyntaxProblem } from "./problems.ts";
@@ -99,24 +99,12 @@ export class ParserBase extends EmbeddedActionsParser {
     try {
       read();
     } catch (thrown) {
-      const place = this.exportLexerPlace();
-      this.skip(depth, [T.LBrace]);
-      if (this.LA(1).tokenType !== T.LBrace) {
-        this.importLexerPlace(place);
-        throw thrown;
-      }
+      if (!this.isAhead(depth, T.LBrace)) throw thrown;
       this.tell(thrown);
       this.noOptions = false;
       this.noBy = false;
+      this.skip(depth, [T.LBrace]);
     }
-  }
-
-  private exportLexerPlace(): number {
-    return (this as unknown as { currIdx: number }).currIdx;
-  }
-
-  private importLexerPlace(place: number): void {
-    (this as unknown as { currIdx: number }).currIdx = place;
   }
 
   /** Turns what was thrown into a diagnostic. */
@@ -129,8 +117,8 @@ export class ParserBase extends EmbeddedActionsParser {
     }
     const [labels, token, rules] = this.misfitOf(thrown);
     // An empty token was put in for a missing bracket, which has been reported.
-    if (token.image === "" && token.tokenType.name !== "EOF") return;
-    if (token.tokenType.name === "EOF" && this.LA(0).image === "" && !Number.isNaN(this.LA(0).startOffset)) return;
+    if (token.image === "" && token.tokenType !== EOF) return;
+    if (token.tokenType === EOF && this.LA(0).image === "" && !Number.isNaN(this.LA(0).startOffset)) return;
     this.report(misfit({ labels, token, rules, module: this.module, end: this.end, before: this.beforeOf(token) }));
   }
 
@@ -150,18 +138,27 @@ export class ParserBase extends EmbeddedActionsParser {
 
   /** Skips to the end of the statement whose first token has this depth, or to one of `types` at that depth. */
   private skip(depth: number, types: readonly TokenType[]): void {
-    for (;;) {
-      const next = this.LA(1);
-      if (next.tokenType.name === "EOF" || depthOf(next) < depth) return;
-      if (depthOf(next) === depth && (next.tokenType === T.Newline || types.includes(next.tokenType))) return;
+    while (!this.isEndAt(this.LA(1), depth) && !(depthOf(this.LA(1)) === depth && types.includes(this.LA(1).tokenType)))
       this.SKIP_TOKEN();
+  }
+
+  private isAhead(depth: number, type: TokenType): boolean {
+    for (let ahead = 1; ; ahead += 1) {
+      const token = this.LA(ahead);
+      if (this.isEndAt(token, depth)) return false;
+      if (depthOf(token) === depth && token.tokenType === type) return true;
     }
+  }
+
+  private isEndAt(token: IToken, depth: number): boolean {
+    if (token.tokenType === EOF || depthOf(token) < depth) return true;
+    return depthOf(token) === depth && token.tokenType === T.Newline;
   }
 
   /** A statement ends at the end of its line, of its block or of the file. */
   protected expectEnd(): void {
     const next = this.LA(1);
-    if (next.tokenType === T.Newline || next.tokenType === T.RBrace || next.tokenType.name === "EOF") return;
+    if (next.tokenType === T.Newline || next.tokenType === T.RBrace || next.tokenType === EOF) return;
     throw new SyntaxProblem(["the end of the line"], next, "end");
   }
 
@@ -170,7 +167,7 @@ export class ParserBase extends EmbeddedActionsParser {
     if (this.RECORDING_PHASE) return;
     for (;;) {
       const next = this.LA(1);
-      const isEnd = next.tokenType === T.Newline || next.tokenType === T.RBrace || next.tokenType.name === "EOF";
+      const isEnd = next.tokenType === T.Newline || next.tokenType === T.RBrace || next.tokenType === EOF;
       if (isEnd || canBegin(next)) return;
       this.guarded(
         () => {

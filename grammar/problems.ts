@@ -1,7 +1,7 @@
 // Problems: what the parser found wrong, as diagnostics in the language's words. In: what was expected, what stood there,
 // and the rule that was being read. Out: a Diagnostic M00xx. Nothing of the parser library's own messages gets through.
 
-import { tokenMatcher, type IParserErrorMessageProvider, type IToken, type TokenType } from "chevrotain";
+import { EOF, tokenMatcher, type IParserErrorMessageProvider, type IToken, type TokenType } from "chevrotain";
 import type { Diagnostic } from "./diagnostic.ts";
 import type { Span } from "./syntax.ts";
 import * as T from "./tokens.ts";
@@ -68,7 +68,7 @@ export function describeExpected(labels: readonly string[]): string {
 }
 
 export function describeToken(token: IToken): string {
-  if (token.tokenType.name === "EOF") return "the end of the file";
+  if (token.tokenType === EOF) return "the end of the file";
   if (token.tokenType === T.Newline) return "the end of the line";
   if (token.image === "") return "nothing";
   return `\`${token.image.length > 40 ? `${token.image.slice(0, 37)}...` : token.image}\``;
@@ -151,7 +151,7 @@ function adviceFor(labels: readonly string[], token: IToken): string {
 
 /** The smallest span: a newline or the end of the file is shown right behind what came before. */
 function placeOf(token: IToken, before: IToken, end: number): Span {
-  const isEnd = token.tokenType.name === "EOF";
+  const isEnd = token.tokenType === EOF;
   if (isEnd || token.tokenType === T.Newline || token.image === "") {
     const at = Number.isNaN(before.startOffset) ? (isEnd ? end : token.startOffset) : T.endOf(before);
     return { start: at, end: at };

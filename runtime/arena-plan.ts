@@ -4,6 +4,7 @@
 
 import { align, layoutArena } from "./arena.ts";
 import type { ArenaLayout, Placed } from "./arena.ts";
+import { tapeBytes } from "./pool-record.ts";
 import type { Program, Tensor } from "./program.ts";
 import type { Sizes } from "./size.ts";
 
@@ -25,8 +26,9 @@ export interface MemoryPlan {
   readonly entries: readonly EntryMemory[];
   /** The entries run one after another in the same bytes: the largest of them. */
   readonly arena: number;
-  /** Private memory of kernels, for all threads. */
-  readonly scratch: number;
+  /** Private memory of kernels, and what threads share to divide the work. */
+  readonly threads: number;
+  /** What the session's memory will hold; it is allocated in whole pages of 64 KiB. */
   readonly total: number;
 }
 
@@ -54,18 +56,46 @@ export function heldTensors(program: Program, entries: readonly string[]): reado
 }
 
 /** The tensors of a checkpoint. */
-export const savedTensors = (program: Program): readonly Tensor[] => program.tensors.filter((tensor) => !isCache(tensor));
+export const savedTensors = (program: Program): readonly Tensor[] =>
+  program.tensors.filter((tensor) => !isCache(tensor));
 
 /** Caches of decoding are state that belongs to one text, not to the model: no checkpoint needs them. */
-export const isCache = (tensor: Tensor): boolean => tensor.role === "state" && tensor.name.startsWith("cache.");
+export const isCache = (tensor: Tensor): boolean =>
+  tensor.role === "state" && tensor.name.startsWith("cache.");
 
-/** Scratch of one thread. */
-export function scratchBytes(program: Program, entries: readonly string[]): number {
-  let most = 0;
-  for (const name of entries)
-    for (const { kernel } of program.entries[name]?.dispatches ?? [])
-      most = Math.max(most, program.kernels[kernel]!.scratch);
-  return align(most);
+/** Where everything of a session lies that does not depend on sizes; byte addresses. The arena comes last: it may grow. */
+export interface MemoryLayout {
+  readonly records: number;
+  readonly recordsBytes: number;
+  readonly scratch: number;
+  /** Of each thread. */
+  readonly scratchBytes: number;
+  readonly tensors: ReadonlyMap<string, number>;
+  readonly arena: number;
+}
+
+/** Room for the records of so many bindings of all entries at once. */
+const recordSets = 4;
+/** Nothing lies at address 0, so that 0 can mean nothing. */
+const lowest = 64;
+
+export function layoutMemory(program: Program, entries: readonly string[], threads: number): MemoryLayout {
+  const dispatches = entries.flatMap((name) => program.entries[name]?.dispatches ?? []);
+  const counts = dispatches.map(
+    ({ kernel, buffers }) => buffers.length + program.kernels[kernel]!.sizes.length,
+  );
+  const recordsBytes = threads === 1 ? 0 : recordSets * tapeBytes(counts);
+  const scratch = lowest + recordsBytes;
+  const most = dispatches.reduce((bytes, { kernel }) => Math.max(bytes, program.kernels[kernel]!.scratch), 0);
+  // A cache line between the threads' scratch, so that they never write the same one.
+  const scratchEach = align(most) + 64;
+  let top = scratch + threads * scratchEach;
+  const tensors = new Map<string, number>();
+  for (const tensor of heldTensors(program, entries)) {
+    tensors.set(tensor.name, top);
+    top += tensorBytes(tensor);
+  }
+  return { records: lowest, recordsBytes, scratch, scratchBytes: scratchEach, tensors, arena: top };
 }
 
 export function memoryPlan(
@@ -87,9 +117,9 @@ export function memoryPlan(
   });
   const parts = { parameters: sum("parameter"), state: sum("state"), optimiser: sum("optimiser") };
   const arena = perEntry.reduce((most, { bytes }) => Math.max(most, bytes), 0);
-  const scratch = threads * scratchBytes(program, entries);
-  const total = parts.parameters + parts.state + parts.optimiser + arena + scratch;
-  return { ...parts, entries: perEntry, arena, scratch, total };
+  const layout = layoutMemory(program, entries, threads);
+  const own = layout.scratch + threads * layout.scratchBytes;
+  return { ...parts, entries: perEntry, arena, threads: own, total: layout.arena + arena };
 }
 
 function aliveAt(layout: ArenaLayout, dispatch: number): EntryMemory["alive"] {

@@ -86,7 +86,13 @@ function lifetimes(entry: Entry, sizes: Sizes): Unplaced[] {
     }),
     ...entry.outputs.map(({ name, shape }): Unplaced => {
       const first = firsts.get(`output ${name}`) ?? -1;
-      return { kind: "output", name, bytes: align(4 * elements(shape, sizes)), first, last: entry.dispatches.length };
+      return {
+        kind: "output",
+        name,
+        bytes: align(4 * elements(shape, sizes)),
+        first,
+        last: entry.dispatches.length,
+      };
     }),
     ...entry.temporaries.map(({ label, length, first, last }): Unplaced => {
       return { kind: "temporary", name: label, bytes: align(4 * evaluate(length, sizes)), first, last };
@@ -133,7 +139,7 @@ function firstFit(
     offsets[i] = offset;
     total = Math.max(total, offset + bytes);
     let low = 0;
-    for (let high = placed.length; low < high; ) {
+    for (let high = placed.length; low < high;) {
       const middle = (low + high) >> 1;
       if (offsets[placed[middle]!]! <= offset) low = middle + 1;
       else high = middle;

@@ -23,7 +23,11 @@ export interface Evaluation {
 }
 
 /** Undefined when there are no batches. */
-export function evaluate(session: Session, held: Batches, options: EvaluateOptions = {}): Evaluation | undefined {
+export function evaluate(
+  session: Session,
+  held: Batches,
+  options: EvaluateOptions = {},
+): Evaluation | undefined {
   const batches = Math.min(held.batches, options.limit ?? Infinity);
   if (batches === 0) return undefined;
   const entry = session.program.entries["evaluate"];
@@ -39,7 +43,11 @@ export function evaluate(session: Session, held: Batches, options: EvaluateOptio
 }
 
 /** Of what is at hand, what the entry takes. */
-export function inputsOf(entry: Entry | undefined, batch: Batch, scalars: Readonly<Record<string, number>>): Inputs {
+export function inputsOf(
+  entry: Entry | undefined,
+  batch: Batch,
+  scalars: Readonly<Record<string, number>>,
+): Inputs {
   const inputs: Record<string, number | ArrayLike<number>> = {};
   for (const { name } of entry?.inputs ?? []) {
     const given = batch[name] ?? scalars[name];
@@ -69,7 +77,10 @@ export class Sums {
       const counts = outputs[load];
       if (counts === undefined) continue;
       const before = this.#loads.get(name);
-      this.#loads.set(name, Array.from(counts, (count, expert) => count + (before?.[expert] ?? 0)));
+      this.#loads.set(
+        name,
+        Array.from(counts, (count, expert) => count + (before?.[expert] ?? 0)),
+      );
     }
   }
 

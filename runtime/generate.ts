@@ -30,7 +30,10 @@ export interface GenerateOptions extends SampleOptions {
 const pieceLength = 256;
 
 /** Yields token ids. Errors: R0401 no `decode`, R0402 the prompt, R0403 scores that are not numbers, R0404 options. */
-export async function* generate(session: Session, options: GenerateOptions): AsyncGenerator<number, void, void> {
+export async function* generate(
+  session: Session,
+  options: GenerateOptions,
+): AsyncGenerator<number, void, void> {
   checkSampling(options);
   const { tokens = Infinity, seed = session.seed, stop, overflow = "slide", signal } = options;
   if (!(tokens >= 0 && (tokens === Infinity || Number.isInteger(tokens))))
@@ -80,7 +83,8 @@ class Decoder {
 
   /** Empties the caches and reads a text. Gives the scores of what follows. */
   restart(ids: readonly number[]): Float32Array {
-    for (const tensor of this.#session.tensors()) if (isCache(tensor)) this.#session.view(tensor.name).fill(0);
+    for (const tensor of this.#session.tensors())
+      if (isCache(tensor)) this.#session.view(tensor.name).fill(0);
     this.position = 0;
     let logits = new Float32Array();
     for (let at = 0; at < ids.length; at += pieceLength) logits = this.read(ids.slice(at, at + pieceLength));
@@ -110,8 +114,12 @@ function textModality(session: Session): Modality {
     throw new UserError("R0401", `the model ${program.name} cannot generate: ${why}`, { help });
   };
   if (decode === undefined)
-    return refuse("it is not a causal model of tokens", "use `forward`, or make its routers and layers causal in inference");
-  if (!session.entries.includes("decode")) return refuse("this session was not opened for it", 'open it with entries: ["decode"]');
+    return refuse(
+      "it is not a causal model of tokens",
+      "use `forward`, or make its routers and layers causal in inference",
+    );
+  if (!session.entries.includes("decode"))
+    return refuse("this session was not opened for it", 'open it with entries: ["decode"]');
   const inputs = new Set(decode.inputs.map(({ name }) => name));
   return (
     program.modalities.find(({ kind, name }) => kind === "tokens" && inputs.has(name)) ??
@@ -125,9 +133,15 @@ function checkPrompt(prompt: readonly number[], text: Modality, context: number)
   };
   if (prompt.length === 0) refuse("the prompt is empty", "give at least one token");
   if (prompt.length > context)
-    refuse(`the prompt has ${prompt.length} tokens, and the model's context ${context}`, "shorten the prompt");
+    refuse(
+      `the prompt has ${prompt.length} tokens, and the model's context ${context}`,
+      "shorten the prompt",
+    );
   const count = text.count ?? Infinity;
   const wrong = prompt.find((id) => !(Number.isInteger(id) && id >= 0 && id < count));
   if (wrong !== undefined)
-    refuse(`the prompt holds ${wrong}, which is no token of \`${text.name}\``, `ids are whole numbers from 0 to ${count - 1}`);
+    refuse(
+      `the prompt holds ${wrong}, which is no token of \`${text.name}\``,
+      `ids are whole numbers from 0 to ${count - 1}`,
+    );
 }

@@ -23,9 +23,11 @@ export interface Call {
   readonly work: number;
 }
 
-/** Calls with their records in shared memory. Valid until `Pool.forget`. */
+/** Calls with their records in shared memory. */
 export interface Tape {
   readonly steps: readonly Step[];
+  /** Which life of the room for records it belongs to. */
+  readonly epoch: number;
 }
 
 interface Step {
@@ -68,6 +70,7 @@ export class Pool {
   readonly #mayWait: boolean;
   #top: number;
   #id = 0;
+  #epoch = 0;
 
   private constructor(options: PoolOptions, control: Int32Array, workers: readonly Thread[]) {
     this.#options = options;
@@ -99,7 +102,7 @@ export class Pool {
     const shares = this.#workers.length > 0;
     const need = shares ? tapeBytes(calls.filter(isShared).map((call) => call.args.length)) / 4 : 0;
     if (need > 0 && this.#top + need > this.#records.length) return undefined;
-    return { steps: calls.map((call) => this.#step(call, shares && isShared(call))) };
+    return { steps: calls.map((call) => this.#step(call, shares && isShared(call))), epoch: this.#epoch };
   }
 
   #step(call: Call, shared: boolean): Step {
@@ -120,14 +123,21 @@ export class Pool {
     return { call, args, at, id, chunk };
   }
 
-  /** Makes all tapes invalid and their room free. */
+  /** Whether the records of a tape are still there. */
+  holds(tape: Tape): boolean {
+    return tape.epoch === this.#epoch;
+  }
+
+  /** Makes the room of all tapes free. */
   forget(): void {
     this.#settle();
+    this.#epoch++;
     this.#top = this.#options.records / 4;
   }
 
   /** Runs the dispatches in order. `times[i]`, when given, grows by the milliseconds that dispatch i took. */
   run(tape: Tape, times?: Float64Array): void {
+    if (!this.holds(tape)) throw new Error("internal: the records of a tape are gone");
     this.#settle();
     const { steps } = tape;
     for (let i = 0; i < steps.length; i++) {
@@ -142,7 +152,7 @@ export class Pool {
 
   /** Runs one dispatch of a tape, as part of a run that goes step by step. */
   runStep(tape: Tape, i: number): void {
-    this.run({ steps: tape.steps.slice(i, i + 1) });
+    this.run({ ...tape, steps: tape.steps.slice(i, i + 1) });
   }
 
   #alone({ call, args }: Step): void {
@@ -211,6 +221,7 @@ export class Pool {
   #settle(): void {
     Atomics.store(this.#control, words.open, 0);
     while (Atomics.load(this.#control, words.active) !== 0);
+    Atomics.store(this.#control, words.failed, 0);
   }
 
   #failed(call: Call, error: unknown): never {

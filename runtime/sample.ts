@@ -78,7 +78,8 @@ export function checkSampling({ temperature = 1, topK = 1, topP = 1 }: SampleOpt
   const refuse = (option: string, value: number, range: string): never => {
     throw new UserError("R0404", `${option} cannot be ${value}`, { help: `give ${range}` });
   };
-  if (!(temperature >= 0 && Number.isFinite(temperature))) refuse("the temperature", temperature, "0 or a positive number");
+  if (!(temperature >= 0 && Number.isFinite(temperature)))
+    refuse("the temperature", temperature, "0 or a positive number");
   if (!(Number.isInteger(topK) && topK >= 1)) refuse("top-k", topK, "a whole number, at least 1");
   if (!(topP > 0 && topP <= 1)) refuse("top-p", topP, "a number above 0 and at most 1");
 }

@@ -95,7 +95,15 @@ export function prepareEntry(
       case "tensor": {
         const { type, shape } = tensors.get(ref.name)!;
         const address = addresses.tensors.get(ref.name)!;
-        return { ref, name: ref.name, access, type, address, length: shape.reduce((a, b) => a * b, 1), fresh };
+        return {
+          ref,
+          name: ref.name,
+          access,
+          type,
+          address,
+          length: shape.reduce((a, b) => a * b, 1),
+          fresh,
+        };
       }
       default:
         return ref satisfies never;

@@ -12,7 +12,12 @@ export type Values = Float32Array | Int32Array;
 export type Inputs = Readonly<Record<string, number | ArrayLike<number>>>;
 export type Outputs = Readonly<Record<string, Values>>;
 
-export const viewOf = (buffer: ArrayBufferLike, type: ElementName, address: number, length: number): Values =>
+export const viewOf = (
+  buffer: ArrayBufferLike,
+  type: ElementName,
+  address: number,
+  length: number,
+): Values =>
   type === "f32" ? new Float32Array(buffer, address, length) : new Int32Array(buffer, address, length);
 
 export function writeInputs(
@@ -38,9 +43,13 @@ export function writeInputs(
 function writeInput(buffer: ArrayBufferLike, entry: string, place: Place, values: ArrayLike<number>): void {
   const { port, address, length } = place;
   if (values.length !== length)
-    throw new UserError("R0504", `the input \`${port.name}\` of \`${entry}\` has ${values.length} elements, not ${length}`, {
-      help: `give it as ${describe(place)}, or open the session with other sizes`,
-    });
+    throw new UserError(
+      "R0504",
+      `the input \`${port.name}\` of \`${entry}\` has ${values.length} elements, not ${length}`,
+      {
+        help: `give it as ${describe(place)}, or open the session with other sizes`,
+      },
+    );
   if (port.type === "i32" && !isWhole(values))
     throw new UserError("R0504", `the input \`${port.name}\` of \`${entry}\` is not made of whole numbers`, {
       help: `give it as ${describe(place)}`,
@@ -49,7 +58,8 @@ function writeInput(buffer: ArrayBufferLike, entry: string, place: Place, values
 }
 
 function isWhole(values: ArrayLike<number>): boolean {
-  if (ArrayBuffer.isView(values) && !(values instanceof Float32Array) && !(values instanceof Float64Array)) return true;
+  if (ArrayBuffer.isView(values) && !(values instanceof Float32Array) && !(values instanceof Float64Array))
+    return true;
   for (let i = 0; i < values.length; i++) if (!Number.isInteger(values[i])) return false;
   return true;
 }
@@ -61,7 +71,9 @@ const describe = ({ port, shape }: Place): string => {
 
 function unknownInput(entry: string, name: string, places: readonly Place[]): UserError {
   const names = places.map(({ port }) => `\`${port.name}\``).join(", ");
-  return new UserError("R0504", `\`${entry}\` has no input \`${name}\``, { help: `its inputs are ${names || "none"}` });
+  return new UserError("R0504", `\`${entry}\` has no input \`${name}\``, {
+    help: `its inputs are ${names || "none"}`,
+  });
 }
 
 /** Outputs as copies, which stay, or as views, which the next run overwrites. */

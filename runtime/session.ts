@@ -3,13 +3,14 @@
 // One memory holds, in this order: records of the pool, scratch of each thread, tensors, and an arena at the end that all
 // entries and all sizes share, because only one of them runs at a time. Only the arena ever grows.
 
-import { align, layoutArena } from "./arena.ts";
-import { heldTensors, scratchBytes, tensorBytes, withDefaults } from "./arena-plan.ts";
+import { layoutArena } from "./arena.ts";
+import { layoutMemory, withDefaults } from "./arena-plan.ts";
 import { UserError } from "./errors.ts";
 import { initialise } from "./init.ts";
-import { Pool, tapeBytes } from "./pool.ts";
+import { Pool } from "./pool.ts";
 import type { Tape } from "./pool.ts";
 import type { Entry, Program, Tensor } from "./program.ts";
+import { checkSizes, unknownEntry, unknownTensor } from "./session-checks.ts";
 import { prepareEntry } from "./session-entry.ts";
 import type { Addresses, BoundBuffer, DispatchInfo, PreparedEntry } from "./session-entry.ts";
 import { readOutputs, viewOf, writeInputs } from "./session-values.ts";
@@ -26,7 +27,7 @@ export interface SessionOptions {
   readonly sizes?: Sizes;
   /** The main thread counts. Default: one per core, at most eight. */
   readonly threads?: number;
-  /** Keys the initial values, and `$seed` where an entry asks for it. */
+  /** Keys the initial values, and `$seed` where an entry asks for it. Default: the recipe's. */
   readonly seed?: number;
   /** The entries that will be run; default: all. Fewer need less memory. */
   readonly entries?: readonly string[];
@@ -58,7 +59,11 @@ export interface Timing {
 }
 
 /** One dispatch of a traced run: what it touched, as views. Return false to stop. */
-export type Visit = (dispatch: DispatchInfo, values: (buffer: BoundBuffer) => Values, index: number) => boolean;
+export type Visit = (
+  dispatch: DispatchInfo,
+  values: (buffer: BoundBuffer) => Values,
+  index: number,
+) => boolean;
 
 interface Bound extends Binding {
   readonly prepared: Map<string, Ready>;
@@ -71,9 +76,6 @@ interface Ready extends PreparedEntry {
 
 /** Bindings kept ready; the one unused for longest goes first. */
 const keptBindings = 16;
-/** Room for the records of so many bindings of all entries at once. */
-const recordSets = 4;
-const lowest = 64;
 
 export class Session {
   readonly program: Program;
@@ -153,9 +155,13 @@ export class Session {
   write(name: string, values: ArrayLike<number>): void {
     const view = this.view(name);
     if (values.length !== view.length)
-      throw new UserError("R0505", `the tensor \`${name}\` has ${view.length} elements, not ${values.length}`, {
-        help: `give [${this.#tensor(name).shape.join(", ")}] values`,
-      });
+      throw new UserError(
+        "R0505",
+        `the tensor \`${name}\` has ${view.length} elements, not ${values.length}`,
+        {
+          help: `give [${this.#tensor(name).shape.join(", ")}] values`,
+        },
+      );
     view.set(values);
   }
 
@@ -171,7 +177,8 @@ export class Session {
   initialise(seed: number = this.seed): void {
     const done = new Set<string>();
     const visit = (name: string, from: readonly string[]): Values => {
-      if (from.includes(name)) throw new Error(`internal: tensors copy each other: ${[...from, name].join(" -> ")}`);
+      if (from.includes(name))
+        throw new Error(`internal: tensors copy each other: ${[...from, name].join(" -> ")}`);
       const view = this.view(name);
       if (!done.has(name)) {
         initialise(this.#tensor(name), seed, (source) => visit(source, [...from, name]), view);
@@ -190,7 +197,14 @@ export class Session {
         dispatches.forEach(({ label, kernel, multiplyAdds }, i) => {
           if (times === undefined || runs === 0) return;
           const milliseconds = times[i]!;
-          timings.push({ entry: entry.name, label, kernel, runs, milliseconds, multiplyAdds: multiplyAdds * runs });
+          timings.push({
+            entry: entry.name,
+            label,
+            kernel,
+            runs,
+            milliseconds,
+            multiplyAdds: multiplyAdds * runs,
+          });
         });
     return timings;
   }
@@ -226,10 +240,7 @@ export class Session {
   #tensor(name: string): Tensor {
     const tensor = this.#tensors.get(name);
     if (tensor !== undefined) return tensor;
-    const exists = this.program.tensors.some((other) => other.name === name);
-    throw new UserError("R0505", exists ? `this session does not hold \`${name}\`` : `the model has no tensor \`${name}\``, {
-      help: exists ? "open the session with the entries that use it" : "`tensors()` lists the names",
-    });
+    throw unknownTensor(this.program, name);
   }
 
   #bound(sizes: Sizes): Bound {
@@ -264,7 +275,7 @@ export class Session {
     this.#buffer();
     const ready = bound.prepared.get(name) ?? this.#prepare(bound, name);
     writeInputs(this.#memory.buffer, name, ready.inputs, inputs, this.seed);
-    ready.tape ??= this.#tape(ready);
+    if (ready.tape === undefined || !this.#pool.holds(ready.tape)) ready.tape = this.#tape(ready);
     return ready;
   }
 
@@ -282,7 +293,6 @@ export class Session {
   #tape(ready: Ready): Tape {
     const tape = this.#pool.tape(ready.calls);
     if (tape !== undefined) return tape;
-    for (const { prepared } of this.#bindings.values()) for (const other of prepared.values()) other.tape = undefined;
     this.#pool.forget();
     const again = this.#pool.tape(ready.calls);
     if (again === undefined) throw new Error("internal: the records of one entry do not fit");
@@ -304,7 +314,11 @@ interface SessionParts {
 }
 
 /** Loads a program. Errors: R0501 and R0502 too much memory, R0503 the engine is too old, R0505 no such entry, R0506 sizes. */
-export async function openSession(program: Program, wasm: WasmBytes, options: SessionOptions = {}): Promise<Session> {
+export async function openSession(
+  program: Program,
+  wasm: WasmBytes,
+  options: SessionOptions = {},
+): Promise<Session> {
   const sizes = withDefaults(program, options.sizes);
   checkSizes(program, sizes);
   const names = options.entries ?? Object.keys(program.entries);
@@ -317,68 +331,28 @@ export async function openSession(program: Program, wasm: WasmBytes, options: Se
   const wanted = options.threads ?? Math.min(8, await availableThreads());
   const threads = canShare() ? Math.max(1, Math.floor(wanted)) : 1;
 
-  const tensors = heldTensors(program, names);
-  const recordsBytes = threads === 1 ? 0 : align(recordSets * tapeBytes(argumentCounts(program, entries)));
-  const scratch = lowest + recordsBytes;
-  // A cache line between the threads' scratch, so that they never write the same one.
-  const scratchEach = scratchBytes(program, names) + 64;
-  let top = scratch + threads * scratchEach;
-  const places = new Map<string, number>();
-  for (const tensor of tensors) {
-    places.set(tensor.name, top);
-    top += tensorBytes(tensor);
-  }
-  const arena = [...entries.values()].reduce((most, entry) => Math.max(most, layoutArena(entry, sizes).bytes), 0);
-
-  const memory = makeMemory(top + arena, threads > 1);
+  const layout = layoutMemory(program, names, threads);
+  const arena = [...entries.values()].reduce(
+    (most, entry) => Math.max(most, layoutArena(entry, sizes).bytes),
+    0,
+  );
+  const memory = makeMemory(layout.arena + arena, threads > 1);
   const { module, relaxed } = await compileModule(wasm, threads > 1);
   const { exports } = await WebAssembly.instantiate(module, { env: { memory } });
   const kernel = (index: number) => exports[`k${index}`] as (...args: number[]) => void;
-  const pool = await Pool.start({
-    threads,
-    module,
-    memory,
-    scratch,
-    scratchBytes: scratchEach,
-    records: lowest,
-    recordsBytes,
-  });
+  const pool = await Pool.start({ ...layout, threads, module, memory });
   const session = new Session({
     program,
-    seed: options.seed ?? 0,
+    seed: options.seed ?? program.training?.seed ?? 0,
     relaxed,
     profile: options.profile ?? false,
     sizes,
     entries,
-    tensors,
+    tensors: program.tensors.filter(({ name }) => layout.tensors.has(name)),
     memory,
     pool,
-    addresses: { tensors: places, arena: top, kernel },
+    addresses: { tensors: layout.tensors, arena: layout.arena, kernel },
   });
   if (options.initialise !== false) session.initialise();
   return session;
-}
-
-const argumentCounts = (program: Program, entries: ReadonlyMap<string, Entry>): number[] =>
-  [...entries.values()].flatMap(({ dispatches }) =>
-    dispatches.map(({ kernel, buffers }) => buffers.length + program.kernels[kernel]!.sizes.length),
-  );
-
-function checkSizes(program: Program, sizes: Sizes): void {
-  const names = new Set(program.sizes.map(({ name }) => name));
-  for (const [name, value] of Object.entries(sizes)) {
-    if (!names.has(name))
-      throw new UserError("R0506", `the model has no size \`${name}\``, {
-        help: names.size === 0 ? "it has no sizes to choose" : `its sizes are ${[...names].join(", ")}`,
-      });
-    if (!Number.isSafeInteger(value) || value < 1)
-      throw new UserError("R0506", `the size \`${name}\` cannot be ${value}`, { help: "give a whole number, at least 1" });
-  }
-}
-
-function unknownEntry(program: Program, name: string, entries: readonly string[]): UserError {
-  const exists = program.entries[name] !== undefined;
-  return new UserError("R0505", exists ? `this session was not opened for \`${name}\`` : `the model has no \`${name}\``, {
-    help: exists ? `open it with entries: [..., "${name}"]` : `it has ${entries.map((entry) => `\`${entry}\``).join(", ")}`,
-  });
 }

@@ -38,5 +38,8 @@ export function diagnose(session: Session, batch: Batch, scalars: Readonly<Recor
     }
     return true;
   });
-  return found ?? "computed again, the step was finite: the session's memory was changed from outside, or is faulty";
+  return (
+    found ??
+    "computed again, the step was finite: the session's memory was changed from outside, or is faulty"
+  );
 }

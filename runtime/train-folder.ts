@@ -31,7 +31,11 @@ export async function trainInFolder(
       ...options,
       metrics,
       save: (kind, state) =>
-        writeCheckpoint(folder, kind, encodeCheckpoint(tensors, (name) => session.view(name), state)),
+        writeCheckpoint(
+          folder,
+          kind,
+          encodeCheckpoint(tensors, (name) => session.view(name), state),
+        ),
       ...(checkpoint === undefined ? {} : { resume: checkpoint }),
     });
   } finally {

@@ -59,9 +59,13 @@ export async function train(session: Session, data: Data, options: TrainOptions 
   const { program } = session;
   const { train: entry, update } = program.entries;
   if (program.training === undefined || entry === undefined || update === undefined)
-    throw new UserError("R0303", `the model ${program.name} cannot be trained: it was compiled without a \`train\` block`, {
-      help: "add a `loss` and a `train` block, and build again",
-    });
+    throw new UserError(
+      "R0303",
+      `the model ${program.name} cannot be trained: it was compiled without a \`train\` block`,
+      {
+        help: "add a `loss` and a `train` block, and build again",
+      },
+    );
   const recipe: Training = { ...program.training, ...options.recipe };
   let { step, best, waited } = begin(session, data, options.resume);
   let saved = options.resume?.state.step;
@@ -88,7 +92,10 @@ export async function train(session: Session, data: Data, options: TrainOptions 
   };
   const end = (reason: TrainResult["reason"]): TrainResult => {
     save();
-    const known = { ...(evaluation === undefined ? {} : { evaluation }), ...(best === undefined ? {} : { best }) };
+    const known = {
+      ...(evaluation === undefined ? {} : { evaluation }),
+      ...(best === undefined ? {} : { best }),
+    };
     return { reason, step, ...known, seconds: pace.seconds };
   };
 

@@ -33,7 +33,8 @@ export async function availableThreads(): Promise<number> {
 }
 
 /** Whether memory can be shared with workers: a page must be cross-origin isolated. */
-export const canShare = (): boolean => isNode || (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === true;
+export const canShare = (): boolean =>
+  isNode || (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === true;
 
 export interface Thread {
   /** Stops it, whatever it does. */

@@ -25,9 +25,13 @@ export async function compileModule(wasm: WasmBytes, shared: boolean): Promise<C
   const bytes = relaxed && wasm.relaxed !== undefined ? wasm.relaxed : wasm.plain;
   const module = shared ? copyOf(bytes) : unshare(bytes);
   if (!WebAssembly.validate(module))
-    throw new UserError("R0503", "this engine cannot run the model: it has no WebAssembly SIMD or no shared memory", {
-      help: "use Node 20 or newer, or a browser of the last three years",
-    });
+    throw new UserError(
+      "R0503",
+      "this engine cannot run the model: it has no WebAssembly SIMD or no shared memory",
+      {
+        help: "use Node 20 or newer, or a browser of the last three years",
+      },
+    );
   return { module: await WebAssembly.compile(module), relaxed };
 }
 
@@ -104,8 +108,13 @@ export function growMemory(memory: WebAssembly.Memory, bytes: number): void {
 }
 
 const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(2)} GiB`;
-const smaller = "make the batch, the sequence length or the model smaller; `moe plan` shows what takes the most";
+const smaller =
+  "make the batch, the sequence length or the model smaller; `moe plan` shows what takes the most";
 const tooLarge = (bytes: number): UserError =>
-  new UserError("R0501", `the model needs ${gigabytes(bytes)}, and WebAssembly can address 4 GiB`, { help: smaller });
+  new UserError("R0501", `the model needs ${gigabytes(bytes)}, and WebAssembly can address 4 GiB`, {
+    help: smaller,
+  });
 const refused = (bytes: number): UserError =>
-  new UserError("R0502", `the system refuses the ${gigabytes(bytes)} of memory that the model needs`, { help: smaller });
+  new UserError("R0502", `the system refuses the ${gigabytes(bytes)} of memory that the model needs`, {
+    help: smaller,
+  });

@@ -24,7 +24,10 @@ async function all(session: Session, options: GenerateOptions): Promise<number[]
 /** The model of the test, computed from the whole text each time, without caches. */
 function scores(table: ArrayLike<number>, text: readonly number[]): number[] {
   return Array.from({ length: vocabulary }, (_, v) =>
-    text.reduce((sum, id, s) => Math.fround(sum + Math.fround(table[id * vocabulary + v]! / (text.length - s))), 0),
+    text.reduce(
+      (sum, id, s) => Math.fround(sum + Math.fround(table[id * vocabulary + v]! / (text.length - s))),
+      0,
+    ),
   );
 }
 
@@ -42,11 +45,18 @@ describe("sample", () => {
     ["top 2 keeps equals", { topK: 2 }, undefined, [0, 50, 0, 0, 50, 0]],
     ["top 3", { topK: 3 }, [0, Math.log(2), Math.log(3), -1], [17, 33, 50, 0]],
     ["a tiny top-p takes one", { topP: 1e-9 }, undefined, [0, 100, 0, 0, 0, 0]],
-    ["top-p keeps what reaches the mass", { topP: 0.5 }, [Math.log(0.3), Math.log(0.4), Math.log(0.2), Math.log(0.1)], [43, 57, 0, 0]],
+    [
+      "top-p keeps what reaches the mass",
+      { topP: 0.5 },
+      [Math.log(0.3), Math.log(0.4), Math.log(0.2), Math.log(0.1)],
+      [43, 57, 0, 0],
+    ],
     ["high scores do not overflow", {}, [1e30, 1e30], [50, 50]],
     ["a low temperature sharpens", { temperature: 0.5 }, [0, Math.log(3)], [10, 90]],
   ])("%s", (_name, options, from, expected) => {
-    shares(options, from).forEach((share, id) => expect(Math.abs(share - expected[id]!)).toBeLessThanOrEqual(expected[id] === 0 ? 0 : 3));
+    shares(options, from).forEach((share, id) =>
+      expect(Math.abs(share - expected[id]!)).toBeLessThanOrEqual(expected[id] === 0 ? 0 : 3),
+    );
   });
 
   test("the draw depends on seed and counter only", () => {
@@ -67,8 +77,11 @@ describe("generate", () => {
       const session = await start(64);
       const table = session.read("table");
       const expected = [...prompt];
-      for (let n = 0; n < 30; n++) expected.push(sample(scores(table, expected), 21, n, { temperature: 0.8, topK: 5 }));
-      expect(await all(session, { prompt, tokens: 30, seed: 21, temperature: 0.8, topK: 5 })).toEqual(expected.slice(prompt.length));
+      for (let n = 0; n < 30; n++)
+        expected.push(sample(scores(table, expected), 21, n, { temperature: 0.8, topK: 5 }));
+      expect(await all(session, { prompt, tokens: 30, seed: 21, temperature: 0.8, topK: 5 })).toEqual(
+        expected.slice(prompt.length),
+      );
     }
   });
 
@@ -86,7 +99,8 @@ describe("generate", () => {
     const prompt = Array.from({ length: 520 }, (_, n) => (n * n) % vocabulary);
     expect(await all(session, { prompt, tokens: 3, temperature: 0 })).toEqual(
       ((text) => {
-        for (let n = 0; n < 3; n++) text.push(sample(scores(session.read("table"), text), 0, 0, { temperature: 0 }));
+        for (let n = 0; n < 3; n++)
+          text.push(sample(scores(session.read("table"), text), 0, 0, { temperature: 0 }));
         return text.slice(prompt.length);
       })([...prompt]),
     );
@@ -105,14 +119,18 @@ describe("generate", () => {
       if (text.length === 9) text = text.slice(-4);
     }
     expect(await all(session, { prompt: [1, 2, 3], tokens: 25, seed: 3 })).toEqual(ids);
-    expect(await all(session, { prompt: [1, 2, 3], tokens: 25, seed: 3, overflow: "stop" })).toEqual(ids.slice(0, 6));
+    expect(await all(session, { prompt: [1, 2, 3], tokens: 25, seed: 3, overflow: "stop" })).toEqual(
+      ids.slice(0, 6),
+    );
   });
 
   test("ends at the stop token, at the caller's break, and when told to", async () => {
     const session = await start();
     const ids = await all(session, { prompt: [1], tokens: 12, seed: 8 });
     const stop = ids[4]!;
-    expect(await all(session, { prompt: [1], tokens: 12, seed: 8, stop })).toEqual(ids.slice(0, ids.indexOf(stop)));
+    expect(await all(session, { prompt: [1], tokens: 12, seed: 8, stop })).toEqual(
+      ids.slice(0, ids.indexOf(stop)),
+    );
     const control = new AbortController();
     const some: number[] = [];
     for await (const id of generate(session, { prompt: [1], seed: 8, signal: control.signal })) {
@@ -125,7 +143,11 @@ describe("generate", () => {
 
   test.each<[string, Partial<GenerateOptions>, string]>([
     ["no prompt", { prompt: [] }, "R0402: the prompt is empty"],
-    ["a long prompt", { prompt: new Int32Array(17) }, "R0402: the prompt has 17 tokens, and the model's context 16"],
+    [
+      "a long prompt",
+      { prompt: new Int32Array(17) },
+      "R0402: the prompt has 17 tokens, and the model's context 16",
+    ],
     ["no token", { prompt: [1, 7] }, "R0402: the prompt holds 7, which is no token of `text`"],
     ["temperature", { temperature: -1 }, "R0404: the temperature cannot be -1"],
     ["top-k", { topK: 0 }, "R0404: top-k cannot be 0"],

@@ -52,9 +52,17 @@ describe("plan", () => {
   const about = { name: "M", sizes: [], tensors: [], modalities: [], routers: [] };
   const t = temporary("middle", constant(1));
   test.each([
-    ["reads a temporary first", [dispatch("a", copy, t, output("y"))], "temporary middle is read before anything writes it"],
+    [
+      "reads a temporary first",
+      [dispatch("a", copy, t, output("y"))],
+      "temporary middle is read before anything writes it",
+    ],
     ["binds too few", [dispatch("a", copy, input("x"))], "binds 2 buffers, 1 given"],
-    ["an unknown tensor", [dispatch("a", copy, { kind: "tensor", name: "w" } as const, output("y"))], "there is no tensor w"],
+    [
+      "an unknown tensor",
+      [dispatch("a", copy, { kind: "tensor", name: "w" } as const, output("y"))],
+      "there is no tensor w",
+    ],
     ["writes an input", [dispatch("a", copy, input("x"), input("x"))], "input x is written"],
     ["leaves an output", [dispatch("a", copy, input("x"), t)], "entry e never writes y"],
     ["other type", [dispatch("a", copy, input("n"), output("y"))], "input n is i32, from is f32"],
@@ -75,10 +83,18 @@ describe("arena", () => {
     dispatches: Array.from({ length: 60 }, (_, n) => ({ kernel: 0, buffers: [], label: `${n}` })),
     refusals: [],
   });
-  const live = (first: number, last: number, length: Size): Temporary => ({ label: "t", type: "f32", length, first, last });
+  const live = (first: number, last: number, length: Size): Temporary => ({
+    label: "t",
+    type: "f32",
+    length,
+    first,
+    last,
+  });
 
   test("a chain of equal buffers needs two", () => {
-    const layout = layoutArena(entryOf(Array.from({ length: 20 }, (_, n) => live(n, n + 1, named("N")))), { N: 100 });
+    const layout = layoutArena(entryOf(Array.from({ length: 20 }, (_, n) => live(n, n + 1, named("N")))), {
+      N: 100,
+    });
     expect(layout).toMatchObject({ bytes: 2 * 448, floor: 2 * 448 });
   });
 
@@ -104,8 +120,13 @@ describe("arena", () => {
   });
 
   test("five thousand temporaries take little time", () => {
-    const many = Array.from({ length: 5000 }, (_, n) => live(n % 3000, (n % 3000) + (n % 7 === 0 ? 900 : 3), constant(1 + (n % 97))));
-    const entry = { ...entryOf(many), dispatches: Array.from({ length: 4000 }, () => entryOf([]).dispatches[0]!) };
+    const many = Array.from({ length: 5000 }, (_, n) =>
+      live(n % 3000, (n % 3000) + (n % 7 === 0 ? 900 : 3), constant(1 + (n % 97))),
+    );
+    const entry = {
+      ...entryOf(many),
+      dispatches: Array.from({ length: 4000 }, () => entryOf([]).dispatches[0]!),
+    };
     const start = performance.now();
     layoutArena(entry, {});
     expect(performance.now() - start).toBeLessThan(1500);
@@ -119,14 +140,14 @@ describe("arena", () => {
 
   test("the memory plan names what is alive at the fullest moment", () => {
     const memory = memoryPlan(regression().program, ["train", "update"], { B: 100 }, 2);
-    expect(memory).toMatchObject({ parameters: 64, optimiser: 128, state: 0, scratch: 0 });
+    expect(memory).toMatchObject({ parameters: 64, optimiser: 128, state: 0 });
     const [train] = memory.entries;
     expect(train!.at).toBe("prediction");
     expect(train!.alive.slice(0, 2)).toEqual([
       { kind: "input", name: "x", bytes: 1600 },
       { kind: "input", name: "y", bytes: 448 },
     ]);
-    expect(memory.total).toBe(64 + 128 + memory.arena);
+    expect(memory.total).toBe(64 + 128 + memory.arena + memory.threads);
   });
 
   test("caches and optimiser state are only held by sessions that use them", () => {
@@ -135,4 +156,3 @@ describe("arena", () => {
     expect(memoryPlan(regression().program, ["evaluate"]).optimiser).toBe(0);
   });
 });
-

@@ -348,7 +348,7 @@ describe("random graphs keep their values", () => {
         expectSame(graph, own);
         expectSame(graph, own, simplify(graph, { removeStops: true }));
       }),
-      { numRuns: 400, seed: 7 },
+      { numRuns: 120, seed: 7 },
     );
   });
   test("simplifying again changes nothing", () => {
@@ -357,7 +357,7 @@ describe("random graphs keep their values", () => {
         const once = simplify(randomGraph(list, picked, true).graph);
         expect(operations(simplify(once))).toBe(operations(once));
       }),
-      { numRuns: 100, seed: 8 },
+      { numRuns: 60, seed: 8 },
     );
   });
 });

@@ -9,7 +9,13 @@ import { savedTensors } from "../runtime/arena-plan.ts";
 import type { Batches, Data } from "../runtime/data/data.ts";
 import { UserError } from "../runtime/errors.ts";
 import { evaluate } from "../runtime/evaluate.ts";
-import { decodeRecords, encodeRecord, keepUntil, memoryMetrics, type MetricsRecord } from "../runtime/metrics.ts";
+import {
+  decodeRecords,
+  encodeRecord,
+  keepUntil,
+  memoryMetrics,
+  type MetricsRecord,
+} from "../runtime/metrics.ts";
 import { openMetrics } from "../runtime/metrics-file.ts";
 import type { Training } from "../runtime/program.ts";
 import { threefry, uniform } from "../runtime/random.ts";
@@ -24,8 +30,13 @@ function rows(seed: number, batches: number, poison = -1): Batches {
     examples: 8 * batches,
     batches,
     batch: (index) => {
-      const x = Float32Array.from({ length: 8 * width }, (_, n) => uniform(threefry(seed, index % batches, n, 0)[0]) - 0.5);
-      const y = Float32Array.from({ length: 8 }, (_, b) => truth.reduce((sum, w, d) => sum + w * x[b * width + d]!, 0));
+      const x = Float32Array.from(
+        { length: 8 * width },
+        (_, n) => uniform(threefry(seed, index % batches, n, 0)[0]) - 0.5,
+      );
+      const y = Float32Array.from({ length: 8 }, (_, b) =>
+        truth.reduce((sum, w, d) => sum + w * x[b * width + d]!, 0),
+      );
       if (index === poison) y[3] = 3e38;
       return { x, y };
     },
@@ -54,7 +65,8 @@ async function start(recipe: Partial<Training> = {}, seed = 11): Promise<Session
   open.push(session);
   return session;
 }
-const tensorsOf = (session: Session) => new Map(session.tensors().map(({ name }) => [name, session.read(name)]));
+const tensorsOf = (session: Session) =>
+  new Map(session.tensors().map(({ name }) => [name, session.read(name)]));
 
 /** Checkpoints in memory, through the bytes of a file. */
 function store(session: Session) {
@@ -92,37 +104,46 @@ describe("train", () => {
     );
   });
 
-  test.each([1, 3])("a run stopped at any step and resumed is the same, bit for bit (accumulate %i)", async (accumulate) => {
-    const recipe = { accumulate, steps: 30 };
-    const whole = await start(recipe);
-    const expected = memoryMetrics();
-    const wholeResult = await train(whole, dataOf(), { metrics: expected });
+  test.each([1, 3])(
+    "a run stopped at any step and resumed is the same, bit for bit (accumulate %i)",
+    async (accumulate) => {
+      const recipe = { accumulate, steps: 30 };
+      const whole = await start(recipe);
+      const expected = memoryMetrics();
+      const wholeResult = await train(whole, dataOf(), { metrics: expected });
 
-    for (const stop of [1, 10, 17, 29]) {
-      const first = await start(recipe);
-      const checkpoints = store(first);
-      const before = memoryMetrics();
-      const control = new AbortController();
-      const onStep = ({ step }: { step: number }): void => {
-        if (step === stop) control.abort();
-      };
-      const interrupted = await train(first, dataOf(), { metrics: before, signal: control.signal, onStep, save: checkpoints.save });
-      expect(interrupted).toMatchObject({ reason: "interrupted", step: stop });
+      for (const stop of [1, 10, 17, 29]) {
+        const first = await start(recipe);
+        const checkpoints = store(first);
+        const before = memoryMetrics();
+        const control = new AbortController();
+        const onStep = ({ step }: { step: number }): void => {
+          if (step === stop) control.abort();
+        };
+        const interrupted = await train(first, dataOf(), {
+          metrics: before,
+          signal: control.signal,
+          onStep,
+          save: checkpoints.save,
+        });
+        expect(interrupted).toMatchObject({ reason: "interrupted", step: stop });
 
-      const second = await start(recipe);
-      const after = memoryMetrics();
-      const resumed = await train(second, dataOf(), { metrics: after, resume: checkpoints.load("last") });
-      expect(resumed).toMatchObject({ reason: "finished", step: 30, best: wholeResult.best! });
-      expect(tensorsOf(second)).toEqual(tensorsOf(whole));
-      expect(withoutTimes([...before.records, ...after.records])).toEqual(withoutTimes(expected.records));
-    }
-  });
+        const second = await start(recipe);
+        const after = memoryMetrics();
+        const resumed = await train(second, dataOf(), { metrics: after, resume: checkpoints.load("last") });
+        expect(resumed).toMatchObject({ reason: "finished", step: 30, best: wholeResult.best! });
+        expect(tensorsOf(second)).toEqual(tensorsOf(whole));
+        expect(withoutTimes([...before.records, ...after.records])).toEqual(withoutTimes(expected.records));
+      }
+    },
+  );
 
   test("accumulated micro-batches reach the update together", async () => {
     const one = await start({ steps: 1, accumulate: 1 });
     const three = await start({ steps: 1, accumulate: 3 });
     const norms: number[] = [];
-    for (const session of [one, three]) await train(session, dataOf(), { onStep: ({ norm }) => norms.push(norm) });
+    for (const session of [one, three])
+      await train(session, dataOf(), { onStep: ({ norm }) => norms.push(norm) });
     expect(norms[1]).toBeGreaterThan(1.5 * norms[0]!);
   });
 
@@ -130,7 +151,15 @@ describe("train", () => {
     const session = await start({ steps: 5000, evaluateEvery: 5, patience: 3 });
     const checkpoints = store(session);
     // What is held out is the opposite of what is learned: the loss rises from some step on.
-    const opposite: Batches = { ...rows(1, 2), batch: (n) => ({ x: rows(1, 2).batch(n)["x"]!, y: rows(1, 2).batch(n)["y"]!.map((y) => -y) }) };
+    const opposite: Batches = {
+      ...rows(1, 2),
+      batch: (n) => ({
+        x: rows(1, 2).batch(n)["x"]!,
+        y: rows(1, 2)
+          .batch(n)
+          ["y"]!.map((y) => -y),
+      }),
+    };
     const result = await train(session, dataOf({ held: opposite }), { save: checkpoints.save });
     expect(result.reason).toBe("stopped early");
     expect(result.step).toBeLessThan(1000);
@@ -146,7 +175,8 @@ describe("train", () => {
     const session = await start();
     const before = tensorsOf(session);
     const losses: number[] = [];
-    const visit = (_: unknown, outputs: Readonly<Record<string, ArrayLike<number>>>): void => void losses.push(outputs["loss"]![0]!);
+    const visit = (_: unknown, outputs: Readonly<Record<string, ArrayLike<number>>>): void =>
+      void losses.push(outputs["loss"]![0]!);
     const all = evaluate(session, rows(2, 3), { visit })!;
     expect(all.metrics["loss"]).toBeCloseTo((losses[0]! + losses[1]! + losses[2]!) / 3, 12);
     expect(evaluate(session, rows(2, 3), { limit: 1 })!.metrics["loss"]).toBe(losses[0]);
@@ -164,7 +194,10 @@ describe("train", () => {
 
 describe("bad luck", () => {
   const failure = async (run: Promise<unknown>): Promise<string> => {
-    const error: unknown = await run.then(() => undefined, (caught: unknown) => caught);
+    const error: unknown = await run.then(
+      () => undefined,
+      (caught: unknown) => caught,
+    );
     expect(error).toBeInstanceOf(UserError);
     const { code, message, help } = error as UserError;
     return `${code}: ${message} (${help})`;
@@ -173,7 +206,9 @@ describe("bad luck", () => {
   test("an infinite loss stops the run, names the layer, and keeps the last checkpoint", async () => {
     const session = await start({ steps: 40 });
     const checkpoints = store(session);
-    const text = await failure(train(session, dataOf({ train: rows(1, 50, 13) }), { save: checkpoints.save }));
+    const text = await failure(
+      train(session, dataOf({ train: rows(1, 50, 13) }), { save: checkpoints.save }),
+    );
     expect(text).toBe(
       "R0301: step 14 went wrong: its loss is Infinity: the first value that is infinite comes out of `mean square` " +
         "(lower the learning rate, warm up longer or clip the gradient; the checkpoint of step 10 is intact)",
@@ -182,10 +217,19 @@ describe("bad luck", () => {
   });
 
   test.each<[string, (session: Session) => Partial<Data>, string]>([
-    ["a parameter", (session) => (session.write("w", [1, NaN, 1, 1]), {}), "`w` was NaN before it, so an earlier update went wrong"],
+    [
+      "a parameter",
+      (session) => (session.write("w", [1, NaN, 1, 1]), {}),
+      "`w` was NaN before it, so an earlier update went wrong",
+    ],
     [
       "the data",
-      () => ({ train: { ...rows(1, 5), batch: () => ({ x: new Float32Array(32).fill(NaN), y: new Float32Array(8) }) } }),
+      () => ({
+        train: {
+          ...rows(1, 5),
+          batch: () => ({ x: new Float32Array(32).fill(NaN), y: new Float32Array(8) }),
+        },
+      }),
       "the data hold a number that is NaN, in `x`",
     ],
   ])("a number that is not finite in %s", async (_name, prepare, reason) => {
@@ -195,7 +239,11 @@ describe("bad luck", () => {
   });
 
   test.each<[string, Partial<RunState>, string]>([
-    ["another model", { model: "Other" }, "R0304: the checkpoint is of a run with the model Other, and this one has Regression"],
+    [
+      "another model",
+      { model: "Other" },
+      "R0304: the checkpoint is of a run with the model Other, and this one has Regression",
+    ],
     ["another seed", { seed: 1 }, "R0304: the checkpoint is of a run with the seed 1, and this one has 11"],
     ["other data", { data: "else" }, "R0304: the data are not those that the run began with"],
   ])("a checkpoint of %s is refused before anything is loaded", async (_name, state, message) => {
@@ -214,7 +262,9 @@ describe("bad luck", () => {
     const { training: _training, ...without } = program;
     const session = await openSession(without, wasm, { threads: 1 });
     open.push(session);
-    expect(await failure(train(session, dataOf()))).toContain("R0303: the model Regression cannot be trained");
+    expect(await failure(train(session, dataOf()))).toContain(
+      "R0303: the model Regression cannot be trained",
+    );
   });
 
   test("a disk that fills up at a checkpoint stops the run; the one before is intact", async () => {
@@ -223,9 +273,19 @@ describe("bad luck", () => {
     const tensors = savedTensors(session.program);
     let writes = 0;
     const save = (kind: "last" | "best", state: RunState): void => {
-      const full = { ...nodeFiles, writeSync: () => { throw Object.assign(new Error("no space"), { code: "ENOSPC" }); } };
+      const full = {
+        ...nodeFiles,
+        writeSync: () => {
+          throw Object.assign(new Error("no space"), { code: "ENOSPC" });
+        },
+      };
       const parts = encodeCheckpoint(tensors, (name) => session.view(name), state);
-      writeCheckpoint(at, kind, parts, kind === "last" && writes++ > 0 ? (full as typeof nodeFiles) : nodeFiles);
+      writeCheckpoint(
+        at,
+        kind,
+        parts,
+        kind === "last" && writes++ > 0 ? (full as typeof nodeFiles) : nodeFiles,
+      );
     };
     expect(await failure(train(session, dataOf(), { save }))).toContain("R0208");
     expect(readCheckpoint(at, tensors).state.step).toBe(10);
@@ -233,9 +293,22 @@ describe("bad luck", () => {
 });
 
 describe("metrics", () => {
-  const step = (n: number, loss = n / 3): MetricsRecord => ({ kind: "step", step: n, metrics: { loss }, rate: 1, norm: 2, seconds: 3, perSecond: 4 });
+  const step = (n: number, loss = n / 3): MetricsRecord => ({
+    kind: "step",
+    step: n,
+    metrics: { loss },
+    rate: 1,
+    norm: 2,
+    seconds: 3,
+    perSecond: 4,
+  });
   test("records come back as they were, infinities and NaN too", () => {
-    const records: MetricsRecord[] = [step(1), step(2, NaN), step(3, -Infinity), { kind: "evaluation", step: 3, metrics: { loss: Infinity }, loads: { r: [1, 2] }, seconds: 5 }];
+    const records: MetricsRecord[] = [
+      step(1),
+      step(2, NaN),
+      step(3, -Infinity),
+      { kind: "evaluation", step: 3, metrics: { loss: Infinity }, loads: { r: [1, 2] }, seconds: 5 },
+    ];
     expect(decodeRecords(records.map(encodeRecord).join(""))).toEqual(records);
   });
 
@@ -269,7 +342,8 @@ describe("metrics", () => {
     let room = 3;
     const files = {
       ...nodeFiles,
-      writeSync: (file: number, line: Buffer) => (room-- > 0 ? nodeFiles.writeSync(file, line) : nodeFiles.writeSync(file, line.subarray(0, 5))),
+      writeSync: (file: number, line: Buffer) =>
+        room-- > 0 ? nodeFiles.writeSync(file, line) : nodeFiles.writeSync(file, line.subarray(0, 5)),
     };
     const writer = openMetrics(path, 0, files as typeof nodeFiles);
     for (const n of [1, 2, 3]) writer.write(step(n));
@@ -277,4 +351,3 @@ describe("metrics", () => {
     expect(readFileSync(path, "utf8")).toBe([1, 2, 3].map((n) => encodeRecord(step(n))).join(""));
   });
 });
-

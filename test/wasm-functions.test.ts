@@ -9,15 +9,62 @@ import { binary, buffer, i, kernel, load, local, loop, store } from "./helpers/k
 import { runOnWasm, type Buffers } from "./helpers/wasm.ts";
 
 const floats = [
-  0, -0, 1, -1, 0.5, -0.5, 1.5, 2.5, -2.5, 3.7, -3.2, 1e-3, -1e-5, 1e-8, 7.3, -9.1, 20, -20, 87, -86, 88.7, 89, -104, 1000,
-  -1000, 1e6, -123456.7, 3e9, -3e9, 1e30, -1e30, 2 ** -126, 1e-41, 3.4e38, Infinity, -Infinity, NaN, 0.7071, 1.4142, 0.3,
+  0,
+  -0,
+  1,
+  -1,
+  0.5,
+  -0.5,
+  1.5,
+  2.5,
+  -2.5,
+  3.7,
+  -3.2,
+  1e-3,
+  -1e-5,
+  1e-8,
+  7.3,
+  -9.1,
+  20,
+  -20,
+  87,
+  -86,
+  88.7,
+  89,
+  -104,
+  1000,
+  -1000,
+  1e6,
+  -123456.7,
+  3e9,
+  -3e9,
+  1e30,
+  -1e30,
+  2 ** -126,
+  1e-41,
+  3.4e38,
+  Infinity,
+  -Infinity,
+  NaN,
+  0.7071,
+  1.4142,
+  0.3,
 ];
 const wholes = [0, 1, -1, 2, 3, 7, -8, 31, 100, -100, 65536, 2147483647, -2147483648, 12345678];
-const padded = (values: readonly number[]): number[] => [...values, ...Array<number>((4 - (values.length % 4)) % 4).fill(values[1]!)];
+const padded = (values: readonly number[]): number[] => [
+  ...values,
+  ...Array<number>((4 - (values.length % 4)) % 4).fill(values[1]!),
+];
 
 /** Relative error allowed against double precision, where the result is not exact. */
 const tolerance: Partial<Record<string, number>> = {
-  exp: 3e-7, log: 3e-7, tanh: 5e-7, sin: 5e-7, cos: 5e-7, erf: 5e-7, pow: 2e-5,
+  exp: 3e-7,
+  log: 3e-7,
+  tanh: 5e-7,
+  sin: 5e-7,
+  cos: 5e-7,
+  erf: 5e-7,
+  pow: 2e-5,
 };
 
 function close(actual: number, expected: number, relative: number): boolean {
@@ -35,15 +82,33 @@ function both(element: "f32" | "i32", out: "f32" | "i32", count: number, make: M
     const type = (width === 4 ? `${element}x4` : element) as "f32";
     const at = local("at", "i32");
     const kernelOf = kernel({
-      buffers: [buffer("a", "read", count, element), buffer("b", "read", count, element), buffer("out", "write", count, out)],
-      body: [loop("at", i(count), [store("out", at, make(type, [load("a", at, type), load("b", at, type)]))], i(0), width)],
+      buffers: [
+        buffer("a", "read", count, element),
+        buffer("b", "read", count, element),
+        buffer("out", "write", count, out),
+      ],
+      body: [
+        loop(
+          "at",
+          i(count),
+          [store("out", at, make(type, [load("a", at, type), load("b", at, type)]))],
+          i(0),
+          width,
+        ),
+      ],
     });
     verifyKernel(kernelOf);
     return kernelOf;
   });
 }
 
-function compare(element: "f32" | "i32", out: "f32" | "i32", pairs: readonly (readonly [number, number])[], make: Make, relative: number): void {
+function compare(
+  element: "f32" | "i32",
+  out: "f32" | "i32",
+  pairs: readonly (readonly [number, number])[],
+  make: Make,
+  relative: number,
+): void {
   const arrays = { f32: Float32Array, i32: Int32Array };
   const buffers = (): Buffers =>
     new Map([
@@ -64,8 +129,13 @@ function compare(element: "f32" | "i32", out: "f32" | "i32", pairs: readonly (re
     runOnWasm(vector!, vectorActual, {}, { relaxed });
     pairs.forEach(([a, b], at) => {
       const [got, wide, want] = [actual, vectorActual, expected].map((map) => map.get("out")![at]!);
-      expect(close(got!, want!, relative), `${relaxed ? "relaxed " : ""}(${a}, ${b}): ${got} for ${want}`).toBe(true);
-      expect(Object.is(got, wide) || got === wide, `scalar ${got}, vector ${wide} at (${a}, ${b})`).toBe(true);
+      expect(
+        close(got!, want!, relative),
+        `${relaxed ? "relaxed " : ""}(${a}, ${b}): ${got} for ${want}`,
+      ).toBe(true);
+      expect(Object.is(got, wide) || got === wide, `scalar ${got}, vector ${wide} at (${a}, ${b})`).toBe(
+        true,
+      );
     });
   }
 }
@@ -77,25 +147,55 @@ const boolToNumber = (type: ValueType, out: "f32" | "i32", a: Expr): Expr => ({
 });
 const isFloat = (type: ValueType): boolean => type.startsWith("f32");
 
-const single = (values: readonly number[]): (readonly [number, number])[] => padded(values).map((value) => [value, value] as const);
+const single = (values: readonly number[]): (readonly [number, number])[] =>
+  padded(values).map((value) => [value, value] as const);
 const pairsOf = (values: readonly number[]): (readonly [number, number])[] => {
   const all = values.flatMap((a) => values.map((b) => [a, b] as const));
   return [...all, ...all.slice(0, (4 - (all.length % 4)) % 4)];
 };
 
 describe("unary functions", () => {
-  const floatFns: UnaryFn[] = ["neg", "abs", "exp", "log", "sqrt", "tanh", "sin", "cos", "erf", "floor", "ceil", "round", "sign"];
+  const floatFns: UnaryFn[] = [
+    "neg",
+    "abs",
+    "exp",
+    "log",
+    "sqrt",
+    "tanh",
+    "sin",
+    "cos",
+    "erf",
+    "floor",
+    "ceil",
+    "round",
+    "sign",
+  ];
   test.each(floatFns)("%s of f32", (fn) => {
-    const values = fn === "sin" || fn === "cos" ? floats.filter((x) => !(Math.abs(x) > 1e9 && Math.abs(x) < Infinity)) : floats;
+    const values =
+      fn === "sin" || fn === "cos"
+        ? floats.filter((x) => !(Math.abs(x) > 1e9 && Math.abs(x) < Infinity))
+        : floats;
     const dense = Array.from({ length: 800 }, (_, at) => (at - 400) / 9);
-    compare("f32", "f32", single([...values, ...dense]), (type, [a]) => ({ op: "unary", type, fn, a: a! }), tolerance[fn] ?? 0);
+    compare(
+      "f32",
+      "f32",
+      single([...values, ...dense]),
+      (type, [a]) => ({ op: "unary", type, fn, a: a! }),
+      tolerance[fn] ?? 0,
+    );
   });
   test("isnan and not of f32 comparisons", () => {
-    compare("f32", "i32", single(floats), (type, [a]) => {
-      const bool = type === "f32" ? "bool" : "boolx4";
-      const nan: Expr = { op: "unary", type: bool, fn: "isnan", a: a! };
-      return boolToNumber(type, "i32", { op: "unary", type: bool, fn: "not", a: nan });
-    }, 0);
+    compare(
+      "f32",
+      "i32",
+      single(floats),
+      (type, [a]) => {
+        const bool = type === "f32" ? "bool" : "boolx4";
+        const nan: Expr = { op: "unary", type: bool, fn: "isnan", a: a! };
+        return boolToNumber(type, "i32", { op: "unary", type: bool, fn: "not", a: nan });
+      },
+      0,
+    );
   });
   test.each(["neg", "abs", "sign"] as const)("%s of i32", (fn) => {
     compare("i32", "i32", single(wholes), (type, [a]) => ({ op: "unary", type, fn, a: a! }), 0);
@@ -107,8 +207,20 @@ describe("binary functions", () => {
     compare("f32", "f32", pairsOf(floats), (_, [a, b]) => binary(fn, a!, b!), 0);
   });
   test.each(["lt", "le", "eq", "ne"] as const)("%s of f32 and i32", (fn) => {
-    compare("f32", "f32", pairsOf(floats), (type, [a, b]) => boolToNumber(type, "f32", binary(fn, a!, b!)), 0);
-    compare("i32", "i32", pairsOf(wholes), (type, [a, b]) => boolToNumber(type, "i32", binary(fn, a!, b!)), 0);
+    compare(
+      "f32",
+      "f32",
+      pairsOf(floats),
+      (type, [a, b]) => boolToNumber(type, "f32", binary(fn, a!, b!)),
+      0,
+    );
+    compare(
+      "i32",
+      "i32",
+      pairsOf(wholes),
+      (type, [a, b]) => boolToNumber(type, "i32", binary(fn, a!, b!)),
+      0,
+    );
   });
   test("pow of f32", () => {
     const values = [0, -0, 1, -1, 0.5, 2, -2, 3, -3, 2.5, -2.5, 10, 0.999, 1e-3, Infinity, -Infinity, NaN];
@@ -118,10 +230,18 @@ describe("binary functions", () => {
     compare("i32", "i32", pairsOf(wholes), (_, [a, b]) => binary(fn, a!, b!), 0);
   });
   test.each(["div", "mod"] as const)("%s of non-negative i32", (fn) => {
-    const pairs = pairsOf(wholes.filter((whole) => whole >= 0)).map(([a, b]) => [a, b === 0 ? 5 : b] as const);
+    const pairs = pairsOf(wholes.filter((whole) => whole >= 0)).map(
+      ([a, b]) => [a, b === 0 ? 5 : b] as const,
+    );
     compare("i32", "i32", pairs, (_, [a, b]) => binary(fn, a!, b!), 0);
     for (const by of [1, 2, 3, 16, 100])
-      compare("i32", "i32", pairs, (type, [a]) => binary(fn, a!, type === "i32" ? i(by) : { op: "splat", type, a: i(by) } as Expr), 0);
+      compare(
+        "i32",
+        "i32",
+        pairs,
+        (type, [a]) => binary(fn, a!, type === "i32" ? i(by) : ({ op: "splat", type, a: i(by) } as Expr)),
+        0,
+      );
   });
   test.each(["shl", "shr"] as const)("%s of i32", (fn) => {
     const pairs = wholes.flatMap((a) => [0, 1, 7, 31].map((b) => [a, b] as const));
@@ -139,28 +259,67 @@ describe("binary functions", () => {
 
 describe("the rest", () => {
   test("casts truncate and saturate", () => {
-    compare("f32", "i32", single(floats), (type, [a]) => ({ op: "cast", type: type === "f32" ? "i32" : "i32x4", a: a! }), 0);
-    compare("i32", "f32", single(wholes), (type, [a]) => ({ op: "cast", type: type === "i32" ? "f32" : "f32x4", a: a! }), 0);
+    compare(
+      "f32",
+      "i32",
+      single(floats),
+      (type, [a]) => ({ op: "cast", type: type === "f32" ? "i32" : "i32x4", a: a! }),
+      0,
+    );
+    compare(
+      "i32",
+      "f32",
+      single(wholes),
+      (type, [a]) => ({ op: "cast", type: type === "i32" ? "f32" : "f32x4", a: a! }),
+      0,
+    );
   });
   test("selection and logic on masks", () => {
-    compare("f32", "f32", pairsOf(floats), (type, [a, b]) => {
-      const bool = type === "f32" ? "bool" : "boolx4";
-      const zero: Expr = { op: "literal", type: "f32", value: 0 };
-      const positive = binary("lt", isFloat(type) && type === "f32" ? zero : { op: "splat", type: "f32x4", a: zero }, a!);
-      const condition: Expr = { op: "binary", type: bool, fn: "or", a: positive, b: binary("lt", b!, a!) };
-      return { op: "select", type, condition, a: a!, b: b! };
-    }, 0);
+    compare(
+      "f32",
+      "f32",
+      pairsOf(floats),
+      (type, [a, b]) => {
+        const bool = type === "f32" ? "bool" : "boolx4";
+        const zero: Expr = { op: "literal", type: "f32", value: 0 };
+        const positive = binary(
+          "lt",
+          isFloat(type) && type === "f32" ? zero : { op: "splat", type: "f32x4", a: zero },
+          a!,
+        );
+        const condition: Expr = { op: "binary", type: bool, fn: "or", a: positive, b: binary("lt", b!, a!) };
+        return { op: "select", type, condition, a: a!, b: b! };
+      },
+      0,
+    );
   });
   test("fma, extract, vector and splat", () => {
     const pairs = pairsOf(floats.filter((x) => Math.abs(x) < 1e6));
-    compare("f32", "f32", pairs, (type, [a, b]) => {
-      if (type === "f32") return binary("add", a!, b!);
-      const part = (from: Expr, lane: 0 | 1 | 2 | 3): Expr => ({ op: "extract", type: "f32", a: from, lane });
-      const sum = (lane: 0 | 1 | 2 | 3): Expr => binary("add", part(a!, lane), part(b!, lane));
-      return { op: "vector", type: "f32x4", lanes: [sum(0), sum(1), sum(2), sum(3)] };
-    }, 0);
-    compare("f32", "f32", pairs.map(([a, b]) => [a, Math.round(b)] as const), (type, [a, b]) => {
-      return { op: "fma", type: type as "f32", a: b!, b: b!, c: a! };
-    }, 2e-7);
+    compare(
+      "f32",
+      "f32",
+      pairs,
+      (type, [a, b]) => {
+        if (type === "f32") return binary("add", a!, b!);
+        const part = (from: Expr, lane: 0 | 1 | 2 | 3): Expr => ({
+          op: "extract",
+          type: "f32",
+          a: from,
+          lane,
+        });
+        const sum = (lane: 0 | 1 | 2 | 3): Expr => binary("add", part(a!, lane), part(b!, lane));
+        return { op: "vector", type: "f32x4", lanes: [sum(0), sum(1), sum(2), sum(3)] };
+      },
+      0,
+    );
+    compare(
+      "f32",
+      "f32",
+      pairs.map(([a, b]) => [a, Math.round(b)] as const),
+      (type, [a, b]) => {
+        return { op: "fma", type: type as "f32", a: b!, b: b!, c: a! };
+      },
+      2e-7,
+    );
   });
 });

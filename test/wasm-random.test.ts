@@ -37,7 +37,9 @@ test("random kernels give the interpreter's results", () => {
       runOnWasm(kernel, actual, sizes, { relaxed: true });
       const [want, got] = [expected.get("update")!, actual.get("update")!];
       // zeros of either sign are equal
-      const at = want.findIndex((value, index) => value !== got[index] && !(Number.isNaN(value) && Number.isNaN(got[index]!)));
+      const at = want.findIndex(
+        (value, index) => value !== got[index] && !(Number.isNaN(value) && Number.isNaN(got[index]!)),
+      );
       if (at >= 0) expect.fail(`update[${at}] is ${got[at]}, wanted ${want[at]} in\n${printKernel(kernel)}`);
     }),
     { numRuns: 400 },

@@ -32,7 +32,9 @@ test("micro-kernels against the peak of a bare multiply-add loop", () => {
   const memory = new WebAssembly.Memory({ initial: 1 });
   const peaks = [8, 10, 12].map((accumulators) => {
     const module = new WebAssembly.Module(peakModule(accumulators, true) as Uint8Array<ArrayBuffer>);
-    const peak = new WebAssembly.Instance(module, { env: { memory } }).exports["peak"] as (rounds: number) => number;
+    const peak = new WebAssembly.Instance(module, { env: { memory } }).exports["peak"] as (
+      rounds: number,
+    ) => number;
     const rounds = Math.ceil(4e7 / peakRound(accumulators));
     return { run: () => void peak(rounds), work: rounds * peakRound(accumulators) };
   });
@@ -44,14 +46,22 @@ test("micro-kernels against the peak of a bare multiply-add loop", () => {
     return { run: () => functions[index]!(0, times, 0, 1024, 16384, 65536 - 1024), work: times * tile };
   });
   const all = [...peaks, ...micro];
-  const seconds = fastest(all.map(({ run }) => run), 20);
+  const seconds = fastest(
+    all.map(({ run }) => run),
+    20,
+  );
   const rates = all.map(({ work }, index) => work / seconds[index]! / 1e9);
   const peak = Math.max(...rates.slice(0, peaks.length));
   const lines = shapes.map(([rows, vectors, unroll], index) => {
     const rate = rates[peaks.length + index]!;
     return `${rows}x${4 * vectors}, ${unroll} step${unroll > 1 ? "s" : ""} a round: ${rate.toFixed(1)} GMA/s, ${(rate / peak).toFixed(2)} of peak`;
   });
-  console.log(`peak ${peak.toFixed(1)} GMA/s (${rates.slice(0, 3).map((rate) => rate.toFixed(1)).join(", ")})\n${lines.join("\n")}`);
+  console.log(
+    `peak ${peak.toFixed(1)} GMA/s (${rates
+      .slice(0, 3)
+      .map((rate) => rate.toFixed(1))
+      .join(", ")})\n${lines.join("\n")}`,
+  );
   const best = Math.max(...rates.slice(peaks.length)) / peak;
   // 0.9 on a quiet machine; this bound is for a busy one
   expect(best).toBeGreaterThan(0.6);

@@ -180,6 +180,7 @@ function frameFor(of: Elaboration, instance: Instance, span: Span, hints: ApplyH
     groups,
     repeated: checking(of) ? nothing : repeatedNames(definition),
     counters: new Map(),
+    states: new Map(),
   };
 }
 
@@ -263,7 +264,7 @@ export function apply(of: Elaboration, instance: Instance, inputs: readonly Valu
     ...frame,
     lead,
     ...(definition.kind === "router" ? { router: routerFrame(definition, scope, hints) } : {}),
-    ...(definition.kind === "moe" ? { pool: { shared: [], routed: [], nulls: [], weights: [] } } : {}),
+    ...(definition.kind === "moe" ? { pool: { shared: [], segments: [], nulls: [] } } : {}),
   };
   of.frames.push(inside);
   let result: Value;
@@ -301,7 +302,7 @@ function routerFrame(definition: Definition, scope: Scope, hints: ApplyHints): N
   const name = definition.result?.axes[0];
   const bound = name?.node === "name" ? scope.names.get(name.text) : undefined;
   const count: NumberValue = hints.count ?? (bound?.kind === "number" ? bound : symbol("N"));
-  return { count, nulls: hints.nulls ?? ofSize(constant(0)), ...(hints.open === undefined ? {} : { open: hints.open }) };
+  return { count, axisName: name?.node === "name" ? name.text : "N", nulls: hints.nulls ?? ofSize(constant(0)), ...(hints.open === undefined ? {} : { open: hints.open }) };
 }
 
 /** What the signature says comes back. */

@@ -5,11 +5,12 @@
 import type { Diagnostic, Place } from "../../grammar/diagnostic.ts";
 import type { Definition, Expression, Span, Statement, Type } from "../../grammar/syntax.ts";
 import type { Modality, Tensor as StoredTensor } from "../../runtime/program.ts";
+import type { Size } from "../../runtime/size.ts";
 import type { GraphBuilder } from "../graph-builder.ts";
 import type { Node } from "../graph.ts";
 import type { LoadedModule } from "../model.ts";
 import type { Scope } from "./scope.ts";
-import { broken, type Broken, type Gates, type Hidden, type Instance, type NumberValue, type Pool, type Tensor, type Value, type VisibleAxis } from "./value.ts";
+import { broken, type Broken, type Gates, type Hidden, type Instance, type NullExperts, type NumberValue, type Pool, type Segment, type Tensor, type Value, type VisibleAxis } from "./value.ts";
 
 export type ModeName = "training" | "inference";
 
@@ -41,6 +42,8 @@ export interface Frame {
   /** How often each name of the body may make something: more than once means indices. */
   readonly repeated: ReadonlySet<string>;
   readonly counters: Map<string, number>;
+  /** States that the body declares, by local name: where they are stored. */
+  readonly states: Map<string, { readonly path: string; readonly tensor: Tensor }>;
   readonly router?: RouterFrame;
   readonly pool?: PoolFrame;
 }
@@ -53,24 +56,28 @@ export interface RouterFrame {
   /** bool [N]: experts that are open to the token (modalities). */
   readonly open?: Tensor;
   gates?: Gates;
-  /** Picks before capacity: what weights are taken at. */
+  /** Picks before capacity, with the mask of those that are there: what weights are taken at. */
   before?: Tensor;
+  /** Picks after capacity, when something was dropped. */
+  after?: Tensor;
+  weight?: Tensor;
+  bound?: Size;
+  /** What the text calls the axis of experts. */
+  readonly axisName: string;
   /** What chose, [N]: the weight when none is given, and what `drop lowest` ranks by. */
   score?: Tensor;
   /** Whether a token may end up without any expert. */
   mayBeEmpty?: boolean;
   /** While the weight is read: [N] tensors stand for their chosen entries. */
   restricted?: boolean;
-  restrictedCache?: Map<Tensor, Tensor>;
 }
 
 export interface PoolFrame {
-  readonly shared: { readonly instance: Instance; readonly weight?: Expression; readonly span: Span; readonly index?: number }[];
-  readonly routed: Pool["segments"][number][];
-  readonly nulls: Pool["nulls"][number][];
-  /** Factor on the merged result of the routed experts. */
-  weights: (Expression | undefined)[];
-  router?: { readonly expression: Expression; readonly span: Span };
+  readonly shared: { readonly pool: Pool; readonly weight?: Value; readonly span: Span }[];
+  readonly segments: Segment[];
+  readonly nulls: NullExperts[];
+  /** Set by the `router` statement of the mode. */
+  router?: { readonly expression: Expression; readonly scope: Scope };
 }
 
 export interface Report {

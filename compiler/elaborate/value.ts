@@ -81,6 +81,8 @@ export interface Segment {
   readonly instance: Instance;
   readonly count: NumberValue;
   readonly modality?: string;
+  /** Factor on what these experts return. */
+  readonly weight?: Value;
   readonly span: Span;
 }
 

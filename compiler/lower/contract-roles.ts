@@ -2,7 +2,7 @@
 // In: a contract node. Out: its labels by role, or undefined when it is no matrix product (a side without labels of its
 // own, rows on both sides): such contractions are lowered as reductions of a product (reduction.ts).
 
-import type { ContractNode } from "../graph.ts";
+import type { Axis, ContractNode } from "../graph.ts";
 
 export interface ContractRoles {
   /** The operand that owns m; the other one owns n, which has the last axis of the result where possible. */
@@ -11,42 +11,55 @@ export interface ContractRoles {
   readonly m: readonly string[];
   readonly n: readonly string[];
   readonly k: readonly string[];
-  readonly ragged?: { readonly kind: "rows" | "reduction"; readonly row: string; readonly group: string };
+  /** Without `group`, all rows are one group: a dense matrix applied to the rows of a routing. */
+  readonly ragged?: { readonly kind: "rows" | "reduction"; readonly row: string; readonly group?: string };
 }
 
+const found = new WeakMap<ContractNode, { readonly roles: ContractRoles | undefined }>();
+
 export function contractRoles(node: ContractNode): ContractRoles | undefined {
-  const { labels, ragged } = node;
+  let entry = found.get(node);
+  if (entry === undefined) found.set(node, (entry = { roles: findRoles(node) }));
+  return entry.roles;
+}
+
+export function axisOfLabel(node: ContractNode, label: string): Axis {
+  const at = node.labels.a.indexOf(label);
+  return at >= 0 ? node.a.shape[at]! : node.b.shape[node.labels.b.indexOf(label)]!;
+}
+
+function findRoles(node: ContractNode): ContractRoles | undefined {
+  const { labels } = node;
   const last = labels.out.at(-1);
   if (last === undefined) return undefined;
+  const all = [...new Set([...labels.a, ...labels.b])];
+  const ragged = all.filter((label) => axisOfLabel(node, label).kind === "ragged");
+  const row = node.ragged?.row ?? ragged[0];
+  const group = node.ragged?.group;
+  if (ragged.some((label) => label !== row)) return undefined;
   let left: "a" | "b" = labels.a.includes(last) && !labels.b.includes(last) ? "b" : "a";
-  const rows = ragged !== undefined && labels.out.includes(ragged.row);
-  if (ragged !== undefined && rows) {
-    if (labels.a.includes(ragged.row) === labels.b.includes(ragged.row)) return undefined;
-    left = labels.a.includes(ragged.row) ? "a" : "b";
+  const rows = row !== undefined && labels.out.includes(row);
+  if (row !== undefined && rows) {
+    if (labels.a.includes(row) === labels.b.includes(row)) return undefined;
+    left = labels.a.includes(row) ? "a" : "b";
   }
   const mine = left === "a" ? labels.a : labels.b;
   const theirs = left === "a" ? labels.b : labels.a;
-  const out = [...labels.out].filter((label) => label !== ragged?.group);
-  let m = out.filter((label) => mine.includes(label) && !theirs.includes(label));
+  const out = [...labels.out].filter((label) => label !== group);
+  const m = out.filter((label) => mine.includes(label) && !theirs.includes(label));
   const n = out.filter((label) => theirs.includes(label) && !mine.includes(label));
-  let batch = out.filter((label) => theirs.includes(label) && mine.includes(label));
-  const k = [...new Set([...mine, ...theirs])].filter(
-    (label) => !labels.out.includes(label) && label !== ragged?.group,
-  );
-  if (ragged === undefined) {
-    if (m.length === 0 || n.length === 0 || k.length === 0) return undefined;
-    return { left, batch, m, n, k };
-  }
-  const { row, group } = ragged;
+  const batch = out.filter((label) => theirs.includes(label) && mine.includes(label));
+  const k = all.filter((label) => !labels.out.includes(label) && label !== group);
+  if (m.length === 0 || n.length === 0 || k.length === 0) return undefined;
+  if (row === undefined) return { left, batch, m, n, k };
+  const about = { row, ...(group === undefined ? {} : { group }) };
   if (rows) {
-    if (n.length === 0 || k.length === 0 || !theirs.includes(group) || mine.includes(group)) return undefined;
-    if (batch.length > 0) return undefined;
-    batch = m.filter((label) => label !== row);
-    m = [row];
-    return { left, batch, m, n, k, ragged: { kind: "rows", row, group } };
+    if (group !== undefined && (!theirs.includes(group) || mine.includes(group))) return undefined;
+    const others = m.filter((label) => label !== row);
+    return { left, batch: [...batch, ...others], m: [row], n, k, ragged: { kind: "rows", ...about } };
   }
-  if (!labels.out.includes(group) || mine.includes(group) || theirs.includes(group)) return undefined;
-  if (k.length !== 1 || k[0] !== row || m.length === 0 || n.length === 0) return undefined;
-  if (!mine.includes(row) || !theirs.includes(row)) return undefined;
-  return { left, batch, m, n, k, ragged: { kind: "reduction", row, group } };
+  if (group !== undefined && (!labels.out.includes(group) || mine.includes(group) || theirs.includes(group)))
+    return undefined;
+  if (k.length !== 1 || k[0] !== row || !mine.includes(row) || !theirs.includes(row)) return undefined;
+  return { left, batch, m, n, k, ragged: { kind: "reduction", ...about } };
 }

@@ -211,16 +211,18 @@ export class Values {
   private load(node: Node, memory: Memory, at: At, lanes: Lanes): Expr {
     const flat = flatIndex(node.shape, at);
     this.sources.trace?.load?.(node, at, flat);
-    let value: Expr;
-    const step = stepOf(flat);
-    if (lanes === 1) value = this.emitter.load(memory, this.index(flat), 1);
-    else if (step === 1) value = this.emitter.load(memory, this.index(flat), 4);
-    else if (step === 0) value = splat(this.emitter.load(memory, this.index(flat), 1));
-    else {
-      const lane = (i: number): Expr => this.emitter.load(memory, this.index(laneOf(flat, i)), 1);
-      value = { op: "vector", type: `${memory.type}x4`, lanes: [lane(0), lane(1), lane(2), lane(3)] };
-    }
+    const value = this.loadAt(flat, lanes, (index, width) => this.emitter.load(memory, index, width), memory.type);
     return node.dtype === "bool" ? binary("ne", value, literal("i32", 0, lanes)) : value;
+  }
+
+  /** One element, four neighbours, one in all lanes, or four apart: whatever the step of the index says. */
+  loadAt(flat: Affine, lanes: Lanes, load: (index: Expr, lanes: Lanes) => Expr, type: "f32" | "i32"): Expr {
+    if (lanes === 1) return load(this.index(flat), 1);
+    const step = stepOf(flat);
+    if (step === 1) return load(this.index(flat), 4);
+    if (step === 0) return splat(load(this.index(flat), 1));
+    const lane = (i: number): Expr => load(this.index(laneOf(flat, i)), 1);
+    return { op: "vector", type: `${type}x4`, lanes: [lane(0), lane(1), lane(2), lane(3)] };
   }
 
   /** Four scalar evaluations as one vector. */

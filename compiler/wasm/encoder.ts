@@ -46,19 +46,27 @@ export function signed(value: number): number[] {
   }
 }
 
-const vector = (items: readonly (readonly number[])[]): number[] => [...unsigned(items.length), ...items.flat()];
+const vector = (items: readonly (readonly number[])[]): number[] => [
+  ...unsigned(items.length),
+  ...items.flat(),
+];
 const name = (text: string): number[] => {
   const bytes = [...new TextEncoder().encode(text)];
   return [...unsigned(bytes.length), ...bytes];
 };
-const section = (id: number, content: readonly number[]): number[] => [id, ...unsigned(content.length), ...content];
+const section = (id: number, content: readonly number[]): number[] => [
+  id,
+  ...unsigned(content.length),
+  ...content,
+];
 
 /** Little-endian bytes of four f32 or four i32 lanes, as `v128.const` wants them. */
 export function laneBytes(type: "f32" | "i32", lanes: readonly number[]): number[] {
   const array = type === "f32" ? new Float32Array(lanes) : new Int32Array(lanes);
   return littleEndian(array.buffer, 4);
 }
-export const f64LaneBytes = (value: number): number[] => littleEndian(new Float64Array([value, value]).buffer, 8);
+export const f64LaneBytes = (value: number): number[] =>
+  littleEndian(new Float64Array([value, value]).buffer, 8);
 
 function littleEndian(buffer: ArrayBuffer, width: number): number[] {
   const bytes = [...new Uint8Array(buffer)];
@@ -89,7 +97,8 @@ export const localTee = (into: Code, index: number): void => void into.bytes.pus
 export const i32Const = (into: Code, value: number): void => void into.bytes.push(0x41, ...signed(value));
 export const f32Const = (into: Code, value: number): void =>
   void into.bytes.push(0x43, ...laneBytes("f32", [value]).slice(0, 4));
-export const v128Const = (into: Code, bytes: readonly number[]): void => void into.bytes.push(0xfd, 0x0c, ...bytes);
+export const v128Const = (into: Code, bytes: readonly number[]): void =>
+  void into.bytes.push(0xfd, 0x0c, ...bytes);
 export const call = (into: Code, index: number): void => void into.bytes.push(0x10, ...unsigned(index));
 /** Typed: takes v128 too. */
 export const select = (into: Code, type: WasmType): void => void into.bytes.push(0x1c, 1, typeByte[type]);
@@ -113,7 +122,10 @@ function localRuns(locals: readonly WasmType[]): number[][] {
 /** The most pages that 32-bit addresses reach: 4 GiB. */
 const maximumPages = 65536;
 
-export function encodeModule(functions: readonly WasmFunction[], options: { readonly shared: boolean }): Uint8Array {
+export function encodeModule(
+  functions: readonly WasmFunction[],
+  options: { readonly shared: boolean },
+): Uint8Array {
   const types: number[][] = [];
   const typeAt = new Map<string, number>();
   const indices = functions.map(({ parameters, results }) => {

@@ -3,24 +3,23 @@
 // Unrolled loops bind their counter to a number, so comparisons and selections of known numbers are decided here.
 
 import { known, type Factor, type Size } from "../../runtime/size.ts";
-import type { BinaryFn, Expr, Kernel, UnaryFn, ValueType } from "../kernel.ts";
-import {
-  callValue,
-  division,
-  f32,
-  i32,
-  lane,
-  load,
-  operation,
-  v128,
-  variable,
-  type Flow,
-  type Value,
-} from "./flow.ts";
+import type { BinaryFn, Expr, Kernel, ValueType } from "../kernel.ts";
+import type { Flow, Value } from "./flow.ts";
+import { callValue, f32, i32, lane, load, operation, v128, variable } from "./values.ts";
+import { cast, isX4, lowerBinary, lowerUnary } from "./operators.ts";
 import { laneBytes } from "./encoder.ts";
-import type { Instruction } from "./instructions.ts";
-import { choose, either, extreme, f32x4, firstLane, i32x4, mathOf, multiplyAdd, type MathFn } from "./math.ts";
-import { addressOf, materialise, number, ofValue, plus, scale, times, type Address, type Polynomial } from "./polynomial.ts";
+import { choose, either, f32x4, firstLane, i32x4, multiplyAdd } from "./math.ts";
+import {
+  addressOf,
+  materialise,
+  number,
+  ofValue,
+  plus,
+  scale,
+  times,
+  type Address,
+  type Polynomial,
+} from "./polynomial.ts";
 
 export type Name =
   | { readonly kind: "whole"; readonly value: Polynomial }
@@ -43,11 +42,6 @@ export interface Scope {
   readonly names: Map<string, Name>;
   readonly workgroup: Value;
 }
-
-const isX4 = (type: ValueType): boolean => type.endsWith("x4");
-
-/** Functions that are called; the others are written in place. */
-const called: ReadonlySet<UnaryFn> = new Set<UnaryFn>(["log", "sin", "cos", "erf"]);
 
 export function lowerExpr(scope: Scope, expr: Expr): Value {
   if (expr.type === "i32") return materialise(scope.flow, lowerWhole(scope, expr));
@@ -79,7 +73,7 @@ export function lowerWhole(scope: Scope, expr: Expr): Polynomial {
       const a = lowerWhole(scope, expr.a);
       const b = lowerWhole(scope, expr.b);
       const whole = wholeBinary(at, expr.fn, a, b);
-      return whole ?? ofValue(lowerBinary(scope, expr.fn, "i32", materialise(at, a), materialise(at, b)));
+      return whole ?? ofValue(lowerBinary(at, expr.fn, "i32", materialise(at, a), materialise(at, b)));
     }
     default:
       break;
@@ -100,19 +94,6 @@ function wholeBinary(at: Flow, fn: BinaryFn, a: Polynomial, b: Polynomial): Poly
   return fn === "mod" ? number(a.constant % b.constant) : undefined;
 }
 
-function quotient(scope: Scope, fn: "div" | "mod", a: Value, b: Value): Value {
-  const at = scope.flow;
-  if (b.kind === "constant" && b.value > 0 && (b.value & (b.value - 1)) === 0)
-    return fn === "div"
-      ? operation(at, "i32.shr_u", a, i32(at, 31 - Math.clz32(b.value)))
-      : operation(at, "i32.and", a, i32(at, b.value - 1));
-  const op = fn === "div" ? "i32.div_u" : "i32.rem_u";
-  if (b.kind === "constant") return division(at, op, a, b, b.value !== 0);
-  // divisors known at launch are made safe once, so that the division may move out of loops that never run
-  if (b.region !== at.root) return division(at, op, a, b, false);
-  return division(at, op, a, operation(at, "i32.add", b, operation(at, "i32.eqz", b)), true);
-}
-
 export function lowerSize(scope: Scope, size: Size): Polynomial {
   const at = scope.flow;
   const constant = known(size);
@@ -130,7 +111,8 @@ function lowerFactor(scope: Scope, factor: Factor): Polynomial {
   const at = scope.flow;
   if (typeof factor === "string") {
     const value = scope.sizes.get(factor);
-    if (value === undefined) throw new Error(`internal: kernel ${scope.kernel.name} reads the size ${factor} without declaring it`);
+    if (value === undefined)
+      throw new Error(`internal: kernel ${scope.kernel.name} reads the size ${factor} without declaring it`);
     return ofValue(value);
   }
   const a = materialise(at, lowerSize(scope, factor.of));
@@ -159,7 +141,8 @@ function lowerOther(scope: Scope, expr: Expr): Value {
       return materialise(at, lowerWhole(scope, expr));
     case "local": {
       const name = scope.names.get(expr.name);
-      if (name === undefined) throw new Error(`internal: kernel ${scope.kernel.name} reads ${expr.name} outside its scope`);
+      if (name === undefined)
+        throw new Error(`internal: kernel ${scope.kernel.name} reads ${expr.name} outside its scope`);
       if (name.kind === "variable") return variable(at, expr.name, name.index);
       return name.kind === "value" ? name.value : materialise(at, name.value);
     }
@@ -172,7 +155,7 @@ function lowerOther(scope: Scope, expr: Expr): Value {
     case "unary":
       return lowerUnary(at, expr.fn, expr.a.type, lower(expr.a));
     case "binary":
-      return lowerBinary(scope, expr.fn, expr.a.type, lower(expr.a), lower(expr.b));
+      return lowerBinary(at, expr.fn, expr.a.type, lower(expr.a), lower(expr.b));
     case "fma": {
       const [a, b, c] = [lower(expr.a), lower(expr.b), lower(expr.c)];
       if (expr.type === "f32x4") return multiplyAdd(at, a, b, c);
@@ -192,12 +175,25 @@ function lowerOther(scope: Scope, expr: Expr): Value {
     case "vector":
       return vector(scope, expr.type, expr.lanes.map(lower));
     case "extract":
-      return lane(at, expr.type === "f32" ? "f32x4.extract_lane" : "i32x4.extract_lane", expr.lane, lower(expr.a));
+      return lane(
+        at,
+        expr.type === "f32" ? "f32x4.extract_lane" : "i32x4.extract_lane",
+        expr.lane,
+        lower(expr.a),
+      );
     case "cast":
       return cast(at, expr.a.type, expr.type, lower(expr.a));
     case "random": {
       const stream = i32(at, expr.stream);
-      const bits = callValue(at, "threefry", "i32", lower(expr.key0), lower(expr.key1), lower(expr.counter), stream);
+      const bits = callValue(
+        at,
+        "threefry",
+        "i32",
+        lower(expr.key0),
+        lower(expr.key1),
+        lower(expr.counter),
+        stream,
+      );
       if (expr.type === "i32") return bits;
       const top = operation(at, "f32.convert_i32_s", operation(at, "i32.shr_u", bits, i32(at, 8)));
       return operation(at, "f32.mul", top, f32(at, 2 ** -24));
@@ -241,168 +237,4 @@ function vector(scope: Scope, type: ValueType, lanes: readonly Value[]): Value {
     if (value !== first) result = lane(at, replace, before + 1, result, value);
   });
   return result;
-}
-
-/** Scalar math goes through lane 0 of the vector code. */
-export function math(at: Flow, fn: UnaryFn & MathFn, type: ValueType, a: Value): Value {
-  const wide = isX4(type) ? a : operation(at, "f32x4.splat", a);
-  const result = called.has(fn) ? callValue(at, fn, "v128", wide) : mathOf(at, fn, wide);
-  return isX4(type) ? result : firstLane(at, result);
-}
-
-function lowerUnary(at: Flow, fn: UnaryFn, type: ValueType, a: Value): Value {
-  const x4 = isX4(type);
-  const isFloat = type === "f32" || type === "f32x4";
-  const float = (scalar: Instruction, wide: Instruction): Value => operation(at, x4 ? wide : scalar, a);
-  switch (fn) {
-    case "exp":
-    case "log":
-    case "tanh":
-    case "sin":
-    case "cos":
-    case "erf":
-      return math(at, fn, type, a);
-    case "neg":
-      if (isFloat) return float("f32.neg", "f32x4.neg");
-      return x4 ? operation(at, "i32x4.neg", a) : operation(at, "i32.sub", i32(at, 0), a);
-    case "abs":
-      if (isFloat) return float("f32.abs", "f32x4.abs");
-      if (x4) return operation(at, "i32x4.abs", a);
-      return either(at, operation(at, "i32.sub", i32(at, 0), a), a, operation(at, "i32.lt_s", a, i32(at, 0)));
-    case "sqrt":
-      return float("f32.sqrt", "f32x4.sqrt");
-    case "floor":
-      return float("f32.floor", "f32x4.floor");
-    case "ceil":
-      return float("f32.ceil", "f32x4.ceil");
-    case "round":
-      return float("f32.nearest", "f32x4.nearest");
-    case "not":
-      return x4 ? operation(at, "v128.not", a) : operation(at, "i32.eqz", a);
-    case "isnan":
-      return operation(at, x4 ? "f32x4.ne" : "f32.ne", a, a);
-    case "sign":
-      return sign(at, type, a);
-    default:
-      return fn satisfies never;
-  }
-}
-
-/** (a > 0) - (a < 0): NaN gives 0. */
-function sign(at: Flow, type: ValueType, a: Value): Value {
-  const parts = {
-    f32: ["f32.lt", "f32.convert_i32_s", f32] as const,
-    i32: ["i32.lt_s", undefined, i32] as const,
-    f32x4: ["f32x4.lt", "f32x4.convert_i32x4_s", f32x4] as const,
-    i32x4: ["i32x4.lt_s", undefined, i32x4] as const,
-  };
-  if (type === "bool" || type === "boolx4") throw new Error(`internal: sign of ${type}`);
-  const [less, convert, zero] = parts[type];
-  const [positive, negative] = [operation(at, less, zero(at, 0), a), operation(at, less, a, zero(at, 0))];
-  // masks count as -1
-  const difference = isX4(type)
-    ? operation(at, "i32x4.sub", negative, positive)
-    : operation(at, "i32.sub", positive, negative);
-  return convert === undefined ? difference : operation(at, convert, difference);
-}
-
-const comparisons: Partial<Record<BinaryFn, string>> = { lt: "lt", le: "le", eq: "eq", ne: "ne" };
-
-function lowerBinary(scope: Scope, fn: BinaryFn, type: ValueType, a: Value, b: Value): Value {
-  const at = scope.flow;
-  const float = type === "f32" || type === "f32x4";
-  const prefix = type === "bool" ? "i32" : type === "boolx4" ? "i32x4" : type;
-  const comparison = comparisons[fn];
-  if (comparison !== undefined) {
-    if (type === "i32" && a.kind === "constant" && b.kind === "constant") return i32(at, compare(fn, a.value, b.value));
-    const ordered = (fn === "lt" || fn === "le") && !float ? `${comparison}_s` : comparison;
-    return operation(at, `${prefix}.${ordered}` as Instruction, a, b);
-  }
-  switch (fn) {
-    case "add":
-    case "sub":
-    case "mul":
-      return operation(at, `${prefix}.${fn}` as Instruction, a, b);
-    case "div":
-    case "mod":
-      if (float) return operation(at, `${prefix}.${fn}` as Instruction, a, b);
-      return type === "i32" ? quotient(scope, fn, a, b) : byLane(at, a, b, (x, y) => quotient(scope, fn, x, y));
-    case "min":
-    case "max":
-      if (float) return lowerExtreme(at, fn, type, a, b);
-      if (type === "i32x4") return operation(at, `i32x4.${fn}_s`, a, b);
-      return either(at, a, b, fn === "min" ? operation(at, "i32.lt_s", a, b) : operation(at, "i32.lt_s", b, a));
-    case "pow": {
-      const [x, y] = isX4(type) ? [a, b] : [operation(at, "f32x4.splat", a), operation(at, "f32x4.splat", b)];
-      const result = callValue(at, "pow", "v128", x, y);
-      return isX4(type) ? result : firstLane(at, result);
-    }
-    case "and":
-    case "or":
-    case "xor":
-      return operation(at, `${isX4(type) ? "v128" : "i32"}.${fn}`, a, b);
-    case "shl":
-    case "shr": {
-      const one = fn === "shl" ? "i32.shl" : "i32.shr_s";
-      return type === "i32" ? operation(at, one, a, b) : byLane(at, a, b, (x, y) => operation(at, one, x, y));
-    }
-    case "lt":
-    case "le":
-    case "eq":
-    case "ne":
-      throw new Error("internal: a comparison that was not lowered");
-    default:
-      return fn satisfies never;
-  }
-}
-
-function compare(fn: BinaryFn, a: number, b: number): number {
-  return Number(fn === "lt" ? a < b : fn === "le" ? a <= b : fn === "eq" ? a === b : a !== b);
-}
-
-const isNumber = (value: Value): boolean => value.kind === "constant" && !Number.isNaN(value.value);
-
-function lowerExtreme(at: Flow, fn: "min" | "max", type: ValueType, a: Value, b: Value): Value {
-  if (type === "f32x4") {
-    // a vector literal is four numbers: kernels do not write NaN literals
-    const constants = { a: a.kind === "vector", b: b.kind === "vector" };
-    return extreme(at, fn, a, b, constants);
-  }
-  if (isNumber(a) && !isNumber(b)) return lowerExtreme(at, fn, type, b, a);
-  // b where b is smaller or a is NaN; written so that one comparison is enough when b is a number
-  const keeps = operation(at, "f32.le", fn === "min" ? a : b, fn === "min" ? b : a);
-  const keepsA = isNumber(b) ? keeps : operation(at, "i32.or", keeps, operation(at, "f32.ne", b, b));
-  return either(at, a, b, keepsA);
-}
-
-/** Where SIMD has no instruction: lane by lane. */
-function byLane(at: Flow, a: Value, b: Value, apply: (x: Value, y: Value) => Value): Value {
-  const get = (value: Value, index: number): Value => lane(at, "i32x4.extract_lane", index, value);
-  let result = operation(at, "i32x4.splat", apply(get(a, 0), get(b, 0)));
-  for (let index = 1; index < 4; index++)
-    result = lane(at, "i32x4.replace_lane", index, result, apply(get(a, index), get(b, index)));
-  return result;
-}
-
-function cast(at: Flow, from: ValueType, to: ValueType, a: Value): Value {
-  if (from === to) return a;
-  switch (`${from}>${to}`) {
-    case "f32>i32":
-      return operation(at, "i32.trunc_sat_f32_s", a);
-    case "f32x4>i32x4":
-      return operation(at, "i32x4.trunc_sat_f32x4_s", a);
-    case "i32>f32":
-    case "bool>f32":
-      return operation(at, "f32.convert_i32_s", a);
-    case "i32x4>f32x4":
-      return operation(at, "f32x4.convert_i32x4_s", a);
-    case "bool>i32":
-      return a;
-    case "boolx4>i32x4":
-      return operation(at, "v128.and", a, i32x4(at, 1));
-    case "boolx4>f32x4":
-      return operation(at, "v128.and", a, f32x4(at, 1));
-    default:
-      throw new Error(`internal: no cast from ${from} to ${to}`);
-  }
 }

@@ -8,9 +8,6 @@ import {
   declare,
   epochs,
   flow,
-  i32,
-  localValue,
-  operation,
   region,
   renew,
   store,
@@ -19,6 +16,7 @@ import {
   type Move,
   type Value,
 } from "./flow.ts";
+import { i32, localValue, operation } from "./values.ts";
 import type { WasmType } from "./instructions.ts";
 import { lowerAddress, lowerExpr, lowerWhole, type Memory, type Name, type Scope } from "./lower-expr.ts";
 import { isNonNegative, materialise, number, ofValue, type Polynomial } from "./polynomial.ts";
@@ -35,7 +33,8 @@ export const parametersOf = (kernel: Kernel): readonly WasmType[] =>
   Array<WasmType>(3 + kernel.buffers.length + kernel.sizes.length).fill("i32");
 
 export function lowerKernel(kernel: Kernel, options: FlowOptions): Flow {
-  if (kernel.workgroup !== 1) throw new Error(`internal: kernel ${kernel.name} has workgroups of ${kernel.workgroup}; wasm runs 1`);
+  if (kernel.workgroup !== 1)
+    throw new Error(`internal: kernel ${kernel.name} has workgroups of ${kernel.workgroup}; wasm runs 1`);
   const at = flow(parametersOf(kernel), options);
   const parameter = (index: number): Value => localValue(at, "i32", index, at.root, true);
   const memory = new Map<string, Memory>();
@@ -47,7 +46,9 @@ export function lowerKernel(kernel: Kernel, options: FlowOptions): Flow {
     memory.set(name, { base: parameter(2), offset, changing: true });
     offset += aligned(4 * length);
   }
-  const sizes = new Map(kernel.sizes.map((name, index) => [name, parameter(3 + kernel.buffers.length + index)]));
+  const sizes = new Map(
+    kernel.sizes.map((name, index) => [name, parameter(3 + kernel.buffers.length + index)]),
+  );
   const names = new Map<string, Name>();
   const innermost = !kernel.body.some(keepsLoop);
   loop(at, ofValue(parameter(0)), ofValue(parameter(1)), 1, kernel.body, names, innermost, (workgroup) =>
@@ -77,7 +78,8 @@ function lowerStatement(scope: Scope, statement: Stmt): void {
     }
     case "set": {
       const name = scope.names.get(statement.name);
-      if (name?.kind !== "variable") throw new Error(`internal: kernel ${scope.kernel.name} sets ${statement.name}, which is no variable`);
+      if (name?.kind !== "variable")
+        throw new Error(`internal: kernel ${scope.kernel.name} sets ${statement.name}, which is no variable`);
       assign(at, name.index, lowerExpr(scope, statement.value));
       return renew(at, statement.name);
     }
@@ -113,7 +115,13 @@ function lowerIf(scope: Scope, test: Expr, then: readonly Stmt[], otherwise: rea
     return at.region;
   });
   at.region = outside;
-  outside.items.push({ kind: "if", condition, then: branches[0]!, otherwise: branches[1]!, epochs: epochs(at) });
+  outside.items.push({
+    kind: "if",
+    condition,
+    then: branches[0]!,
+    otherwise: branches[1]!,
+    epochs: epochs(at),
+  });
   at.variableEpoch++;
   at.memoryEpoch++;
   for (const name of changed([...then, ...otherwise])) renew(at, name);
@@ -193,7 +201,8 @@ const unrolls = (trips: number, body: readonly Stmt[]): boolean =>
 
 const weight = (statements: readonly Stmt[]): number =>
   statements.reduce((sum, statement) => {
-    if (statement.op === "for") return sum + (literalTrips(statement) ?? mostUnrolled) * (weight(statement.body) + 1);
+    if (statement.op === "for")
+      return sum + (literalTrips(statement) ?? mostUnrolled) * (weight(statement.body) + 1);
     if (statement.op === "if") return sum + weight(statement.then) + weight(statement.otherwise) + 1;
     return statement.op === "comment" || statement.op === "barrier" ? sum : sum + 1;
   }, 0);

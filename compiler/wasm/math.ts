@@ -5,14 +5,17 @@
 // `pow` is exp(b log |a|) with the signs and zeros of the real function: its relative error grows with |b log a|.
 
 import { f64LaneBytes, laneBytes } from "./encoder.ts";
-import { lane, operation, shuffle, v128, i32, selectValue, type Flow, type Value } from "./flow.ts";
+import type { Flow, Value } from "./flow.ts";
+import { lane, operation, shuffle, v128, i32, selectValue } from "./values.ts";
 import type { Instruction } from "./instructions.ts";
 
 export type MathFn = "exp" | "log" | "tanh" | "sin" | "cos" | "erf";
 
 /** All lanes the same. */
-export const f32x4 = (at: Flow, value: number): Value => v128(at, laneBytes("f32", [value, value, value, value]));
-export const i32x4 = (at: Flow, value: number): Value => v128(at, laneBytes("i32", [value, value, value, value]));
+export const f32x4 = (at: Flow, value: number): Value =>
+  v128(at, laneBytes("f32", [value, value, value, value]));
+export const i32x4 = (at: Flow, value: number): Value =>
+  v128(at, laneBytes("i32", [value, value, value, value]));
 
 const op = (at: Flow, name: Instruction, ...args: readonly Value[]): Value => operation(at, name, ...args);
 const add = (at: Flow, a: Value, b: Value): Value => op(at, "f32x4.add", a, b);
@@ -43,10 +46,12 @@ function exp(at: Flow, x: Value): Value {
   const shifted = multiplyAdd(at, bounded, f32x4(at, Math.LOG2E), f32x4(at, rounder));
   const n = sub(at, shifted, f32x4(at, rounder));
   const high = multiplyAdd(at, n, f32x4(at, -0.693359375), bounded);
-  const r = multiplyAdd(at, n, f32x4(at, 2.12194440e-4), high);
-  const tail = polynomial(at, r, [
-    1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1,
-  ]);
+  const r = multiplyAdd(at, n, f32x4(at, 2.1219444e-4), high);
+  const tail = polynomial(
+    at,
+    r,
+    [1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1],
+  );
   const power = add(at, multiplyAdd(at, tail, mul(at, r, r), r), f32x4(at, 1));
   const halfScale = op(at, "i32x4.add", op(at, "i32x4.shl", shifted, i32(at, 23)), i32x4(at, 126 << 23));
   const half = mul(at, power, halfScale);
@@ -61,19 +66,19 @@ function log(at: Flow, x: Value): Value {
   const offset = op(at, "i32x4.sub", normal, i32x4(at, root));
   const exponent = op(at, "i32x4.shr_s", offset, i32(at, 23));
   const mantissa = op(at, "i32x4.sub", normal, op(at, "i32x4.shl", exponent, i32(at, 23)));
-  const e = sub(
-    at,
-    op(at, "f32x4.convert_i32x4_s", exponent),
-    op(at, "v128.and", isSmall, f32x4(at, 23)),
-  );
+  const e = sub(at, op(at, "f32x4.convert_i32x4_s", exponent), op(at, "v128.and", isSmall, f32x4(at, 23)));
   const f = sub(at, mantissa, f32x4(at, 1));
   const square = mul(at, f, f);
-  const tail = polynomial(at, f, [
-    7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
-    2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
-  ]);
+  const tail = polynomial(
+    at,
+    f,
+    [
+      7.0376836292e-2, -1.151461031e-1, 1.167699874e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
+      2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
+    ],
+  );
   const cubic = mul(at, mul(at, tail, square), f);
-  const low = multiplyAdd(at, e, f32x4(at, -2.12194440e-4), cubic);
+  const low = multiplyAdd(at, e, f32x4(at, -2.1219444e-4), cubic);
   const rest = multiplyAdd(at, square, f32x4(at, -0.5), low);
   const finite = multiplyAdd(at, e, f32x4(at, 0.693359375), add(at, f, rest));
   const top = op(at, "f32x4.lt", x, f32x4(at, infinity));
@@ -90,11 +95,19 @@ const clamp = (at: Flow, x: Value, bound: number): Value =>
 function tanh(at: Flow, x: Value): Value {
   const bounded = clamp(at, x, 7.90531110763549805);
   const square = mul(at, bounded, bounded);
-  const above = polynomial(at, square, [
-    -2.76076847742355e-16, 2.00018790482477e-13, -8.60467152213735e-11, 5.12229709037114e-8, 1.48572235717979e-5,
-    6.37261928875436e-4, 4.89352455891786e-3,
-  ]);
-  const below = polynomial(at, square, [1.19825839466702e-6, 1.18534705686654e-4, 2.26843463243900e-3, 4.89352518554385e-3]);
+  const above = polynomial(
+    at,
+    square,
+    [
+      -2.76076847742355e-16, 2.00018790482477e-13, -8.60467152213735e-11, 5.12229709037114e-8,
+      1.48572235717979e-5, 6.37261928875436e-4, 4.89352455891786e-3,
+    ],
+  );
+  const below = polynomial(
+    at,
+    square,
+    [1.19825839466702e-6, 1.18534705686654e-4, 2.268434632439e-3, 4.89352518554385e-3],
+  );
   const ratio = op(at, "f32x4.div", mul(at, bounded, above), below);
   const tiny = op(at, "f32x4.lt", op(at, "f32x4.abs", x), f32x4(at, 4e-4));
   return choose(at, x, ratio, tiny);
@@ -103,13 +116,22 @@ function tanh(at: Flow, x: Value): Value {
 function erf(at: Flow, x: Value): Value {
   const bounded = clamp(at, x, 4);
   const square = mul(at, bounded, bounded);
-  const above = polynomial(at, square, [
-    -2.72614225801306e-10, 2.77068142495902e-8, -2.10102402082508e-6, -5.69250639462346e-5, -7.34990630326855e-4,
-    -2.95459980854025e-3, -1.60960333262415e-2,
-  ]);
-  const below = polynomial(at, square, [
-    -1.45660718464996e-5, -2.13374055278905e-4, -1.68282697438203e-3, -7.37332916720468e-3, -1.42647390514189e-2,
-  ]);
+  const above = polynomial(
+    at,
+    square,
+    [
+      -2.72614225801306e-10, 2.77068142495902e-8, -2.10102402082508e-6, -5.69250639462346e-5,
+      -7.34990630326855e-4, -2.95459980854025e-3, -1.60960333262415e-2,
+    ],
+  );
+  const below = polynomial(
+    at,
+    square,
+    [
+      -1.45660718464996e-5, -2.13374055278905e-4, -1.68282697438203e-3, -7.37332916720468e-3,
+      -1.42647390514189e-2,
+    ],
+  );
   return clamp(at, op(at, "f32x4.div", mul(at, bounded, above), below), 1);
 }
 
@@ -130,11 +152,20 @@ function wave(at: Flow, x: Value, quarters: number): Value {
   const low = reduce(x);
   const high = reduce(shuffle(at, x, x, upperHalf));
   const rest = shuffle(at, low.rest, high.rest, lowerHalves);
-  const quadrant = op(at, "i32x4.add", shuffle(at, low.quadrant, high.quadrant, lowerHalves), i32x4(at, quarters));
+  const quadrant = op(
+    at,
+    "i32x4.add",
+    shuffle(at, low.quadrant, high.quadrant, lowerHalves),
+    i32x4(at, quarters),
+  );
   const square = mul(at, rest, rest);
   const sinTail = polynomial(at, square, [-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1]);
   const sine = multiplyAdd(at, mul(at, sinTail, square), rest, rest);
-  const cosTail = polynomial(at, square, [2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2, -0.5]);
+  const cosTail = polynomial(
+    at,
+    square,
+    [2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2, -0.5],
+  );
   const cosine = multiplyAdd(at, cosTail, square, f32x4(at, 1));
   const odd = op(at, "i32x4.eq", op(at, "v128.and", quadrant, i32x4(at, 1)), i32x4(at, 1));
   const sign = op(at, "i32x4.shl", op(at, "v128.and", quadrant, i32x4(at, 2)), i32(at, 30));
@@ -179,7 +210,13 @@ export function pow(at: Flow, a: Value, b: Value): Value {
 }
 
 /** Smaller or larger operand; the other one when one is NaN. On a tie (0 and -0) the first, or `b` if that is a number. */
-export function extreme(at: Flow, fn: "min" | "max", a: Value, b: Value, constants: { a: boolean; b: boolean }): Value {
+export function extreme(
+  at: Flow,
+  fn: "min" | "max",
+  a: Value,
+  b: Value,
+  constants: { a: boolean; b: boolean },
+): Value {
   const name = fn === "min" ? "f32x4.pmin" : "f32x4.pmax";
   // pmin(p, q) is q < p ? q : p, so that a NaN in q gives p
   if (constants.a) return op(at, name, a, b);
@@ -207,5 +244,6 @@ export function threefry(at: Flow, key0: Value, key1: Value, counter: Value, str
 }
 
 /** For a scalar condition. */
-export const either = (at: Flow, a: Value, b: Value, condition: Value): Value => selectValue(at, a, b, condition);
+export const either = (at: Flow, a: Value, b: Value, condition: Value): Value =>
+  selectValue(at, a, b, condition);
 export const firstLane = (at: Flow, x: Value): Value => lane(at, "f32x4.extract_lane", 0, x);

@@ -3,7 +3,8 @@
 // Also addresses of memory accesses: constant parts go into the instruction, parts that grow with the counter of an
 // innermost loop become a pointer that moves. Deliberately absent: division, comparison.
 
-import { assign, declare, i32, localValue, operation, type Flow, type Loop, type Region, type Value } from "./flow.ts";
+import { assign, declare, type Flow, type Loop, type Region, type Value } from "./flow.ts";
+import { i32, localValue, operation } from "./values.ts";
 
 interface Term {
   readonly coefficient: number;
@@ -22,7 +23,9 @@ const mostTerms = 12;
 export const number = (value: number): Polynomial => ({ constant: value | 0, terms: [] });
 
 export const ofValue = (value: Value): Polynomial =>
-  value.kind === "constant" ? number(value.value) : { constant: 0, terms: [{ coefficient: 1, factors: [value] }] };
+  value.kind === "constant"
+    ? number(value.value)
+    : { constant: 0, terms: [{ coefficient: 1, factors: [value] }] };
 
 const key = (factors: readonly Value[]): string => factors.map(({ id }) => id).join("*");
 
@@ -40,7 +43,10 @@ export const plus = (a: Polynomial, b: Polynomial): Polynomial =>
   collect(a.constant + b.constant, [...a.terms, ...b.terms]);
 
 export const scale = (a: Polynomial, by: number): Polynomial =>
-  collect(Math.imul(a.constant, by), a.terms.map((term) => ({ ...term, coefficient: Math.imul(term.coefficient, by) })));
+  collect(
+    Math.imul(a.constant, by),
+    a.terms.map((term) => ({ ...term, coefficient: Math.imul(term.coefficient, by) })),
+  );
 
 export function times(at: Flow, a: Polynomial, b: Polynomial): Polynomial {
   if (a.terms.length === 0) return scale(b, a.constant);
@@ -60,13 +66,15 @@ export function times(at: Flow, a: Polynomial, b: Polynomial): Polynomial {
 }
 
 export const isNonNegative = (a: Polynomial): boolean =>
-  a.constant >= 0 && a.terms.every((term) => term.coefficient >= 0 && term.factors.every((factor) => factor.nonNegative));
+  a.constant >= 0 &&
+  a.terms.every((term) => term.coefficient >= 0 && term.factors.every((factor) => factor.nonNegative));
 
 /** Equal for equal polynomials. */
 const textOf = (a: Polynomial): string =>
   [...a.terms.map((term) => `${term.coefficient}*${key(term.factors)}`).sort(), a.constant].join("+");
 
-const deepest = (factors: readonly Value[]): number => Math.max(...factors.map((factor) => factor.region.depth));
+const deepest = (factors: readonly Value[]): number =>
+  Math.max(...factors.map((factor) => factor.region.depth));
 
 function scaled(at: Flow, value: Value, by: number): Value {
   if (by === 1) return value;
@@ -78,14 +86,19 @@ function scaled(at: Flow, value: Value, by: number): Value {
 /** A product, its outer factors first. The coefficient goes with the outermost. */
 function productOf(at: Flow, factors: readonly Value[], coefficient: number): Value {
   const [first, ...rest] = [...factors].sort((a, b) => a.region.depth - b.region.depth || a.id - b.id);
-  return rest.reduce((product, factor) => operation(at, "i32.mul", product, factor), scaled(at, first!, coefficient));
+  return rest.reduce(
+    (product, factor) => operation(at, "i32.mul", product, factor),
+    scaled(at, first!, coefficient),
+  );
 }
 
 function addTerm(at: Flow, sum: Value | undefined, { coefficient, factors }: Term): Value {
   if (sum === undefined) return productOf(at, factors, coefficient);
   if (coefficient < 0) return operation(at, "i32.sub", sum, productOf(at, factors, -coefficient));
   const product = productOf(at, factors, coefficient);
-  return sum.kind === "constant" ? operation(at, "i32.add", product, sum) : operation(at, "i32.add", sum, product);
+  return sum.kind === "constant"
+    ? operation(at, "i32.add", product, sum)
+    : operation(at, "i32.add", sum, product);
 }
 
 /** The value of a polynomial. `moving`: terms that grow with an innermost loop's counter become a moving pointer. */
@@ -120,7 +133,13 @@ function regionAt(at: Flow, depth: number): Region {
 }
 
 /** A local that holds start + (terms at the counter) in each round of the loop. */
-function pointer(at: Flow, loop: Loop, body: Region, start: Value | undefined, terms: readonly Term[]): Value {
+function pointer(
+  at: Flow,
+  loop: Loop,
+  body: Region,
+  start: Value | undefined,
+  terms: readonly Term[],
+): Value {
   const rates: Polynomial = collect(
     0,
     terms.flatMap(({ coefficient, factors }) => {
@@ -128,7 +147,10 @@ function pointer(at: Flow, loop: Loop, body: Region, start: Value | undefined, t
       return rest.length === 0 ? [] : [{ coefficient, factors: rest }];
     }),
   );
-  const constantRate = terms.reduce((sum, term) => (term.factors.length === 1 ? sum + term.coefficient : sum), 0);
+  const constantRate = terms.reduce(
+    (sum, term) => (term.factors.length === 1 ? sum + term.coefficient : sum),
+    0,
+  );
   const rate: Polynomial = { constant: constantRate | 0, terms: rates.terms };
   const name = `${start?.id ?? ""} ${textOf(rate)}`;
   const known = loop.pointers.get(name);

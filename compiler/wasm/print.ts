@@ -7,7 +7,8 @@
 import type { Kernel } from "../kernel.ts";
 import { emitFunction, type Signature } from "./emit.ts";
 import { encodeModule, type WasmFunction } from "./encoder.ts";
-import { flow, localValue, type FlowOptions, type Value } from "./flow.ts";
+import { flow, type FlowOptions, type Value } from "./flow.ts";
+import { localValue } from "./values.ts";
 import { lowerKernel, parametersOf } from "./lower-kernel.ts";
 import { mathOf, pow, threefry, type MathFn } from "./math.ts";
 

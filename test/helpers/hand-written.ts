@@ -7,7 +7,21 @@ import type { LoweredBuffer, LoweredDispatch, LoweredEntry } from "../../compile
 import { plan } from "../../compiler/plan.ts";
 import type { Tensor, Training } from "../../runtime/program.ts";
 import { constant, multiply, named, type Size } from "../../runtime/size.ts";
-import { add, binary, buffer, f, i, kernel, load, local, loop, mul, size, store, workgroup } from "./kernels.ts";
+import {
+  add,
+  binary,
+  buffer,
+  f,
+  i,
+  kernel,
+  load,
+  local,
+  loop,
+  mul,
+  size,
+  store,
+  workgroup,
+} from "./kernels.ts";
 
 const int = (name: string): Expr => local(name, "i32");
 const real = (name: string): Expr => local(name, "f32");
@@ -16,8 +30,17 @@ const B = named("B");
 export const tensor = (name: string): LoweredBuffer => ({ kind: "tensor", name });
 export const input = (name: string): LoweredBuffer => ({ kind: "input", name });
 export const output = (name: string): LoweredBuffer => ({ kind: "output", name });
-export const temporary = (label: string, length: Size, type: "f32" | "i32" = "f32"): LoweredBuffer => ({ kind: "temporary", label, type, length });
-export const dispatch = (label: string, of: Kernel, ...buffers: LoweredBuffer[]): LoweredDispatch => ({ kernel: of, buffers, label });
+export const temporary = (label: string, length: Size, type: "f32" | "i32" = "f32"): LoweredBuffer => ({
+  kind: "temporary",
+  label,
+  type,
+  length,
+});
+export const dispatch = (label: string, of: Kernel, ...buffers: LoweredBuffer[]): LoweredDispatch => ({
+  kernel: of,
+  buffers,
+  label,
+});
 
 /** Features of the regression. */
 export const width = 4;
@@ -38,12 +61,23 @@ const errorKernel = kernel({
   body: [
     { op: "var", name: "sum", value: mul(f(-1), load("y", workgroup)) },
     loop("d", i(width), [
-      { op: "set", name: "sum", value: add(real("sum"), mul(load("x", add(mul(workgroup, i(width)), int("d"))), load("w", int("d")))) },
+      {
+        op: "set",
+        name: "sum",
+        value: add(real("sum"), mul(load("x", add(mul(workgroup, i(width)), int("d"))), load("w", int("d")))),
+      },
     ]),
     {
       op: "let",
       name: "noise",
-      value: { op: "random", type: "f32", key0: load("seed", i(0), "i32"), key1: load("draw", i(0), "i32"), counter: workgroup, stream: 7 },
+      value: {
+        op: "random",
+        type: "f32",
+        key0: load("seed", i(0), "i32"),
+        key1: load("draw", i(0), "i32"),
+        counter: workgroup,
+        stream: 7,
+      },
     },
     store("error", workgroup, add(real("sum"), mul(f(0.01), real("noise")))),
   ],
@@ -62,7 +96,14 @@ const gradientKernel = kernel({
   body: [
     { op: "var", name: "sum", value: load("gradient", workgroup) },
     loop("b", size("B"), [
-      { op: "set", name: "sum", value: add(real("sum"), mul(load("error", int("b")), load("x", add(mul(int("b"), i(width)), workgroup)))) },
+      {
+        op: "set",
+        name: "sum",
+        value: add(
+          real("sum"),
+          mul(load("error", int("b")), load("x", add(mul(int("b"), i(width)), workgroup))),
+        ),
+      },
     ]),
     store("gradient", workgroup, real("sum")),
   ],
@@ -76,7 +117,11 @@ const lossKernel = kernel({
   body: [
     { op: "var", name: "sum", value: f(0) },
     loop("b", size("B"), [
-      { op: "set", name: "sum", value: add(real("sum"), mul(load("error", int("b")), load("error", int("b")))) },
+      {
+        op: "set",
+        name: "sum",
+        value: add(real("sum"), mul(load("error", int("b")), load("error", int("b")))),
+      },
     ]),
     store("loss", i(0), binary("div", real("sum"), { op: "cast", type: "f32", a: size("B") })),
   ],
@@ -94,7 +139,15 @@ const updateKernel = kernel({
     buffer("norm", "write", 1),
   ],
   body: [
-    { op: "let", name: "r", value: binary("div", f(0.02), add(f(1), mul(f(0.01), { op: "cast", type: "f32", a: load("step", i(0), "i32") }))) },
+    {
+      op: "let",
+      name: "r",
+      value: binary(
+        "div",
+        f(0.02),
+        add(f(1), mul(f(0.01), { op: "cast", type: "f32", a: load("step", i(0), "i32") })),
+      ),
+    },
     { op: "var", name: "sum", value: f(0) },
     loop("d", i(width), [
       { op: "let", name: "g", value: load("gradient", int("d")) },
@@ -109,7 +162,12 @@ const updateKernel = kernel({
   ],
 });
 
-const floats = (name: string, role: Tensor["role"], init: Tensor["init"], shape: readonly number[] = [width]): Tensor => ({ name, role, type: "f32", shape, init });
+const floats = (
+  name: string,
+  role: Tensor["role"],
+  init: Tensor["init"],
+  shape: readonly number[] = [width],
+): Tensor => ({ name, role, type: "f32", shape, init });
 
 const training: Training = {
   data: [],
@@ -136,7 +194,16 @@ export function regression(recipe: Partial<Training> = {}): Artifact {
   const errors = temporary("error", B);
   const held = temporary("error", B);
   const forward = (to: LoweredBuffer): LoweredDispatch[] => [
-    dispatch("prediction", errorKernel, input("x"), tensor("w"), input("y"), input("$seed"), input("$draw"), to),
+    dispatch(
+      "prediction",
+      errorKernel,
+      input("x"),
+      tensor("w"),
+      input("y"),
+      input("$seed"),
+      input("$draw"),
+      to,
+    ),
   ];
   const entries: LoweredEntry[] = [
     {
@@ -158,7 +225,16 @@ export function regression(recipe: Partial<Training> = {}): Artifact {
         { name: "norm", type: "f32", shape: [] },
       ],
       dispatches: [
-        dispatch("momentum", updateKernel, tensor("w"), tensor("m.w"), tensor("grad.w"), input("$step"), output("rate"), output("norm")),
+        dispatch(
+          "momentum",
+          updateKernel,
+          tensor("w"),
+          tensor("m.w"),
+          tensor("grad.w"),
+          input("$step"),
+          output("rate"),
+          output("norm"),
+        ),
       ],
       refusals: [],
     },
@@ -166,7 +242,10 @@ export function regression(recipe: Partial<Training> = {}): Artifact {
       name: "evaluate",
       inputs: [batch, target, scalar("$seed"), scalar("$draw")],
       outputs: [loss],
-      dispatches: [...forward(held), dispatch("mean square", { ...lossKernel, name: "another name" }, held, output("loss"))],
+      dispatches: [
+        ...forward(held),
+        dispatch("mean square", { ...lossKernel, name: "another name" }, held, output("loss")),
+      ],
       refusals: [],
     },
   ];
@@ -190,44 +269,54 @@ const T = named("T");
 export const vocabulary = 7;
 
 /** seen[position + t] = ids[t]. */
-const rememberKernel = (context: number) => kernel({
-  name: "remember",
-  sizes: ["T"],
-  grid: T,
-  buffers: [buffer("ids", "read", T, "i32"), buffer("position", "read", 1, "i32"), buffer("seen", "update", context, "i32")],
-  body: [store("seen", add(load("position", i(0), "i32"), workgroup), load("ids", workgroup, "i32"))],
-});
+const rememberKernel = (context: number) =>
+  kernel({
+    name: "remember",
+    sizes: ["T"],
+    grid: T,
+    buffers: [
+      buffer("ids", "read", T, "i32"),
+      buffer("position", "read", 1, "i32"),
+      buffer("seen", "update", context, "i32"),
+    ],
+    body: [store("seen", add(load("position", i(0), "i32"), workgroup), load("ids", workgroup, "i32"))],
+  });
 
 /** logits[t, v] = sum over s <= position + t of table[seen[s], v] / (1 + position + t - s): all that came before counts. */
-const scoreKernel = (context: number) => kernel({
-  name: "score",
-  sizes: ["T"],
-  grid: T,
-  buffers: [
-    buffer("seen", "read", context, "i32"),
-    buffer("position", "read", 1, "i32"),
-    buffer("table", "read", vocabulary * vocabulary),
-    buffer("logits", "write", multiply(T, constant(vocabulary))),
-  ],
-  body: [
-    { op: "let", name: "last", value: add(load("position", i(0), "i32"), workgroup) },
-    loop("v", i(vocabulary), [
-      { op: "var", name: "sum", value: f(0) },
-      loop("s", add(int("last"), i(1)), [
-        { op: "let", name: "distance", value: add(i(1), add(int("last"), mul(i(-1), int("s")))) },
-        {
-          op: "set",
-          name: "sum",
-          value: add(
-            real("sum"),
-            binary("div", load("table", add(mul(load("seen", int("s"), "i32"), i(vocabulary)), int("v"))), { op: "cast", type: "f32", a: int("distance") }),
-          ),
-        },
+const scoreKernel = (context: number) =>
+  kernel({
+    name: "score",
+    sizes: ["T"],
+    grid: T,
+    buffers: [
+      buffer("seen", "read", context, "i32"),
+      buffer("position", "read", 1, "i32"),
+      buffer("table", "read", vocabulary * vocabulary),
+      buffer("logits", "write", multiply(T, constant(vocabulary))),
+    ],
+    body: [
+      { op: "let", name: "last", value: add(load("position", i(0), "i32"), workgroup) },
+      loop("v", i(vocabulary), [
+        { op: "var", name: "sum", value: f(0) },
+        loop("s", add(int("last"), i(1)), [
+          { op: "let", name: "distance", value: add(i(1), add(int("last"), mul(i(-1), int("s")))) },
+          {
+            op: "set",
+            name: "sum",
+            value: add(
+              real("sum"),
+              binary("div", load("table", add(mul(load("seen", int("s"), "i32"), i(vocabulary)), int("v"))), {
+                op: "cast",
+                type: "f32",
+                a: int("distance"),
+              }),
+            ),
+          },
+        ]),
+        store("logits", add(mul(workgroup, i(vocabulary)), int("v")), real("sum")),
       ]),
-      store("logits", add(mul(workgroup, i(vocabulary)), int("v")), real("sum")),
-    ]),
-  ],
-});
+    ],
+  });
 
 /** Text over seven tokens; what follows depends on all tokens in the cache. Entry decode. */
 export function speaker(context = 16): Artifact {
@@ -240,7 +329,14 @@ export function speaker(context = 16): Artifact {
     outputs: [{ name: "logits", type: "f32", shape: [B, T, constant(vocabulary)] }],
     dispatches: [
       dispatch("remember", rememberKernel(context), input("text"), input("$position"), tensor("cache.seen")),
-      dispatch("scores", scoreKernel(context), tensor("cache.seen"), input("$position"), tensor("table"), output("logits")),
+      dispatch(
+        "scores",
+        scoreKernel(context),
+        tensor("cache.seen"),
+        input("$position"),
+        tensor("table"),
+        output("logits"),
+      ),
     ],
     refusals: [],
   };
@@ -254,9 +350,17 @@ export function speaker(context = 16): Artifact {
       ],
       tensors: [
         floats("table", "parameter", { kind: "normal", deviation: 2 }, [vocabulary, vocabulary]),
-        { name: "cache.seen", role: "state", type: "i32", shape: [1, context], init: { kind: "constant", value: 0 } },
+        {
+          name: "cache.seen",
+          role: "state",
+          type: "i32",
+          shape: [1, context],
+          init: { kind: "constant", value: 0 },
+        },
       ],
-      modalities: [{ name: "text", kind: "tokens", count: vocabulary, length: "T", ports: ["text", "text.next"] }],
+      modalities: [
+        { name: "text", kind: "tokens", count: vocabulary, length: "T", ports: ["text", "text.next"] },
+      ],
       routers: [],
     }),
   );
@@ -278,7 +382,11 @@ export function blur(passes: number, length: number): Artifact {
         [
           { op: "let", name: "left", value: load("x", binary("max", add(int("at"), i(-1)), i(0))) },
           { op: "let", name: "right", value: load("x", binary("min", add(int("at"), i(1)), i(length - 1))) },
-          store("row", binary("mod", int("at"), i(per)), add(mul(f(0.5), load("x", int("at"))), mul(f(0.25), add(real("left"), real("right"))))),
+          store(
+            "row",
+            binary("mod", int("at"), i(per)),
+            add(mul(f(0.5), load("x", int("at"))), mul(f(0.25), add(real("left"), real("right")))),
+          ),
         ],
         mul(workgroup, i(per)),
       ),
@@ -290,7 +398,11 @@ export function blur(passes: number, length: number): Artifact {
       ),
     ],
   });
-  const buffers = [input("x"), ...Array.from({ length: passes - 1 }, (_, n) => temporary(`pass ${n}`, constant(length))), output("y")];
+  const buffers = [
+    input("x"),
+    ...Array.from({ length: passes - 1 }, (_, n) => temporary(`pass ${n}`, constant(length))),
+    output("y"),
+  ];
   const port = (name: string) => ({ name, type: "f32", shape: [constant(length)] }) as const;
   return artifact(
     plan(

@@ -22,7 +22,12 @@ export const load = (buffer: string, index: Expr, type: "f32" | "i32" | "f32x4" 
   index,
 });
 export const splat = (a: Expr): Expr => ({ op: "splat", type: a.type === "i32" ? "i32x4" : "f32x4", a });
-export const store = (buffer: string, index: Expr, value: Expr): Stmt => ({ op: "store", buffer, index, value });
+export const store = (buffer: string, index: Expr, value: Expr): Stmt => ({
+  op: "store",
+  buffer,
+  index,
+  value,
+});
 export const loop = (name: string, to: Expr, body: readonly Stmt[], from: Expr = i(0), step = 1): Stmt => ({
   op: "for",
   name,
@@ -36,14 +41,21 @@ export function kernel(parts: Partial<Kernel> & Pick<Kernel, "buffers" | "body">
   return { name: "test", sizes: [], grid: one, workgroup: 1, scratch: [], ...parts };
 }
 
-export const buffer = (name: string, access: "read" | "write" | "update", length: Size | number, type: "f32" | "i32" = "f32") =>
-  ({ name, access, type, length: typeof length === "number" ? constant(length) : length }) as const;
+export const buffer = (
+  name: string,
+  access: "read" | "write" | "update",
+  length: Size | number,
+  type: "f32" | "i32" = "f32",
+) => ({ name, access, type, length: typeof length === "number" ? constant(length) : length }) as const;
 
 /** C tile (rows x 4 vectors) = packed A panel (depth x rows) * packed B panel (depth x 4 vectors). */
 export function microKernel(rows: number, vectors: number, depth: number, unroll = 1): Kernel {
   const columns = 4 * vectors;
   const name = (row: number, column: number): string => `c${row}_${column}`;
-  const tiles = Array.from({ length: rows * vectors }, (_, at) => [Math.floor(at / vectors), at % vectors] as const);
+  const tiles = Array.from(
+    { length: rows * vectors },
+    (_, at) => [Math.floor(at / vectors), at % vectors] as const,
+  );
   const step = (k: Expr, suffix: string): Stmt[] => [
     ...Array.from({ length: vectors }, (_, column): Stmt => ({
       op: "let",
@@ -68,7 +80,11 @@ export function microKernel(rows: number, vectors: number, depth: number, unroll
   const k = local("k", "i32");
   return kernel({
     name: `micro_${rows}x${columns}`,
-    buffers: [buffer("a", "read", rows * depth), buffer("b", "read", columns * depth), buffer("c", "write", rows * columns)],
+    buffers: [
+      buffer("a", "read", rows * depth),
+      buffer("b", "read", columns * depth),
+      buffer("c", "write", rows * columns),
+    ],
     grid: constant(1),
     body: [
       ...tiles.map(([row, column]): Stmt => ({ op: "var", name: name(row, column), value: splat(f(0)) })),
@@ -79,7 +95,9 @@ export function microKernel(rows: number, vectors: number, depth: number, unroll
         i(0),
         unroll,
       ),
-      ...tiles.map(([row, column]) => store("c", i(row * columns + 4 * column), local(name(row, column), "f32x4"))),
+      ...tiles.map(([row, column]) =>
+        store("c", i(row * columns + 4 * column), local(name(row, column), "f32x4")),
+      ),
     ],
   });
 }

@@ -4,7 +4,21 @@
 import type { BinaryFn, Expr, Kernel, Stmt, ValueType } from "../../compiler/kernel.ts";
 import { threefry } from "../../runtime/random.ts";
 import { constant } from "../../runtime/size.ts";
-import { add, binary, buffer, f, i, kernel, load, local, mul, size, splat, store, workgroup } from "./kernels.ts";
+import {
+  add,
+  binary,
+  buffer,
+  f,
+  i,
+  kernel,
+  load,
+  local,
+  mul,
+  size,
+  splat,
+  store,
+  workgroup,
+} from "./kernels.ts";
 
 export const slice = 256;
 export const groups = 3;
@@ -29,11 +43,16 @@ export function randomKernel(seed: number, depth: number): Kernel {
     let sum: Expr = i(choose(60));
     for (const counter of scope.counters) {
       const by = choose(8);
-      if (by > 0) sum = pick([add(mul(local(counter, "i32"), i(by)), sum), add(sum, mul(i(by), local(counter, "i32")))]);
+      if (by > 0)
+        sum = pick([
+          add(mul(local(counter, "i32"), i(by)), sum),
+          add(sum, mul(i(by), local(counter, "i32"))),
+        ]);
     }
     if (choose(3) === 1) sum = add(sum, mul(size("S"), i(choose(8))));
     if (choose(6) === 1) sum = binary("sub", add(sum, i(21)), mul(local(scope.counters[0]!, "i32"), i(7)));
-    if (choose(6) === 1) sum = binary("and", add(sum, load("index", binary("and", sum, i(15)), "i32")), i(127));
+    if (choose(6) === 1)
+      sum = binary("and", add(sum, load("index", binary("and", sum, i(15)), "i32")), i(127));
     return sum;
   };
   const place = (scope: Names, name: string): Expr =>
@@ -43,9 +62,21 @@ export function randomKernel(seed: number, depth: number): Kernel {
     const known = scope.values.filter((value) => value.type === type);
     if (depth === 0 || choose(4) === 0) {
       if (known.length > 0 && choose(3) !== 0) return local(pick(known).name, type);
-      if (type === "f32x4") return pick([splat(f(choose(5) - 2)), splat(load("table", offset(scope))), load("table", offset(scope), "f32x4")]);
-      if (type === "f32") return pick([f(choose(7) - 3), load("table", offset(scope)), load("update", place(scope, "update"))]);
-      if (type === "i32") return pick([i(choose(9) - 4), offset(scope), load("index", binary("and", offset(scope), i(15)), "i32"), size("S")]);
+      if (type === "f32x4")
+        return pick([
+          splat(f(choose(5) - 2)),
+          splat(load("table", offset(scope))),
+          load("table", offset(scope), "f32x4"),
+        ]);
+      if (type === "f32")
+        return pick([f(choose(7) - 3), load("table", offset(scope)), load("update", place(scope, "update"))]);
+      if (type === "i32")
+        return pick([
+          i(choose(9) - 4),
+          offset(scope),
+          load("index", binary("and", offset(scope), i(15)), "i32"),
+          size("S"),
+        ]);
       return binary("lt", expr(scope, "i32", 0), expr(scope, "i32", 0));
     }
     const inner = (of: ValueType): Expr => expr(scope, of, depth - 1);
@@ -57,7 +88,12 @@ export function randomKernel(seed: number, depth: number): Kernel {
     if (type === "i32") {
       const fn: BinaryFn = pick(["add", "sub", "mul", "min", "max", "and", "xor", "shr"]);
       if (fn === "shr") return binary(fn, inner("i32"), i(choose(5)));
-      if (choose(5) === 1) return binary(pick(["div", "mod"] as const), binary("and", inner("i32"), i(1023)), pick([i(8), i(3), size("S")]));
+      if (choose(5) === 1)
+        return binary(
+          pick(["div", "mod"] as const),
+          binary("and", inner("i32"), i(1023)),
+          pick([i(8), i(3), size("S")]),
+        );
       return binary(fn, inner("i32"), inner("i32"));
     }
     switch (choose(6)) {
@@ -72,8 +108,13 @@ export function randomKernel(seed: number, depth: number): Kernel {
       case 4:
         return type === "f32x4" ? splat(inner("f32")) : { op: "cast", type: "f32", a: inner("i32") };
       default:
-        if (type === "f32") return { op: "extract", type: "f32", a: inner("f32x4"), lane: pick([0, 1, 2, 3] as const) };
-        return { op: "vector", type: "f32x4", lanes: [inner("f32"), inner("f32"), inner("f32"), inner("f32")] };
+        if (type === "f32")
+          return { op: "extract", type: "f32", a: inner("f32x4"), lane: pick([0, 1, 2, 3] as const) };
+        return {
+          op: "vector",
+          type: "f32x4",
+          lanes: [inner("f32"), inner("f32"), inner("f32"), inner("f32")],
+        };
     }
   };
 
@@ -100,7 +141,10 @@ export function randomKernel(seed: number, depth: number): Kernel {
         }
         case 5: {
           const at = offset(scope);
-          return [store("scratch", at, expr(scope, "f32", 2)), store("update", place(scope, "update"), load("scratch", at))];
+          return [
+            store("scratch", at, expr(scope, "f32", 2)),
+            store("update", place(scope, "update"), load("scratch", at)),
+          ];
         }
         case 6:
         case 7: {
@@ -113,7 +157,12 @@ export function randomKernel(seed: number, depth: number): Kernel {
         }
         default:
           return [
-            { op: "if", condition: expr(scope, "bool", 2), then: body(scope, left - 1), otherwise: choose(2) === 1 ? body(scope, left - 1) : [] },
+            {
+              op: "if",
+              condition: expr(scope, "bool", 2),
+              then: body(scope, left - 1),
+              otherwise: choose(2) === 1 ? body(scope, left - 1) : [],
+            },
           ];
       }
     });
@@ -133,7 +182,14 @@ export function randomKernel(seed: number, depth: number): Kernel {
       { name: "scratch", type: "f32", length: slice },
     ],
     body: [
-      { op: "for", name: "outer", from: i(0), to: i(4), step: 1, body: body({ counters: ["outer"], values: [] }, depth) },
+      {
+        op: "for",
+        name: "outer",
+        from: i(0),
+        to: i(4),
+        step: 1,
+        body: body({ counters: ["outer"], values: [] }, depth),
+      },
     ],
   });
 }

@@ -16,7 +16,10 @@ const rows = (seed: number): Batches => ({
   batches: 4,
   batch: (index) => {
     Atomics.wait(pause, 0, 0, Number(milliseconds));
-    const x = Float32Array.from({ length: 8 * width }, (_, n) => uniform(threefry(seed, index, n, 0)[0]) - 0.5);
+    const x = Float32Array.from(
+      { length: 8 * width },
+      (_, n) => uniform(threefry(seed, index, n, 0)[0]) - 0.5,
+    );
     return { x, y: x.slice(0, 8) };
   },
 });
@@ -24,6 +27,16 @@ const rows = (seed: number): Batches => ({
 const { program, wasm } = regression({ steps: 60, checkpointEvery: 4, evaluateEvery: 6 });
 const session = await openSession(program, wasm, { seed: 1, threads: 2 });
 const held = rows(2);
-const data = { train: rows(1), held, tokenizers: {}, labels: {}, fingerprint: "rows", summary: [], close: () => {} };
-const result = await trainInFolder(session, data, folder, { resume: existsSync(checkpointPath(folder, "last")) });
+const data = {
+  train: rows(1),
+  held,
+  tokenizers: {},
+  labels: {},
+  fingerprint: "rows",
+  summary: [],
+  close: () => {},
+};
+const result = await trainInFolder(session, data, folder, {
+  resume: existsSync(checkpointPath(folder, "last")),
+});
 if (result.reason === "finished") console.log("done");

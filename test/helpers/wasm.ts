@@ -58,7 +58,12 @@ export function runOnWasm(
 export function checkWasm(bytes: Uint8Array): string {
   const module = binaryen.readBinary(bytes);
   try {
-    module.setFeatures(binaryen.Features.SIMD128 | binaryen.Features.RelaxedSIMD | binaryen.Features.Atomics | binaryen.Features.NontrappingFPToInt);
+    module.setFeatures(
+      binaryen.Features.SIMD128 |
+        binaryen.Features.RelaxedSIMD |
+        binaryen.Features.Atomics |
+        binaryen.Features.NontrappingFPToInt,
+    );
     if (module.validate() !== 1) throw new Error("binaryen refuses the module");
     return module.emitText();
   } finally {

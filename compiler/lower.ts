@@ -1,0 +1,200 @@
+// Lower: a graph becomes kernels in execution order, each with the memory that it binds.
+// In: a graph (after simplify and differentiate). Out: a LoweredEntry. Every cluster of the fuser is one kernel (a sum over
+// everything is two). Updates of tensors are written in place when nobody reads the old value afterwards or elsewhere,
+// else they are kept aside and copied at the end. Deliberately absent: lifetimes of temporaries (plan.ts).
+
+import type { Graph, Node, PartNode } from "./graph.ts";
+import type { LoweredBuffer, LoweredEntry, LoweredPort } from "./lowered.ts";
+import { fuse } from "./fuse.ts";
+import type { Cluster, FuseOptions, Fusion } from "./fuse.ts";
+import { axisName, isSource } from "./fuse-trace.ts";
+import { sameShape } from "./graph-axis.ts";
+import { lowerColumn } from "./lower/column.ts";
+import { elementOf, sourceMemory, temporary, tensorBuffer } from "./lower/context.ts";
+import type { LowerContext } from "./lower/context.ts";
+import { lowerContract } from "./lower/contract.ts";
+import { copyMemory } from "./lower/copy.ts";
+import type { Memory } from "./lower/emitter.ts";
+import { lowerMap } from "./lower/map.ts";
+import { lowerRoute } from "./lower/route.ts";
+import { lowerRow } from "./lower/row.ts";
+import { lowerScan } from "./lower/scan.ts";
+import { sizeOf } from "./lower/space.ts";
+import { canonical, partOf } from "./lower/value.ts";
+
+export type LowerOptions = FuseOptions;
+
+export function lowerGraph(graph: Graph, options: LowerOptions = {}): LoweredEntry {
+  const fusion = fuse(graph, options);
+  const memories = new Map<Node, Memory>();
+  for (const node of fusion.nodes) {
+    const memory = sourceMemory(node);
+    if (memory !== undefined) memories.set(node, memory);
+  }
+  const taken = new Set<Node>();
+  for (const { name, node } of graph.outputs) {
+    if (isSource(node) || node.op === "part" || taken.has(node)) continue;
+    taken.add(node);
+    memories.set(node, outputMemory(name, node));
+  }
+  const inPlace = chooseInPlace(graph, fusion, taken);
+  for (const { tensor, node } of graph.updates) if (inPlace.has(tensor)) memories.set(node, tensorMemory(tensor, node));
+  for (const cluster of fusion.clusters) giveMemory(cluster, fusion, memories);
+  const context: LowerContext = { fusion, memories, dispatches: [] };
+  for (const cluster of fusion.clusters) lowerCluster(context, cluster);
+  finishCopies(graph, context, taken, inPlace);
+  return {
+    name: graph.name,
+    inputs: inputsOf(fusion, context),
+    outputs: graph.outputs.map(({ name, node, doc }) => ({ ...portOf(name, node), ...(doc === undefined ? {} : { doc }) })),
+    dispatches: context.dispatches,
+    refusals: fusion.refusals,
+  };
+}
+
+const lengthOf = (node: Node): Memory["length"] => sizeOf(node.shape);
+
+const outputMemory = (name: string, node: Node): Memory => ({
+  key: `output:${name}`,
+  type: elementOf(node),
+  length: lengthOf(node),
+  buffer: { kind: "output", name },
+});
+
+const tensorMemory = (name: string, node: Node): Memory => ({
+  key: `tensor:${name}`,
+  type: elementOf(node),
+  length: lengthOf(node),
+  buffer: tensorBuffer(name),
+});
+
+const portOf = (name: string, node: Node): LoweredPort => ({
+  name,
+  type: elementOf(node),
+  shape: node.shape.map((axis) => axis.size),
+});
+
+/** Results that other kernels read and that are no output of the entry. */
+function giveMemory(cluster: Cluster, fusion: Fusion, memories: Map<Node, Memory>): void {
+  for (const node of cluster.members)
+    if (node.op === "route") {
+      for (const part of ["offsets", "source", "group", "slot"] as const) {
+        const key = partOf(node, part);
+        if (part === "offsets" || isRead(fusion, key))
+          memories.set(key, temporary(`${node.origin.path} ${part}`, "i32", lengthOf(key)));
+      }
+    }
+  for (const node of cluster.outputs) {
+    if (node.op === "route" || memories.has(node)) continue;
+    memories.set(node, temporary(`${node.origin.path} ${node.op === "map" ? node.fn : node.op}`, elementOf(node), lengthOf(node)));
+  }
+}
+
+const readParts = new WeakMap<Fusion, Set<Node>>();
+function isRead(fusion: Fusion, part: PartNode): boolean {
+  let set = readParts.get(fusion);
+  if (set === undefined) {
+    set = new Set();
+    for (const reads of fusion.reads.values()) for (const { node } of reads) if (node.op === "part") set.add(node);
+    for (const node of fusion.nodes) if (node.op === "part") set.add(canonical(node));
+    readParts.set(fusion, set);
+  }
+  return set.has(part);
+}
+
+/** Tensors whose new value may be written where the old one is. */
+function chooseInPlace(graph: Graph, fusion: Fusion, outputs: ReadonlySet<Node>): ReadonlySet<string> {
+  const clusterOf = new Map<Node, number>();
+  for (const [i, { members }] of fusion.clusters.entries()) for (const node of members) clusterOf.set(node, i);
+  const readers = new Map<string, Node[]>();
+  for (const [node, reads] of fusion.reads)
+    for (const { node: leaf } of reads)
+      if (leaf.op === "tensor") readers.set(leaf.name, [...(readers.get(leaf.name) ?? []), node]);
+  const copied = new Set<string>();
+  const used = new Map<Node, number>();
+  for (const { node } of graph.outputs) if (node.op === "tensor") copied.add(node.name);
+  for (const { node } of graph.updates) {
+    if (node.op === "tensor") copied.add(node.name);
+    used.set(node, (used.get(node) ?? 0) + 1);
+  }
+  const inPlace = new Set<string>();
+  for (const { tensor, node } of graph.updates) {
+    const at = clusterOf.get(node);
+    if (at === undefined || outputs.has(node) || copied.has(tensor) || used.get(node) !== 1) continue;
+    const { kind } = fusion.clusters[at]!;
+    const safe = (readers.get(tensor) ?? []).every((reader) => {
+      const index = clusterOf.get(reader)!;
+      if (index !== at) return index < at;
+      if ((kind !== "map" && kind !== "contract") || reader.op === "contract") return false;
+      return fusion.reads
+        .get(reader)!
+        .every(
+          (read) =>
+            read.node.op !== "tensor" ||
+            read.node.name !== tensor ||
+            (sameShape(read.node.shape, node.shape) && read.at.every((key, axis) => key === axisName(axis))),
+        );
+    });
+    if (safe) inPlace.add(tensor);
+  }
+  return inPlace;
+}
+
+function lowerCluster(context: LowerContext, cluster: Cluster): void {
+  switch (cluster.kind) {
+    case "map":
+      return lowerMap(context, cluster);
+    case "row":
+      return lowerRow(context, cluster);
+    case "contract":
+      return lowerContract(context, cluster);
+    case "column":
+      return lowerColumn(context, cluster);
+    case "scan":
+      return lowerScan(context, cluster);
+    case "route":
+      return lowerRoute(context, cluster);
+    default:
+      return cluster.kind satisfies never;
+  }
+}
+
+/** Outputs that are sources or parts, second names of one result, and updates that were not in place. */
+function finishCopies(graph: Graph, context: LowerContext, taken: ReadonlySet<Node>, inPlace: ReadonlySet<string>): void {
+  const done = new Set<Node>();
+  for (const { name, node } of graph.outputs) {
+    if (taken.has(node) && !done.has(node)) done.add(node);
+    else copyMemory(context, memoryOf(context, node), outputMemory(name, node), `${name}: copy`);
+  }
+  const later = graph.updates.filter(({ tensor }) => !inPlace.has(tensor));
+  // a tensor that becomes another tensor is read before any is written
+  const sources = later.map(({ tensor, node }) => {
+    const memory = memoryOf(context, node);
+    if (node.op !== "tensor" || later.length === 1) return memory;
+    const aside = temporary(tensor, memory.type, memory.length);
+    copyMemory(context, memory, aside, `${tensor}: keep`);
+    return aside;
+  });
+  for (const [i, { tensor, node }] of later.entries()) {
+    if (node.op === "tensor" && node.name === tensor) continue;
+    copyMemory(context, sources[i]!, tensorMemory(tensor, node), `${tensor}: update`);
+  }
+}
+
+function memoryOf(context: LowerContext, node: Node): Memory {
+  const memory = context.memories.get(canonical(node));
+  if (memory === undefined) throw new Error(`internal: %${node.id} ${node.op} was not computed`);
+  return memory;
+}
+
+/** The inputs that the graph names and those that kernels use without naming them (the keys of random numbers). */
+function inputsOf(fusion: Fusion, context: LowerContext): LoweredPort[] {
+  const ports = new Map<string, LoweredPort>();
+  for (const node of fusion.nodes) if (node.op === "input") ports.set(node.name, portOf(node.name, node));
+  const bound = new Set<LoweredBuffer>();
+  for (const { buffers } of context.dispatches) for (const buffer of buffers) bound.add(buffer);
+  for (const buffer of bound)
+    if (buffer.kind === "input" && !ports.has(buffer.name))
+      ports.set(buffer.name, { name: buffer.name, type: "i32", shape: [] });
+  return [...ports.values()];
+}

@@ -1,0 +1,101 @@
+// Sums over everything, in two stages: a fixed number of workgroups make partial results, one workgroup joins them.
+// In: a row cluster without rows. Out: a kernel for each large reduction of it, and how the cluster's kernel reads the
+// partial results. The number of parts is fixed, so that the order of additions never depends on the machine.
+// Deliberately absent: small reductions, which the cluster's kernel does itself.
+
+import type { Node } from "../graph.ts";
+import { ceilDivide, multiply } from "../../runtime/size.ts";
+import type { Cluster } from "../fuse.ts";
+import { axisName, identity } from "../fuse-trace.ts";
+import type { Affine } from "./affine.ts";
+import { number } from "./affine.ts";
+import type { LowerContext } from "./context.ts";
+import { ClusterKernel, elementOf, temporary } from "./context.ts";
+import type { Lanes } from "./expr.ts";
+import { binary, literal, lowerOf, sizeExpr, splat } from "./expr.ts";
+import { isReduction, reductionOf } from "./reduction.ts";
+import type { Reduction } from "./reduction.ts";
+import { accumulate } from "./row.ts";
+import { elementsOf, extentOf, joinable, overInner, sizeOf, split } from "./space.ts";
+
+const parts = 64;
+/** Elements below which one workgroup sums alone. */
+const mostAlone = 16384;
+
+export function partialSums(
+  context: LowerContext,
+  cluster: Cluster,
+): ReadonlyMap<Node, (kernel: ClusterKernel) => void> {
+  const partials = new Map<Node, (kernel: ClusterKernel) => void>();
+  const members = new Set(cluster.members);
+  for (const node of cluster.members) {
+    if (!isReduction(node)) continue;
+    const reduction = reductionOf(node);
+    const independent = context.fusion.reads.get(node)!.every((read) => !members.has(read.node));
+    if (elementsOf(reduction.inner) > mostAlone && independent)
+      partials.set(node, partial(context, cluster, reduction));
+  }
+  return partials;
+}
+
+function partial(context: LowerContext, cluster: Cluster, reduction: Reduction): (kernel: ClusterKernel) => void {
+  const { node, fn, inner } = reduction;
+  const type = elementOf(node);
+  const memory = temporary(`${node.origin.path} parts`, type, number(parts));
+  const alone: Cluster = { ...cluster, members: [node], outputs: [] };
+  const indices: Affine[] = [];
+  const trial = new ClusterKernel(context, alone, {
+    load: (_, __, flat) => indices.push(flat),
+    index: (index) => indices.push(index),
+  });
+  reduction.value(trial.values, [], identity(inner, "r"), 1);
+  const names = inner.map((_, axis) => axisName(axis).replace("i", "r"));
+  const joined = joinable(inner, names, indices);
+  const kernel = new ClusterKernel(context, alone);
+  const { emitter, values } = kernel;
+  const sum = accumulate(kernel, fn, type, (add) => {
+    const outer = inner.slice(0, inner.length - joined);
+    const last = inner.slice(inner.length - joined);
+    const walked = outer.length > 0 ? outer : last;
+    const others = sizeOf(walked.slice(1));
+    const end = binary("mul", extentOf(kernel, walked[0]!), sizeExpr(others));
+    const chunk =
+      outer.length > 0
+        ? ceilDivide(sizeOf(outer), number(parts))
+        : multiply(ceilDivide(sizeOf(last), number(4 * parts)), number(4));
+    const from = emitter.let(
+      lowerOf(binary("mul", { op: "workgroup", type: "i32" }, sizeExpr(chunk)), roundedUp(end)),
+      "f",
+    );
+    const to = emitter.let(lowerOf(binary("add", from, sizeExpr(chunk)), end), "e");
+    if (outer.length === 0)
+      emitter.lanesFrom(
+        from,
+        to,
+        sizeOf(last),
+        (flat, lanes: Lanes) => add(reduction.value(values, [], split(last, flat), lanes), lanes),
+        true,
+      );
+    else
+      emitter.for({ from, to, bound: sizeOf(outer) }, (flat) => {
+        const at = split(outer, flat);
+        overInner(kernel, last, joined, (rest, lanes) =>
+          add(reduction.value(values, [], [...at, ...rest], lanes), lanes),
+        );
+      });
+  });
+  emitter.store(memory, { op: "workgroup", type: "i32" }, sum);
+  kernel.finish(`${fn} parts`, number(parts));
+  return (main) => {
+    const total = accumulate(main, fn, type, (add) =>
+      main.emitter.lanes(number(parts), (index, lanes) =>
+        add(main.emitter.load(memory, main.values.index(index), lanes), lanes),
+      ),
+    );
+    main.values.bind(node, (_, lanes) => (lanes === 4 ? splat(total) : total));
+  };
+}
+
+/** The end rounded up to a multiple of 4: a workgroup that starts there has nothing to do. */
+const roundedUp = (end: ReturnType<typeof sizeExpr>): ReturnType<typeof sizeExpr> =>
+  binary("mul", binary("div", binary("add", end, literal("i32", 3)), literal("i32", 4)), literal("i32", 4));

@@ -1,0 +1,194 @@
+// The functions and casts of the Kernel IR on values of a flow: which instruction, or which few. In: operands as values, the
+// type of the operands. Out: a value. Where SIMD has no instruction, lane by lane; elementary functions are in math.ts.
+
+import type { BinaryFn, UnaryFn, ValueType } from "../kernel.ts";
+import type { Flow, Value } from "./flow.ts";
+import { callValue, division, f32, i32, lane, operation } from "./values.ts";
+import type { Instruction } from "./instructions.ts";
+import { either, extreme, f32x4, firstLane, i32x4, mathOf, type MathFn } from "./math.ts";
+
+export const isX4 = (type: ValueType): boolean => type.endsWith("x4");
+
+/** Functions that are called; the others are written in place. */
+const called: ReadonlySet<UnaryFn> = new Set<UnaryFn>(["log", "sin", "cos", "erf"]);
+
+/** Scalar math goes through lane 0 of the vector code. */
+function math(at: Flow, fn: UnaryFn & MathFn, type: ValueType, a: Value): Value {
+  const wide = isX4(type) ? a : operation(at, "f32x4.splat", a);
+  const result = called.has(fn) ? callValue(at, fn, "v128", wide) : mathOf(at, fn, wide);
+  return isX4(type) ? result : firstLane(at, result);
+}
+
+export function lowerUnary(at: Flow, fn: UnaryFn, type: ValueType, a: Value): Value {
+  const x4 = isX4(type);
+  const isFloat = type === "f32" || type === "f32x4";
+  const float = (scalar: Instruction, wide: Instruction): Value => operation(at, x4 ? wide : scalar, a);
+  switch (fn) {
+    case "exp":
+    case "log":
+    case "tanh":
+    case "sin":
+    case "cos":
+    case "erf":
+      return math(at, fn, type, a);
+    case "neg":
+      if (isFloat) return float("f32.neg", "f32x4.neg");
+      return x4 ? operation(at, "i32x4.neg", a) : operation(at, "i32.sub", i32(at, 0), a);
+    case "abs":
+      if (isFloat) return float("f32.abs", "f32x4.abs");
+      if (x4) return operation(at, "i32x4.abs", a);
+      return either(at, operation(at, "i32.sub", i32(at, 0), a), a, operation(at, "i32.lt_s", a, i32(at, 0)));
+    case "sqrt":
+      return float("f32.sqrt", "f32x4.sqrt");
+    case "floor":
+      return float("f32.floor", "f32x4.floor");
+    case "ceil":
+      return float("f32.ceil", "f32x4.ceil");
+    case "round":
+      return float("f32.nearest", "f32x4.nearest");
+    case "not":
+      return x4 ? operation(at, "v128.not", a) : operation(at, "i32.eqz", a);
+    case "isnan":
+      return operation(at, x4 ? "f32x4.ne" : "f32.ne", a, a);
+    case "sign":
+      return sign(at, type, a);
+    default:
+      return fn satisfies never;
+  }
+}
+
+/** (a > 0) - (a < 0): NaN gives 0. */
+function sign(at: Flow, type: ValueType, a: Value): Value {
+  const parts = {
+    f32: ["f32.lt", "f32.convert_i32_s", f32] as const,
+    i32: ["i32.lt_s", undefined, i32] as const,
+    f32x4: ["f32x4.lt", "f32x4.convert_i32x4_s", f32x4] as const,
+    i32x4: ["i32x4.lt_s", undefined, i32x4] as const,
+  };
+  if (type === "bool" || type === "boolx4") throw new Error(`internal: sign of ${type}`);
+  const [less, convert, zero] = parts[type];
+  const [positive, negative] = [operation(at, less, zero(at, 0), a), operation(at, less, a, zero(at, 0))];
+  // masks count as -1
+  const difference = isX4(type)
+    ? operation(at, "i32x4.sub", negative, positive)
+    : operation(at, "i32.sub", positive, negative);
+  return convert === undefined ? difference : operation(at, convert, difference);
+}
+
+const comparisons: Partial<Record<BinaryFn, string>> = { lt: "lt", le: "le", eq: "eq", ne: "ne" };
+
+export function lowerBinary(at: Flow, fn: BinaryFn, type: ValueType, a: Value, b: Value): Value {
+  const float = type === "f32" || type === "f32x4";
+  const prefix = type === "bool" ? "i32" : type === "boolx4" ? "i32x4" : type;
+  const comparison = comparisons[fn];
+  if (comparison !== undefined) {
+    if (type === "i32" && a.kind === "constant" && b.kind === "constant")
+      return i32(at, compare(fn, a.value, b.value));
+    const ordered = (fn === "lt" || fn === "le") && !float ? `${comparison}_s` : comparison;
+    return operation(at, `${prefix}.${ordered}` as Instruction, a, b);
+  }
+  switch (fn) {
+    case "add":
+    case "sub":
+    case "mul":
+      return operation(at, `${prefix}.${fn}` as Instruction, a, b);
+    case "div":
+    case "mod":
+      if (float) return operation(at, `${prefix}.${fn}` as Instruction, a, b);
+      return type === "i32" ? quotient(at, fn, a, b) : byLane(at, a, b, (x, y) => quotient(at, fn, x, y));
+    case "min":
+    case "max":
+      if (float) return lowerExtreme(at, fn, type, a, b);
+      if (type === "i32x4") return operation(at, `i32x4.${fn}_s`, a, b);
+      return either(
+        at,
+        a,
+        b,
+        fn === "min" ? operation(at, "i32.lt_s", a, b) : operation(at, "i32.lt_s", b, a),
+      );
+    case "pow": {
+      const [x, y] = isX4(type) ? [a, b] : [operation(at, "f32x4.splat", a), operation(at, "f32x4.splat", b)];
+      const result = callValue(at, "pow", "v128", x, y);
+      return isX4(type) ? result : firstLane(at, result);
+    }
+    case "and":
+    case "or":
+    case "xor":
+      return operation(at, `${isX4(type) ? "v128" : "i32"}.${fn}`, a, b);
+    case "shl":
+    case "shr": {
+      const one = fn === "shl" ? "i32.shl" : "i32.shr_s";
+      return type === "i32" ? operation(at, one, a, b) : byLane(at, a, b, (x, y) => operation(at, one, x, y));
+    }
+    case "lt":
+    case "le":
+    case "eq":
+    case "ne":
+      throw new Error("internal: a comparison that was not lowered");
+    default:
+      return fn satisfies never;
+  }
+}
+
+function compare(fn: BinaryFn, a: number, b: number): number {
+  return Number(fn === "lt" ? a < b : fn === "le" ? a <= b : fn === "eq" ? a === b : a !== b);
+}
+
+const isNumber = (value: Value): boolean => value.kind === "constant" && !Number.isNaN(value.value);
+
+function lowerExtreme(at: Flow, fn: "min" | "max", type: ValueType, a: Value, b: Value): Value {
+  if (type === "f32x4") {
+    // a vector literal is four numbers: kernels do not write NaN literals
+    const constants = { a: a.kind === "vector", b: b.kind === "vector" };
+    return extreme(at, fn, a, b, constants);
+  }
+  if (isNumber(a) && !isNumber(b)) return lowerExtreme(at, fn, type, b, a);
+  // b where b is smaller or a is NaN; written so that one comparison is enough when b is a number
+  const keeps = operation(at, "f32.le", fn === "min" ? a : b, fn === "min" ? b : a);
+  const keepsA = isNumber(b) ? keeps : operation(at, "i32.or", keeps, operation(at, "f32.ne", b, b));
+  return either(at, a, b, keepsA);
+}
+
+/** Where SIMD has no instruction: lane by lane. */
+function byLane(at: Flow, a: Value, b: Value, apply: (x: Value, y: Value) => Value): Value {
+  const get = (value: Value, index: number): Value => lane(at, "i32x4.extract_lane", index, value);
+  let result = operation(at, "i32x4.splat", apply(get(a, 0), get(b, 0)));
+  for (let index = 1; index < 4; index++)
+    result = lane(at, "i32x4.replace_lane", index, result, apply(get(a, index), get(b, index)));
+  return result;
+}
+
+export function cast(at: Flow, from: ValueType, to: ValueType, a: Value): Value {
+  if (from === to) return a;
+  switch (`${from}>${to}`) {
+    case "f32>i32":
+      return operation(at, "i32.trunc_sat_f32_s", a);
+    case "f32x4>i32x4":
+      return operation(at, "i32x4.trunc_sat_f32x4_s", a);
+    case "i32>f32":
+    case "bool>f32":
+      return operation(at, "f32.convert_i32_s", a);
+    case "i32x4>f32x4":
+      return operation(at, "f32x4.convert_i32x4_s", a);
+    case "bool>i32":
+      return a;
+    case "boolx4>i32x4":
+      return operation(at, "v128.and", a, i32x4(at, 1));
+    case "boolx4>f32x4":
+      return operation(at, "v128.and", a, f32x4(at, 1));
+    default:
+      throw new Error(`internal: no cast from ${from} to ${to}`);
+  }
+}
+
+function quotient(at: Flow, fn: "div" | "mod", a: Value, b: Value): Value {
+  if (b.kind === "constant" && b.value > 0 && (b.value & (b.value - 1)) === 0)
+    return fn === "div"
+      ? operation(at, "i32.shr_u", a, i32(at, 31 - Math.clz32(b.value)))
+      : operation(at, "i32.and", a, i32(at, b.value - 1));
+  const op = fn === "div" ? "i32.div_u" : "i32.rem_u";
+  if (b.kind === "constant") return division(at, op, a, b, b.value !== 0);
+  // divisors known at launch are made safe once, so that the division may move out of loops that never run
+  if (b.region !== at.root) return division(at, op, a, b, false);
+  return division(at, op, a, operation(at, "i32.add", b, operation(at, "i32.eqz", b)), true);
+}

@@ -1,0 +1,93 @@
+// parse: a module's text -> Syntax and diagnostics. It never throws and takes time linear in the text: what cannot be read
+// is reported (M00xx) and left out or `broken`, and the rest is read. Names, kinds and sizes are not looked at here.
+
+import type { Diagnostic } from "./diagnostic.ts";
+import { limitDepth } from "./depth.ts";
+import { layOut, type Layout } from "./layout.ts";
+import { moduleParser } from "./parse-modules.ts";
+import { error } from "./problems.ts";
+import type { Comment, Module, Span } from "./syntax.ts";
+
+/** More errors than this say nothing more. */
+const diagnosticLimit = 100;
+
+export interface Parse {
+  readonly module: Module;
+  readonly diagnostics: Diagnostic[];
+}
+
+export function parse(text: string, module: string): Parse {
+  return parseLayout(layOut(text), text, module);
+}
+
+/** The formatter needs the comments that are no part of Syntax too. */
+export function parseLayout(layout: Layout, text: string, module: string): Parse {
+  const { imports, declarations, diagnostics } = moduleParser().read(layout, text, module);
+  const { declarations: limited, tooDeep } = limitDepth(declarations);
+  const all = [
+    ...ofCharacters(layout, text, module),
+    ...ofBrackets(layout, text, module),
+    ...diagnostics,
+    ...tooDeep.map((span) => error("M0007", "this expression is nested too deeply", module, span, "too long or too deep", "name a part of it on a line of its own")),
+  ];
+  const isComment = ({ text }: Comment): boolean => !text.startsWith("///");
+  return {
+    module: {
+      imports,
+      declarations: limited,
+      comments: layout.comments.filter(isComment),
+      ...(layout.doc === undefined ? {} : { doc: layout.doc }),
+      span: { start: 0, end: text.length },
+    },
+    diagnostics: all.sort((a, b) => a.at.span.start - b.at.span.start || a.at.span.end - b.at.span.end).slice(0, diagnosticLimit),
+  };
+}
+
+/** What people of other languages type, and how it is written here. */
+const advice: readonly (readonly [string, string])[] = [
+  [";", "remove it: a newline ends a statement"],
+  ["&&", "write `and`"],
+  ["||", "write `or`"],
+  ["!", "write `not`"],
+  ["%", "write `mod(a, b)`; `5%` with the sign directly after the number is 0.05"],
+  ["#", "write `//` before a comment"],
+  ["'", "write strings in double quotes"],
+  ["`", "write strings in double quotes"],
+  ["\\", "remove it: inside ( ) and [ ] and after an operator a statement goes on by itself"],
+];
+
+function ofCharacters({ strange, openStrings, glued }: Layout, text: string, module: string): readonly Diagnostic[] {
+  const say = (code: string, message: string, span: Span, label: string, help: string): Diagnostic => error(code, message, module, span, label, help);
+  return [
+    ...strange.map((span) => {
+      const shown = text.slice(span.start, span.end);
+      const help = advice.find(([start]) => shown.startsWith(start))?.[1];
+      return say("M0001", `unexpected ${describeCharacters(shown)}`, span, "no part of the language", help ?? "remove it; names are spelt with the letters a to z, digits and `_`");
+    }),
+    ...openStrings.map((span) => say("M0002", "this string does not end", span, "no closing quote on this line", 'close it with `"`')),
+    ...glued.map((span) =>
+      say("M0016", `\`${text.slice(span.start, span.end)}\` is neither a number nor a name`, span, "a number runs into a name", "put an operator between the two, or begin the name with a letter"),
+    ),
+  ];
+}
+
+function describeCharacters(shown: string): string {
+  const [first = ""] = shown;
+  if (shown.length > 20 || !/^[\P{C}]+$/u.test(shown)) return `character U+${first.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0")}`;
+  return `\`${shown}\``;
+}
+
+function ofBrackets({ brackets }: Layout, _text: string, module: string): readonly Diagnostic[] {
+  return brackets.map(({ problem, token, closer, at }) => {
+    const span = { start: token.startOffset, end: token.startOffset + 1 };
+    if (problem === "stray")
+      return {
+        ...error("M0004", `\`${closer}\` closes nothing`, module, span, "nothing is open here", "remove it, or open its bracket before"),
+        fix: { span, text: "", safe: false },
+      };
+    return {
+      ...error("M0003", `\`${token.image}\` is never closed`, module, span, "opened here", `close it with \`${closer}\``),
+      fix: { span: { start: at, end: at }, text: closer, safe: false },
+    };
+  });
+}

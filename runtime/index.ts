@@ -1,0 +1,47 @@
+// The runtime's public face, for pages and Node alike: load a program, run it, train it, let it speak. What needs a file
+// system is in node.ts. The only file that re-exports others, with node.ts.
+
+export { layoutArena, type ArenaLayout, type Placed } from "./arena.ts";
+export { memoryPlan, savedTensors, type EntryMemory, type MemoryPlan } from "./arena-plan.ts";
+export {
+  decodeCheckpoint,
+  decodeRunState,
+  encodeCheckpoint,
+  signature,
+  type Checkpoint,
+  type RunState,
+} from "./checkpoint.ts";
+export type { Batch, Batches, Data } from "./data/data.ts";
+export { dataFromMemory } from "./data/open.ts";
+export { runtimeCodes, UserError, type RuntimeCode } from "./errors.ts";
+export { evaluate, type EvaluateOptions, type Evaluation } from "./evaluate.ts";
+export { generate, type GenerateOptions } from "./generate.ts";
+export {
+  decodeRecords,
+  encodeRecord,
+  memoryMetrics,
+  type EvaluationRecord,
+  type Loads,
+  type MetricsRecord,
+  type MetricsWriter,
+  type Numbers,
+  type StepRecord,
+} from "./metrics.ts";
+export type * from "./program.ts";
+export { sample, type SampleOptions } from "./sample.ts";
+export {
+  openSession,
+  Session,
+  type Binding,
+  type Inputs,
+  type Outputs,
+  type RunOptions,
+  type SessionOptions,
+  type Timing,
+  type Values,
+} from "./session.ts";
+export type { Size, Sizes } from "./size.ts";
+export { streamingDecoder, type StreamingDecoder, type Tokenizer } from "./tokenizer.ts";
+export { tokenizerFromJSON } from "./tokenizer-load.ts";
+export { train, type Progress, type TrainOptions, type TrainResult } from "./train.ts";
+export type { WasmBytes } from "./wasm-module.ts";

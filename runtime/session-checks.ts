@@ -1,0 +1,44 @@
+// What a caller may ask of a session: sizes, entries and tensors that exist. In: the program and what was asked for. Out:
+// one clear error. Inputs are checked where they are written (session-values.ts).
+
+import { UserError } from "./errors.ts";
+import type { Program } from "./program.ts";
+import type { Sizes } from "./size.ts";
+
+export function checkSizes(program: Program, sizes: Sizes): void {
+  const names = new Set(program.sizes.map(({ name }) => name));
+  for (const [name, value] of Object.entries(sizes)) {
+    if (!names.has(name))
+      throw new UserError("R0506", `the model has no size \`${name}\``, {
+        help: names.size === 0 ? "it has no sizes to choose" : `its sizes are ${[...names].join(", ")}`,
+      });
+    if (!Number.isSafeInteger(value) || value < 1)
+      throw new UserError("R0506", `the size \`${name}\` cannot be ${value}`, {
+        help: "give a whole number, at least 1",
+      });
+  }
+}
+
+export function unknownEntry(program: Program, name: string, entries: readonly string[]): UserError {
+  const exists = program.entries[name] !== undefined;
+  return new UserError(
+    "R0505",
+    exists ? `this session was not opened for \`${name}\`` : `the model has no \`${name}\``,
+    {
+      help: exists
+        ? `open it with entries: [..., "${name}"]`
+        : `it has ${entries.map((entry) => `\`${entry}\``).join(", ")}`,
+    },
+  );
+}
+
+export function unknownTensor(program: Program, name: string): UserError {
+  const exists = program.tensors.some((tensor) => tensor.name === name);
+  return new UserError(
+    "R0505",
+    exists ? `this session does not hold \`${name}\`` : `the model has no tensor \`${name}\``,
+    {
+      help: exists ? "open the session with the entries that use it" : "`tensors()` lists the names",
+    },
+  );
+}

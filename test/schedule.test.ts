@@ -1,0 +1,117 @@
+// Scheduled contractions against plain loops: every operand layout, awkward extents, extents that are known at launch only,
+// prologues, siblings, ragged rows and ragged reductions with empty and dominating groups; on wasm and, small, interpreted.
+
+import { describe, expect, test } from "vitest";
+import { runKernel } from "../compiler/interpret-kernel.ts";
+import { verifyKernel } from "../compiler/verify-kernel.ts";
+import { evaluate } from "../runtime/size.ts";
+import { outputsOf, prepare, type Case } from "./helpers/contraction.ts";
+import { runOnWasm } from "./helpers/wasm.ts";
+
+function largestError(actual: Float32Array, expected: Float64Array): number {
+  expect(actual.length).toBe(expected.length);
+  let worst = 0;
+  actual.forEach((value, i) => {
+    const error = Math.abs(value - expected[i]!);
+    worst = error <= worst ? worst : error;
+  });
+  return worst;
+}
+
+/** Sums of `terms` products of numbers below 1 (4 with the prologue). */
+const tolerance = (terms: number): number => 2e-6 * (8 + terms);
+const termsOf = (item: Case): number => (item.prologue === true ? 4 : 1) * (item.ragged === "reduction" ? Math.max(...item.rows!) : item.k);
+
+function check(item: Case, relaxed = true): void {
+  const prepared = prepare(item);
+  verifyKernel(prepared.kernel);
+  const expected = prepared.expected();
+  runOnWasm(prepared.kernel, prepared.buffers, prepared.sizes, { relaxed });
+  expect(largestError(outputsOf(prepared), expected), JSON.stringify(item)).toBeLessThan(tolerance(termsOf(item)));
+}
+
+function interpret(item: Case): void {
+  const prepared = prepare(item);
+  const expected = prepared.expected();
+  runKernel(prepared.kernel, prepared.buffers, prepared.sizes);
+  const interpreted = outputsOf(prepared);
+  expect(largestError(interpreted, expected), JSON.stringify(item)).toBeLessThan(tolerance(termsOf(item)));
+}
+
+const layouts = (["k", "m"] as const).flatMap((a) => (["n", "k"] as const).map((b) => ({ a, b })));
+const awkward = [1, 5, 6, 7, 8, 9, 97];
+
+describe.each(layouts)("dense, a along $a, b along $b", ({ a, b }) => {
+  test("every awkward m and n", () => {
+    for (const m of awkward) for (const n of awkward) check({ m, n, k: 7, a, b });
+  });
+  test("every awkward k", () => {
+    for (const k of awkward) check({ m: 13, n: 20, k, a, b });
+  });
+  test("extents known at launch", () => {
+    for (const symbolic of ["m", "n", "k", "mnk"])
+      for (const m of awkward) check({ m, n: 98 - m, k: m + 3, a, b, symbolic });
+  });
+  test("several blocks in every direction", () => {
+    check({ m: 200, n: 150, k: 1030, a, b });
+    check({ m: 200, n: 150, k: 530, a, b, symbolic: "mnk" });
+  });
+  test("batches, siblings, prologue and epilogue", () => {
+    for (const siblings of [1, 2, 3])
+      check({ batch: 3, m: 14, n: 26, k: 11, a, b, siblings, prologue: true, epilogue: true });
+    check({ batch: 2, m: 14, n: 26, k: 11, a, b, siblings: 2, prologue: true, symbolic: "mnk" });
+  });
+});
+
+const routings: readonly (readonly [string, readonly number[]])[] = [
+  ["even", [8, 8, 8, 8]],
+  ["empty groups", [0, 3, 0, 17, 0]],
+  ["one group", [20]],
+  ["one takes all", [0, 0, 450, 0]],
+  ["single rows", [1, 1, 2, 1, 0, 5, 4]],
+  ["nobody", [0, 0, 0]],
+  ["many rows", [97, 200]],
+];
+
+describe.each(routings)("ragged: %s", (_, rows) => {
+  // Some rows of the bound are never used.
+  const bound = rows.reduce((sum, count) => sum + count, 0) + 5;
+  test.each(["n", "k"] as const)("rows, b along %s", (b) => {
+    check({ ragged: "rows", rows, m: bound, n: 21, k: 10, b, gather: true, siblings: 2, epilogue: true });
+    check({ ragged: "rows", rows, m: bound, n: 40, k: 33, b, symbolic: "m" });
+  });
+  test.each(["n", "k"] as const)("reduction, b along %s", (b) => {
+    check({ ragged: "reduction", rows, k: bound, n: 21, m: 10, a: "m", b: b === "k" ? "n" : b, gather: true, siblings: 2, epilogue: true });
+    check({ ragged: "reduction", rows, k: bound, n: 16, m: 50, a: "m", symbolic: "k" });
+  });
+});
+
+describe("the kernel interpreter agrees", () => {
+  test("dense", () => {
+    for (const layout of layouts) interpret({ m: 7, n: 13, k: 5, ...layout, siblings: 2, prologue: true });
+  });
+  test("sizes known at launch", () => {
+    for (const layout of layouts) interpret({ m: 5, n: 22, k: 6, ...layout, symbolic: "mnk" });
+  });
+  test("ragged", () => {
+    interpret({ ragged: "rows", rows: [0, 3, 5, 1], m: 12, n: 14, k: 5, gather: true });
+    interpret({ ragged: "rows", rows: [0, 30], m: 34, n: 14, k: 5, b: "k", symbolic: "m" });
+    interpret({ ragged: "reduction", rows: [0, 3, 5, 1], k: 12, n: 14, m: 13, a: "m" });
+  });
+});
+
+test("without fused multiply-adds", () => check({ m: 50, n: 60, k: 70 }, false));
+
+test("the grid depends on sizes, never on data", () => {
+  const grid = (rows: readonly number[]): number => {
+    const { kernel, sizes } = prepare({ ragged: "rows", rows, m: 4096, n: 512, k: 256, symbolic: "m" });
+    return evaluate(kernel.grid, sizes);
+  };
+  expect(grid([4096, 0, 0, 0])).toBe(grid([1024, 1024, 1024, 1024]));
+});
+
+test("enough tasks for sixteen threads, also when one expert takes all", () => {
+  const { kernel, sizes, buffers } = prepare({ ragged: "rows", rows: [0, 1024, 0, 0], m: 1024, n: 256, k: 64, symbolic: "m" });
+  void buffers;
+  expect(evaluate(kernel.grid, sizes)).toBeGreaterThanOrEqual(16);
+});
