@@ -15,6 +15,15 @@ const flat: MapRule = () => {};
 const unlessZero = ({ builder }: Backward, gradient: Node, divisor: Node, value: Node): Node =>
   signOf(divisor) === "positive" ? value : builder.select(builder.map("eq", gradient, 0), 0, value);
 
+/** The axes that `divisor` sums `node` over: node / sum node, as in a softmax. */
+function normalises(divisor: Node, node: Node): readonly number[] | undefined {
+  if (divisor.op !== "view" || divisor.view.kind !== "broadcast") return undefined;
+  const sum = divisor.input;
+  if (sum.op !== "reduce" || sum.fn !== "sum" || sum.groups || sum.input !== node) return undefined;
+  const kept = divisor.view.axes;
+  return kept.some((axis) => sum.axes.includes(axis)) ? undefined : sum.axes;
+}
+
 /** A rule for one operand: the gradient from (operand, result, gradient). */
 const unary =
   (rule: (back: Backward, x: Node, y: Node, gradient: Node) => Node): MapRule =>
@@ -44,7 +53,13 @@ const extreme =
 export const mapRules: { readonly [F in MapFn]: MapRule } = {
   neg: unary(({ builder }, _x, _y, g) => builder.neg(g)),
   abs: unary(({ builder }, x, _y, g) => builder.mul(g, builder.map("sign", x))),
-  exp: unary(({ builder }, _x, y, g) => builder.mul(g, y)),
+  exp: unary(({ builder }, _x, y, g) => {
+    // From a softmax: y (g / sum y) as g (y / sum y), which is there already.
+    const [numerator, divisor] = g.op === "map" && g.fn === "div" ? g.inputs : [];
+    if (numerator !== undefined && divisor !== undefined && normalises(divisor, y) !== undefined)
+      return builder.mul(numerator, builder.div(y, divisor));
+    return builder.mul(g, y);
+  }),
   log: unary((back, x, _y, g) => unlessZero(back, g, x, back.builder.div(g, x))),
   sqrt: unary((back, _x, y, g) => unlessZero(back, g, y, back.builder.div(back.builder.mul(g, 0.5), y))),
   tanh: unary(({ builder: b }, _x, y, g) => b.mul(g, b.sub(1, b.square(y)))),
@@ -82,6 +97,17 @@ export const mapRules: { readonly [F in MapFn]: MapRule } = {
   div: (back, node, gradient) => {
     const { builder } = back;
     const [a, b] = node.inputs as [Node, Node];
+    const axes = normalises(b, a);
+    if (axes !== undefined && b.op === "view" && b.view.kind === "broadcast") {
+      // The whole derivative of a / sum a at once: (g - sum (g y)) / sum a, and 0 where the sum is 0.
+      const common = builder.sum(builder.mul(gradient, node), axes);
+      const rest = builder.sub(gradient, builder.broadcastTo(common, b.shape, b.view.axes));
+      const slope = builder.div(rest, b);
+      return back.give(
+        a,
+        signOf(b) === "positive" ? slope : builder.select(builder.map("eq", b, 0), 0, slope),
+      );
+    }
     const quotient = builder.div(gradient, b);
     if (back.wants(a)) back.give(a, unlessZero(back, gradient, b, quotient));
     if (back.wants(b)) back.give(b, unlessZero(back, gradient, b, builder.neg(builder.mul(quotient, node))));

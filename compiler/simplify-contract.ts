@@ -48,11 +48,7 @@ export const contractRules: readonly Rule<ContractNode>[] = [
     const mine = [...labels[side]];
     // A repeated label that the other operand has, or whose index follows from a row there, asks for no loop here.
     const free = (label: string): boolean =>
-      other.includes(label) ||
-      (ragged !== undefined &&
-        label === ragged.group &&
-        other.includes(ragged.row) &&
-        !labels.out.includes(label));
+      other.includes(label) || (ragged !== undefined && label === ragged.group && other.includes(ragged.row));
     const onlyOut = (label: string): boolean =>
       labels.out.includes(label) &&
       (ragged === undefined || (label !== ragged.row && label !== ragged.group));

@@ -24,6 +24,13 @@ function bounded(node: Node): boolean {
   return isMap(node, "f32") && node.inputs[0]!.dtype !== "f32";
 }
 
+/** What a node negates, seen through a repeat (signs move inside repeats, see "map before broadcast"). */
+function negated(b: GraphBuilder, node: Node): Node | undefined {
+  if (isMap(node, "neg")) return node.inputs[0];
+  if (node.op !== "view" || node.view.kind !== "broadcast" || !isMap(node.input, "neg")) return undefined;
+  return b.broadcastTo(node.input.inputs[0]!, node.shape, node.view.axes);
+}
+
 /** An identity of a unary function: from its operand. */
 const unary = (
   name: string,
@@ -102,6 +109,15 @@ const constants: readonly Rule<MapNode>[] = [
   }),
   merge("add"),
   merge("mul"),
+  // A constant multiplies the smaller operand.
+  withConstant("x repeat(y) * c", "mul", (b, x, value, node) => {
+    if (!isMap(x, "mul")) return undefined;
+    const at = x.inputs.findIndex((input) => isView(input, "broadcast") && constantOf(input) === undefined);
+    const small = x.inputs[at];
+    if (small?.op !== "view" || small.view.kind !== "broadcast") return undefined;
+    const scaled = b.mul(small.input, filled(b, value, { dtype: node.dtype, shape: small.input.shape }));
+    return b.mul(x.inputs[1 - at]!, b.broadcastTo(scaled, node.shape, small.view.axes));
+  }),
   withConstant("x ^ c", "pow", (b, x, value, node) => {
     const inverse = (y: Node): Node => b.div(filled(b, 1, node), y);
     switch (value) {
@@ -134,16 +150,20 @@ const signs: readonly Rule<MapNode>[] = [
     const value = isMap(x, "mul") ? constantOf(x.inputs[1]!) : undefined;
     return value === undefined ? undefined : b.mul((x as MapNode).inputs[0]!, filled(b, -value, x));
   }),
-  binary("x + -y", "add", (b, x, y) =>
-    isMap(y, "neg") ? b.sub(x, y.inputs[0]!) : isMap(x, "neg") ? b.sub(y, x.inputs[0]!) : undefined,
-  ),
-  binary("x - -y", "sub", (b, x, y) => (isMap(y, "neg") ? b.add(x, y.inputs[0]!) : undefined)),
+  binary("x + -y", "add", (b, x, y) => {
+    const [minusX, minusY] = [negated(b, x), negated(b, y)];
+    return minusY !== undefined ? b.sub(x, minusY) : minusX !== undefined ? b.sub(y, minusX) : undefined;
+  }),
+  binary("x - -y", "sub", (b, x, y) => {
+    const minusY = negated(b, y);
+    return minusY === undefined ? undefined : b.add(x, minusY);
+  }),
   binary("x + x", "add", (b, x, y) => (x === y && x.dtype === "f32" ? b.mul(x, 2) : undefined)),
   binary("-x * y", "mul", (b, x, y) => {
-    const value = constantOf(y);
-    if (isMap(x, "neg"))
-      return value === undefined ? b.neg(b.mul(x.inputs[0]!, y)) : b.mul(x.inputs[0]!, filled(b, -value, y));
-    return isMap(y, "neg") ? b.neg(b.mul(x, y.inputs[0]!)) : undefined;
+    const [value, minusX, minusY] = [constantOf(y), negated(b, x), negated(b, y)];
+    if (minusX !== undefined)
+      return value === undefined ? b.neg(b.mul(minusX, y)) : b.mul(minusX, filled(b, -value, y));
+    return minusY === undefined ? undefined : b.neg(b.mul(x, minusY));
   }),
   binary("-x / y", "div", (b, x, y) =>
     isMap(x, "neg")

@@ -6,11 +6,14 @@ import type { Diagnostic } from "./diagnostic.ts";
 import { depthOf, spanOf } from "./layout.ts";
 import { error, heard, messages, misfit, NestingProblem, SyntaxProblem } from "./problems.ts";
 import { nearest } from "./spelling.ts";
-import type { Name, Span } from "./syntax.ts";
+import type { Expression, Name, Span } from "./syntax.ts";
 import * as T from "./tokens.ts";
+import { isDeeperThan } from "./walk.ts";
 
-/** Deeper nesting than this is refused: a person reads four or five levels, and every pass recurses. */
+/** Deeper nesting of brackets and blocks is refused: a person reads four or five levels, and every pass recurses. */
 export const nestingLimit = 64;
+/** Levels of one expression's tree; a row of operators has one level for each. */
+export const depthLimit = 250;
 
 export class ParserBase extends EmbeddedActionsParser {
   protected module = "";
@@ -18,14 +21,17 @@ export class ParserBase extends EmbeddedActionsParser {
   protected docs: ReadonlyMap<number, string> = new Map();
   protected found: Diagnostic[] = [];
   private depth = 0;
+  private isInExpression = false;
   /** In headers that a block follows, `{` opens the block, not options; in `choose`, `by` belongs to the choice. */
   protected noOptions = false;
   protected noBy = false;
 
-  constructor() {
+  /** The library's checks of the grammar itself take as long as all else together; a test runs them. */
+  constructor(checksGrammar: boolean) {
     super([...T.tokenTypes], {
       recoveryEnabled: false,
-      maxLookahead: 3,
+      maxLookahead: 2,
+      skipValidations: !checksGrammar,
       nodeLocationTracking: "none",
       errorMessageProvider: messages,
     });
@@ -64,6 +70,18 @@ export class ParserBase extends EmbeddedActionsParser {
     return this.within({ noOptions: false, noBy: false }, read);
   }
 
+  /** An expression that is in no other: one that is too deep for the passes that walk it is refused here. */
+  protected outermost(read: () => Expression): Expression {
+    if (this.RECORDING_PHASE || this.isInExpression) return read();
+    this.isInExpression = true;
+    const value = read();
+    this.isInExpression = false;
+    if (!isDeeperThan(value, depthLimit)) return value;
+    const help = "name a part of it on a line of its own";
+    this.complain("M0007", "this expression is too long or too deep", value.span, `more than ${depthLimit} levels`, help);
+    return { node: "broken", span: value.span };
+  }
+
   /** Counts a level of nesting while it reads. */
   protected nested<R>(read: () => R): R {
     if (this.RECORDING_PHASE) return read();
@@ -84,9 +102,8 @@ export class ParserBase extends EmbeddedActionsParser {
     try {
       return read();
     } catch (thrown) {
-      this.tell(thrown);
-      this.noOptions = false;
-      this.noBy = false;
+      this.tell(thrown, first[0]!.image);
+      this.forget();
       this.skip(depth, []);
       return salvage(first);
     }
@@ -95,39 +112,46 @@ export class ParserBase extends EmbeddedActionsParser {
   /** Reads a header: after an error reading goes on at the `{` of the body, if there is one. */
   protected guardedHeader(read: () => void): void {
     if (this.RECORDING_PHASE) return read();
-    const depth = depthOf(this.LA(0));
+    const word = this.LA(0);
+    const depth = depthOf(word);
     try {
       read();
     } catch (thrown) {
       if (!this.isAhead(depth, T.LBrace)) throw thrown;
-      this.tell(thrown);
-      this.noOptions = false;
-      this.noBy = false;
+      this.tell(thrown, word.image);
+      this.forget();
       this.skip(depth, [T.LBrace]);
     }
   }
 
+  /** Flags are as they are where a statement begins. */
+  private forget(): void {
+    this.noOptions = false;
+    this.noBy = false;
+    this.isInExpression = false;
+  }
+
   /** Turns what was thrown into a diagnostic. */
-  private tell(thrown: unknown): void {
+  private tell(thrown: unknown, word: string): void {
     if (thrown instanceof NestingProblem) {
       const place = spanOf(this.LA(1));
       const span = Number.isNaN(place.start) ? { start: this.end, end: this.end } : place;
       this.complain("M0007", `nested more than ${nestingLimit} levels deep`, span, "the innermost level that is read", "name a part of it on a line of its own");
       return;
     }
-    const [labels, token, rules] = this.misfitOf(thrown);
+    const [labels, token, rule] = this.misfitOf(thrown);
     // An empty token was put in for a missing bracket, which has been reported.
     if (token.image === "" && token.tokenType !== EOF) return;
     if (token.tokenType === EOF && this.LA(0).image === "" && !Number.isNaN(this.LA(0).startOffset)) return;
-    this.report(misfit({ labels, token, rules, module: this.module, end: this.end, before: this.beforeOf(token) }));
+    this.report(misfit({ labels, token, rule, word, module: this.module, end: this.end, before: this.beforeOf(token) }));
   }
 
-  private misfitOf(thrown: unknown): readonly [readonly string[], IToken, readonly string[]] {
-    if (thrown instanceof SyntaxProblem) return [thrown.expected, thrown.token, [thrown.rule]];
+  private misfitOf(thrown: unknown): readonly [readonly string[], IToken, string] {
+    if (thrown instanceof SyntaxProblem) return [thrown.expected, thrown.token, thrown.rule];
     if (!(thrown instanceof Error) || !isRecognitionException(thrown)) throw thrown;
     const { labels, ahead } = heard(thrown.message);
     const { context } = thrown as unknown as { context: { ruleStack: readonly string[] } };
-    return [labels, this.LA(1 + ahead), context.ruleStack];
+    return [labels, this.LA(1 + ahead), context.ruleStack.at(-1) ?? ""];
   }
 
   private beforeOf(token: IToken): IToken {
@@ -153,6 +177,11 @@ export class ParserBase extends EmbeddedActionsParser {
   private isEndAt(token: IToken, depth: number): boolean {
     if (token.tokenType === EOF || depthOf(token) < depth) return true;
     return depthOf(token) === depth && token.tokenType === T.Newline;
+  }
+
+  /** A header ends at the `{` of its body. */
+  protected expectBody(rule: string): void {
+    if (this.LA(1).tokenType !== T.LBrace) throw new SyntaxProblem(["`{`"], this.LA(1), rule);
   }
 
   /** A statement ends at the end of its line, of its block or of the file. */

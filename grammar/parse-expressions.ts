@@ -11,7 +11,15 @@ import * as T from "./tokens.ts";
 export class ExpressionParser extends ParserBase {
   readonly expression = this.RULE("expression", (): Expression => {
     const start = this.start();
-    let value = this.SUBRULE(this.value);
+    return this.outermost(() => {
+      const value = this.SUBRULE(this.value);
+      return this.SUBRULE(this.reshapes, { ARGS: [start, value] });
+    });
+  });
+
+  /** `as [T, heads, C]`, any number of times. */
+  readonly reshapes = this.RULE("reshapes", (start: number, first: Expression): Expression => {
+    let value = first;
     this.MANY(() => {
       this.CONSUME(T.As);
       const type = this.SUBRULE(this.type);
@@ -182,12 +190,18 @@ export class ExpressionParser extends ParserBase {
         });
         this.OPTION2(() => {
           this.CONSUME(T.Over);
-          this.AT_LEAST_ONE_SEP({ SEP: T.Comma, DEF: () => void over.push(this.nameOf(this.CONSUME(T.Name))) });
+          this.AT_LEAST_ONE_SEP({ SEP: T.Comma, DEF: () => void over.push(this.SUBRULE(this.axis)) });
         });
       });
     });
     this.CONSUME(T.RParen);
     return { items, over };
+  });
+
+  /** An axis by its name, or by its size where that is a number: `over 28`. */
+  readonly axis = this.RULE("axis", (): Name => {
+    const token = this.OR([{ ALT: () => this.CONSUME(T.Name) }, { ALT: () => this.CONSUME(T.NumberLiteral) }]);
+    return this.ACTION(() => this.nameOf(token));
   });
 
   readonly argument = this.RULE("argument", (): Argument => {

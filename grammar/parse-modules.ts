@@ -43,8 +43,8 @@ export class ModuleParser extends StatementParser {
   private imported: Import[] = [];
   private declared: Declaration[] = [];
 
-  constructor() {
-    super();
+  constructor(checksGrammar = false) {
+    super(checksGrammar);
     this.performSelfAnalysis();
   }
 
@@ -133,7 +133,7 @@ export class ModuleParser extends StatementParser {
     const start = this.start();
     const doc = this.docs.get(start);
     const kind = this.OR(T.definitionWords.map((type) => ({ ALT: () => this.CONSUME(type) })));
-    let name: Name = { text: "", span: spanOf(kind) };
+    let name: Name = { text: "", span: this.from(start) };
     const lists: (readonly Entry[])[] = [];
     let result: Type | undefined;
     this.guardedHeader(() => {
@@ -146,7 +146,7 @@ export class ModuleParser extends StatementParser {
         this.CONSUME(T.Arrow);
         return this.SUBRULE(this.type);
       });
-      this.ACTION(() => this.expectBody(start));
+      this.ACTION(() => this.expectBody("definition"));
     });
     const body = this.SUBRULE(this.block);
     return this.ACTION(() => ({
@@ -221,7 +221,7 @@ export class ModuleParser extends StatementParser {
     let model: Name = { text: "", span: spanOf(word) };
     this.guardedHeader(() => {
       model = this.nameOf(this.CONSUME(T.Name));
-      this.ACTION(() => this.expectBody(start));
+      this.ACTION(() => this.expectBody("train"));
     });
     this.CONSUME(T.LBrace);
     this.prepareSetting();

@@ -82,10 +82,18 @@ export class StatementParser extends ChoiceParser {
         { ALT: () => this.SUBRULE(this.routed) },
         { ALT: () => this.SUBRULE(this.nothing) },
         { ALT: () => this.SUBRULE(this.router) },
-        { ALT: () => this.SUBRULE(this.result) },
+        { GATE: () => !this.isUnfinished(), ALT: () => this.SUBRULE(this.result) },
       ],
     });
   });
+
+  /** A statement's word before another word is that statement, though it is wrong: no expression begins with two words. */
+  private isUnfinished(): boolean {
+    const [first, second] = [this.LA(1), this.LA(2)];
+    if (!T.statementWords.some((type) => type === first.tokenType)) return false;
+    const isSuffix = [T.In, T.As, T.By].some((type) => type === second.tokenType);
+    return (tokenMatcher(second, T.Name) && !isSuffix) || second.tokenType === T.NumberLiteral;
+  }
 
   /** `x =`, `x +=`, and by a look behind the brackets `score[h, t: T] =`. */
   private isBinding(): boolean {
@@ -223,7 +231,6 @@ export class StatementParser extends ChoiceParser {
   });
 
   readonly repeat = this.RULE("repeat", (): Form<"repeat"> => {
-    const start = this.start();
     const word = this.CONSUME(T.Repeat);
     let index: Name | undefined;
     let count: Expression = { node: "broken", span: spanOf(word) };
@@ -234,7 +241,7 @@ export class StatementParser extends ChoiceParser {
         return this.nameOf(token);
       });
       count = this.within({ noOptions: true, noBy: false }, () => this.SUBRULE(this.expression));
-      this.ACTION(() => this.expectBody(start));
+      this.ACTION(() => this.expectBody("repeat"));
     });
     const body = this.SUBRULE(this.block);
     return { node: "repeat", ...(index === undefined ? {} : { index }), count, body };
@@ -246,16 +253,14 @@ export class StatementParser extends ChoiceParser {
     const word = this.CONSUME(T.If);
     let condition: Expression = { node: "broken", span: spanOf(word) };
     this.guardedHeader(() => {
-      condition = this.within({ noOptions: true, noBy: false }, () => this.SUBRULE(this.value));
+      condition = this.outermost(() => this.within({ noOptions: true, noBy: false }, () => this.SUBRULE(this.value)));
     });
     return this.OR([
       {
         ALT: (): Form<"result"> => {
-          let value = this.SUBRULE(this.choices, { ARGS: [start, condition] });
-          this.MANY(() => {
-            this.CONSUME(T.As);
-            const type = this.SUBRULE(this.type);
-            value = { node: "as", of: value, type, span: this.from(start) };
+          const value = this.outermost(() => {
+            const chosen = this.SUBRULE(this.choices, { ARGS: [start, condition] });
+            return this.SUBRULE(this.reshapes, { ARGS: [start, chosen] });
           });
           return { node: "result", value };
         },

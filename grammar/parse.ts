@@ -2,11 +2,11 @@
 // is reported (M00xx) and left out or `broken`, and the rest is read. Names, kinds and sizes are not looked at here.
 
 import type { Diagnostic } from "./diagnostic.ts";
-import { limitDepth } from "./depth.ts";
 import { layOut, type Layout } from "./layout.ts";
 import { moduleParser } from "./parse-modules.ts";
 import { error } from "./problems.ts";
 import type { Comment, Module, Span } from "./syntax.ts";
+import { linesOf } from "./text.ts";
 
 /** More errors than this say nothing more. */
 const diagnosticLimit = 100;
@@ -23,24 +23,35 @@ export function parse(text: string, module: string): Parse {
 /** The formatter needs the comments that are no part of Syntax too. */
 export function parseLayout(layout: Layout, text: string, module: string): Parse {
   const { imports, declarations, diagnostics } = moduleParser().read(layout, text, module);
-  const { declarations: limited, tooDeep } = limitDepth(declarations);
-  const all = [
-    ...ofCharacters(layout, text, module),
-    ...ofBrackets(layout, text, module),
-    ...diagnostics,
-    ...tooDeep.map((span) => error("M0007", "this expression is nested too deeply", module, span, "too long or too deep", "name a part of it on a line of its own")),
-  ];
+  const all = onePerCause([...ofCharacters(layout, text, module), ...ofBrackets(layout, module)], diagnostics, text);
   const isComment = ({ text }: Comment): boolean => !text.startsWith("///");
   return {
     module: {
       imports,
-      declarations: limited,
+      declarations,
       comments: layout.comments.filter(isComment),
       ...(layout.doc === undefined ? {} : { doc: layout.doc }),
       span: { start: 0, end: text.length },
     },
     diagnostics: all.sort((a, b) => a.at.span.start - b.at.span.start || a.at.span.end - b.at.span.end).slice(0, diagnosticLimit),
   };
+}
+
+/** A strange character or a lost bracket breaks the statement that it stands in: what else is wrong on its line follows from that. */
+function onePerCause(first: readonly Diagnostic[], then: readonly Diagnostic[], text: string): Diagnostic[] {
+  if (first.length === 0) return [...then];
+  const lineAt = linesOf(text);
+  const kept = new Map<string, Diagnostic>();
+  const spoilt = new Set<number>();
+  for (const diagnostic of first) {
+    const { start, end } = diagnostic.at.span;
+    const key = `${lineAt(start)} ${diagnostic.code}`;
+    if (!kept.has(key)) kept.set(key, diagnostic);
+    // An open `{` spoils no line: its statement is read to the place where the `}` was put.
+    if (text.slice(start, end) !== "{") spoilt.add(lineAt(start));
+  }
+  const follows = ({ code, at }: Diagnostic): boolean => code === "M0005" && spoilt.has(lineAt(at.span.start));
+  return [...kept.values(), ...then.filter((diagnostic) => !follows(diagnostic))];
 }
 
 /** What people of other languages type, and how it is written here. */
@@ -77,7 +88,7 @@ function describeCharacters(shown: string): string {
   return `\`${shown}\``;
 }
 
-function ofBrackets({ brackets }: Layout, _text: string, module: string): readonly Diagnostic[] {
+function ofBrackets({ brackets }: Layout, module: string): readonly Diagnostic[] {
   return brackets.map(({ problem, token, closer, at }) => {
     const span = { start: token.startOffset, end: token.startOffset + 1 };
     if (problem === "stray")

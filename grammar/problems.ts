@@ -3,6 +3,7 @@
 
 import { EOF, tokenMatcher, type IParserErrorMessageProvider, type IToken, type TokenType } from "chevrotain";
 import type { Diagnostic } from "./diagnostic.ts";
+import { nearest } from "./spelling.ts";
 import type { Span } from "./syntax.ts";
 import * as T from "./tokens.ts";
 
@@ -74,14 +75,20 @@ export function describeToken(token: IToken): string {
   return `\`${token.image.length > 40 ? `${token.image.slice(0, 37)}...` : token.image}\``;
 }
 
-/** How each statement is written; the help of an error inside it. */
+/** How each thing is written, by the rule that reads it or the word that begins its line: the help of an error inside it. */
 const forms: Readonly<Record<string, string>> = {
-  imports: 'write `import std.experts { SwiGLU }` or `import "./mine.moe" { Mine }`',
-  definition: "write `layer Name(D, H)(x: [D]) -> [D] { ... }`",
-  entry: "write a static as `D` or `k = 8`, an input as `x: [D]`",
+  import: 'write `import std.experts { SwiGLU }` or `import "./mine.moe" { Mine }`',
+  expert: "write `expert Name(D, H)(x: [D]) -> [D] { ... }`",
+  router: "write `router TopK { k = 2 }`; a definition is `router Name(D, N)(x: [D]) -> gates[N] { ... }`",
+  moe: "write `moe Name(D, H)(x: [D]) -> [D] { ... }`",
+  layer: "write `layer Name(D, H)(x: [D]) -> [D] { ... }`",
+  chain: "write `chain Name(D, H)(x: [D]) -> [D] { ... }`",
+  function: "write `function Name(D)(x: [D]) -> [] { ... }`",
+  model: "write `model Name { ... }`",
   train: "write `train Name { ... }` with one setting on each line",
   dim: "write `dim H = 4 * D`",
-  tensor: "write `param w: [D, H]` or `state bias: [N] = 0`",
+  param: "write `param w: [D, H]` or `param w: [D, H] = normal(0.02)`",
+  state: "write `state bias: [N] = 0`",
   modality: "write `modality text = tokens(vocab = 256)`",
   choose: "write `choose top 2 of score`, `choose until sum(p) > 0.4 by p`, `choose where score > 0` or `choose all`",
   weight: "write `weight score / sum(score)`",
@@ -90,28 +97,37 @@ const forms: Readonly<Record<string, string>> = {
   metric: "write `metric name = expression`",
   after: "write `after step: name = expression`",
   repeat: "write `repeat 4 { ... }` or `repeat i in 4 { ... }`",
-  branch: "write `if condition { ... } else { ... }`",
+  if: "write `if condition { ... } else { ... }` or `if condition then a else b`",
   shared: "write `shared SwiGLU(D, H) * 2`",
   routed: "write `routed SwiGLU(D, H) * 64`",
-  nothing: "write `null zero * 8`, `null copy * 8` or `null constant * 8`",
-  router: "write `router TopK { k = 2 }`",
+  null: "write `null zero * 8`, `null copy * 8` or `null constant * 8`",
   data: 'write `data text = bytes("corpus/*.txt")`',
   batch: "write `batch 16 of 256`",
   optimizer: "write `optimizer adamw { rate = 3e-3 }`",
+  steps: "write `steps 2000`",
+  accumulate: "write `accumulate 2`",
+  clip: "write `clip 1`",
+  seed: "write `seed 1`",
   evaluate: "write `evaluate every 100 on 5%`",
   checkpoint: "write `checkpoint every 100`",
   stop: "write `stop after 5`",
-  rates: 'write `rate "*.router.*" = 0.5`',
+  freeze: 'write `freeze "embed*"`',
+  rate: 'write `rate "*.router.*" = 0.5`',
+  entry: "write a static as `D` or `k = 8`, an input as `x: [D]`",
   type: "write a type as `[T, D]`, `int [T]` or `[]`",
-  conditional: "write `if condition then a else b`",
+  choices: "write `if condition then a else b`",
   options: "write options as `{ k = 2, rate = 1e-3 }`",
+  "a declaration": "begin with `import`, `expert`, `router`, `moe`, `layer`, `chain`, `function`, `model`, `dim` or `train`",
+  "a setting": "begin with `data`, `batch`, `optimizer`, `steps`, `evaluate`, `checkpoint`, `stop`, `clip`, `accumulate`, `seed`, `freeze` or `rate`",
 };
 
 export interface Misfit {
   readonly labels: readonly string[];
   readonly token: IToken;
-  /** Rules being read, outermost first. */
-  readonly rules: readonly string[];
+  /** The rule being read. */
+  readonly rule: string;
+  /** The word that begins the line. */
+  readonly word: string;
   readonly module: string;
   /** Where the file ends, and the token before the misfit. */
   readonly end: number;
@@ -119,29 +135,34 @@ export interface Misfit {
 }
 
 /** The diagnostic of a token that does not fit. */
-export function misfit({ labels, token, rules, module, end, before }: Misfit): Diagnostic {
+export function misfit({ labels, token, rule, word, module, end, before }: Misfit): Diagnostic {
   const expected = describeExpected(labels);
-  const form = [...rules].reverse().find((rule) => forms[rule] !== undefined);
-  const template = form === undefined ? undefined : forms[form];
   const span = placeOf(token, before, end);
   const label = `expected ${expected}`;
+  const say = (code: string, message: string, help: string): Diagnostic => error(code, message, module, span, label, help);
   if (reserved.has(token.image) && labels.includes("a name") && !labels.includes("a number"))
-    return error("M0008", `\`${token.image}\` is a word of the language and cannot be a name`, module, span, label, "choose another name");
-  if (token.tokenType === T.Equals && rules.some((rule) => rule === "expression" || rule === "end"))
-    return error("M0005", `expected ${expected}, found \`=\``, module, span, label, "write `==` to compare; `name = expression` binds a name");
-  if (before.tokenType === T.Comma && (token.tokenType === T.RParen || token.tokenType === T.RSquare || token.tokenType === T.RBrace))
-    return {
-      ...error("M0005", `expected ${expected} after \`,\``, module, { start: before.startOffset, end: T.endOf(before) }, "nothing follows this", "remove the comma"),
-      fix: { span: { start: before.startOffset, end: T.endOf(before) }, text: "", safe: true },
-    };
-  return error("M0005", `expected ${expected}, found ${describeToken(token)}`, module, span, label, template ?? adviceFor(labels, token));
+    return say("M0008", `\`${token.image}\` is a word of the language and cannot be a name`, "choose another name");
+  const [meant] = nearest(token.image, labels.filter((one) => one.startsWith("`")).map((one) => one.slice(1, -1)));
+  if (meant !== undefined && tokenMatcher(token, T.Name))
+    return { ...say("M0006", `there is no \`${token.image}\` here`, `write \`${meant}\``), fix: { span, text: meant, safe: false } };
+  if (before.tokenType === T.Comma && closers.includes(token.tokenType)) {
+    const comma = { start: before.startOffset, end: T.endOf(before) };
+    const what = error("M0005", `expected ${expected} after \`,\``, module, comma, "nothing follows this", "remove the comma");
+    return { ...what, fix: { span: comma, text: "", safe: true } };
+  }
+  const message = `expected ${expected}, found ${describeToken(token)}`;
+  const help = token.tokenType === T.Equals && word !== "rate" ? comparing : (forms[rule] ?? forms[labels[0] ?? ""] ?? forms[word]);
+  return say("M0005", message, help ?? adviceFor(labels, token));
 }
 
 const reserved = new Set(["and", "or", "not", "if", "then", "else"]);
+const closers: readonly TokenType[] = [T.RParen, T.RSquare, T.RBrace];
+const comparing = "write `==` to compare; `name = expression` binds a name";
 
 function adviceFor(labels: readonly string[], token: IToken): string {
   if (labels.includes("`{`")) return "open the body with `{` on the same line";
   if (token.tokenType === T.Newline) return "finish the statement on this line, or end the line with an operator or a comma";
+  if (token.tokenType === T.Then || token.tokenType === T.Else) return "write `if condition then a else b`";
   if (labels.includes("the end of the line"))
     return tokenMatcher(token, T.Name) || token.tokenType === T.NumberLiteral
       ? "put an operator between the two, or begin a new line"

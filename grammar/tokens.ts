@@ -32,7 +32,6 @@ function word(text: string, ...categories: TokenType[]): TokenType {
 export const Infix = createToken({ name: "Infix", pattern: Lexer.NA, label: "an operator" });
 export const Assign = createToken({ name: "Assign", pattern: Lexer.NA, label: "`=`" });
 
-// Longer signs stand before their beginnings.
 export const Arrow = sign("Arrow", "->");
 export const PlusEquals = sign("PlusEquals", "+=", Assign);
 export const MinusEquals = sign("MinusEquals", "-=", Assign);
@@ -165,6 +164,9 @@ export const Newline = createToken({
   line_breaks: true,
 });
 const Blank = createToken({ name: "Blank", pattern: /[ \t\uFEFF]+/, group: Lexer.SKIPPED });
+
+// The lexer takes the first type that fits: `steps` is tried before `step`, and `->` before `-`.
+all.sort((a, b) => (b.PATTERN as string).length - (a.PATTERN as string).length);
 
 /** All that the parser may meet; the lexer tries them in this order. */
 export const tokenTypes: readonly TokenType[] = [

@@ -110,6 +110,13 @@ describe("views, reductions, scans", () => {
     ["mean", (b, t) => b.square(b.mean(t("x", [3, 4]), [-1]))],
     ["max", (b, t) => b.square(b.reduce("max", t("x", [3, 4]), [1]))],
     ["min", (b, t) => b.reduce("min", t("x", [3, 4]))],
+    [
+      "shares of a sum",
+      (b, t) => {
+        const x = b.add(t("x", [3, 4]), 2);
+        return b.div(x, b.expand(b.sum(x, [0]), x.shape, 0));
+      },
+    ],
     ["softmax", (b, t) => b.softmax(t("x", [3, 4]))],
     ["softmax of the first axis", (b, t) => b.softmax(t("x", [3, 4]), 0)],
     ["logsumexp", (b, t) => b.logsumexp(t("x", [3, 4]))],
@@ -350,6 +357,18 @@ describe("take", () => {
     ],
   ];
   test.each(cases)("%s", (_, gradientCase) => expectGradient(gradientCase));
+
+  test("what an id outside received stays out, of rows", () => {
+    const { gradients } = derivatives({
+      build: (b, t) => {
+        const picked = b.take(t("x", [2, 4, 3]), b.input("ids", "i32", [2, 2]), 1);
+        // The spoiled places get gradients that are not numbers.
+        return b.mul(picked, b.broadcastTo(b.input("spoil", "f32", [2, 2]), picked.shape, [0, 1]));
+      },
+      inputs: { ids: [1, 3, 2, -1], spoil: [1, 1, 1, NaN] },
+    });
+    expect([...gradients.get("x")!].some(Number.isNaN)).toBe(false);
+  });
 
   test("what an id outside received stays out", () => {
     const { gradients } = derivatives({

@@ -92,6 +92,16 @@ describe("element-wise", () => {
     ["-(x - y)", (b) => b.neg(b.sub(t(b, "x"), t(b, "y"))), "sub"],
     ["-x * -y", (b) => b.mul(b.neg(t(b, "x")), b.neg(t(b, "y"))), "mul"],
     ["-x / y", (b) => b.neg(b.div(b.neg(t(b, "x")), t(b, "y"))), "div"],
+    [
+      "x + repeat(-v)",
+      (b) => b.add(t(b, "x"), b.broadcastTo(b.neg(t(b, "v")), [3, 4], [1])),
+      "broadcast 1; sub",
+    ],
+    [
+      "(x repeat(v)) 2",
+      (b) => b.mul(b.mul(t(b, "x"), b.broadcastTo(t(b, "v"), [3, 4], [1])), 2),
+      "mul; broadcast 1; mul",
+    ],
     ["x + x", (b) => b.add(t(b, "x"), t(b, "x")), "mul"],
     ["x y - y x", (b) => b.sub(b.mul(t(b, "x"), t(b, "y")), b.mul(t(b, "y"), t(b, "x"))), "mul; sub"],
     ["max(x, x)", (b) => b.map("max", t(b, "x"), t(b, "x")), ""],
@@ -148,7 +158,11 @@ describe("views", () => {
     ["reshape back", (b) => b.reshape(b.reshape(t(b, "x"), [12]), [3, 4]), ""],
     ["reshape inserting one", (b) => b.reshape(t(b, "x"), [3, 1, 4]), "broadcast 0,2"],
     ["one inserted and removed", (b) => b.reshape(b.insertAxis(t(b, "x"), 1, 1), [3, 4]), ""],
-    ["reshape of a repeated scalar", (b) => b.reshape(b.broadcastTo(t(b, "s"), [3, 4]), [12]), "broadcast scalar"],
+    [
+      "reshape of a repeated scalar",
+      (b) => b.reshape(b.broadcastTo(t(b, "s"), [3, 4]), [12]),
+      "broadcast scalar",
+    ],
     ["broadcast of broadcast", (b) => b.insertAxis(b.insertAxis(t(b, "v"), 0, 3), 0, 2), "broadcast 2"],
     ["slice of slice", (b) => b.slice(b.slice(t(b, "x"), 1, 1, 3), 1, 1, 2), "slice axis 1 from 2"],
     ["slice of pad, inside", (b) => b.slice(b.pad(t(b, "x"), 0, 2, 1), 0, 2, 3), ""],
@@ -286,6 +300,22 @@ describe("routed", () => {
       "sum of picks",
       (b) => b.sum(b.combine(b.map("exp", rows(b)), route(b), "pick"), [1]),
       "route to 3 within 6; dispatch per token; exp; combine per token",
+    ],
+    [
+      "what all groups share, in sums of groups",
+      (b) => {
+        const shared = b.broadcastTo(t(b, "v"), [experts, 4], [1]);
+        return b.contract(rows(b), shared, "rk,en->en", { row: "r", group: "e" });
+      },
+      "route to 3 within 6; dispatch per token; contract rk,n->en (e of r)",
+    ],
+    [
+      "what all groups share, per row",
+      (b) => {
+        const shared = b.broadcastTo(t(b, "m"), [experts, 4, 5], [1, 2]);
+        return b.contract(rows(b), shared, "rk,ekn->rn", { row: "r", group: "e" });
+      },
+      "route to 3 within 6; dispatch per token; contract rk,kn->rn",
     ],
     [
       "weighted sum of picks",

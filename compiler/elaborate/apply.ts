@@ -180,7 +180,7 @@ function frameFor(of: Elaboration, instance: Instance, span: Span, hints: ApplyH
     groups,
     repeated: checking(of) ? nothing : repeatedNames(definition),
     counters: new Map(),
-    states: new Map(),
+    stored: new Map(),
   };
 }
 

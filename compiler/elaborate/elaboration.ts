@@ -42,8 +42,8 @@ export interface Frame {
   /** How often each name of the body may make something: more than once means indices. */
   readonly repeated: ReadonlySet<string>;
   readonly counters: Map<string, number>;
-  /** States that the body declares, by local name: where they are stored. */
-  readonly states: Map<string, { readonly path: string; readonly tensor: Tensor }>;
+  /** Parameters and states that the body declares, by local name: where they are stored. */
+  readonly stored: Map<string, { readonly path: string; readonly role: "parameter" | "state"; readonly tensor: Tensor }>;
   readonly router?: RouterFrame;
   readonly pool?: PoolFrame;
 }

@@ -200,7 +200,7 @@ export class KernelEmitter {
   private binding(memory: Memory): Binding {
     let binding = this.bindings.get(memory.key);
     if (binding === undefined) {
-      binding = { memory, name: `b${this.bindings.size}`, read: false, written: false };
+      binding = { memory, name: `p${this.bindings.size}`, read: false, written: false };
       this.bindings.set(memory.key, binding);
     }
     return binding;

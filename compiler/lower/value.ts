@@ -14,7 +14,7 @@ import {
 } from "./affine.ts";
 import type { KernelEmitter, Memory } from "./emitter.ts";
 import type { Lanes } from "./expr.ts";
-import { binary, cast, integer, isAtomic, isVector, literal, lowerOf, select, sizeExpr, splat, upperOf } from "./expr.ts";
+import { binary, cast, extract, integer, isAtomic, isVector, literal, lowerOf, select, sizeExpr, splat, upperOf } from "./expr.ts";
 import { emitMap, worksOnLanes } from "./map-functions.ts";
 
 export type At = readonly Affine[];
@@ -137,7 +137,14 @@ export class Values {
   store(memory: Memory, flat: Affine, value: Expr): void {
     const stored =
       value.type === "bool" ? cast("i32", value) : value.type === "boolx4" ? cast("i32x4", value) : value;
-    this.emitter.store(memory, this.index(flat), stored);
+    if (!isVector(stored.type) || stepOf(flat) === 1) {
+      this.emitter.store(memory, this.index(flat), stored);
+      return;
+    }
+    // lanes that are not neighbours in memory
+    const named = this.emitter.let(stored);
+    for (const lane of [0, 1, 2, 3] as const)
+      this.emitter.store(memory, this.index(laneOf(flat, lane)), extract(named, lane));
   }
 
   private readonly atom = (atom: Atom): Expr => {
