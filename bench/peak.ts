@@ -47,14 +47,12 @@ function peakKernel(): Kernel {
         step: 1,
         body: Array.from({ length: unroll }, () => step).flat(),
       },
-      ...names.map(
-        (name, i): Stmt => ({
-          op: "store",
-          buffer: "io",
-          index: { op: "literal", type: "i32", value: 8 + 4 * i },
-          value: vector(name),
-        }),
-      ),
+      ...names.map((name, i): Stmt => ({
+        op: "store",
+        buffer: "io",
+        index: { op: "literal", type: "i32", value: 8 + 4 * i },
+        value: vector(name),
+      })),
     ],
   };
 }
@@ -65,7 +63,9 @@ export function preparePeak(): () => number {
   const memory = new WebAssembly.Memory({ initial: 1 });
   new Float32Array(memory.buffer).fill(0);
   const module = new WebAssembly.Module(bytes as Uint8Array<ArrayBuffer>);
-  const run = new WebAssembly.Instance(module, { env: { memory } }).exports["k0"] as (...args: number[]) => void;
+  const run = new WebAssembly.Instance(module, { env: { memory } }).exports["k0"] as (
+    ...args: number[]
+  ) => void;
   const once = (): number => {
     const start = performance.now();
     for (let i = 0; i < 2; i++) run(0, 1, 4096, 1024);

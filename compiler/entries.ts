@@ -14,29 +14,11 @@ import {
   type OptimizerName,
   type OptimizerOptions,
   type Trained,
-  type Update,
 } from "./build/optimizer.ts";
 import { differentiate } from "./differentiate.ts";
+import type { Built } from "./elaborate/model.ts";
 import type { GraphBuilder } from "./graph-builder.ts";
 import type { Graph, Node } from "./graph.ts";
-
-/** What elaboration gives of one mode. */
-export interface Built {
-  readonly builder: GraphBuilder;
-  /** The model's result. */
-  readonly logits: Node;
-  /** Scalars; without a name: part of the loss only. */
-  readonly losses: readonly { readonly name?: string; readonly node: Node }[];
-  readonly metrics: readonly { readonly name: string; readonly node: Node }[];
-  /** New values of states: of layers in training, of caches in decoding. */
-  readonly updates: readonly Update[];
-  readonly routers: readonly {
-    readonly name: string;
-    readonly picks: Node;
-    readonly load: Node;
-  }[];
-  readonly tensors: readonly Tensor[];
-}
 
 /** How a model is trained, as the graphs need it. */
 export interface Recipe {
@@ -51,34 +33,11 @@ export interface Recipe {
 
 type Output = Graph["outputs"][number];
 
-/** Scalars of the same name (one from every layer) become one: losses add up, metrics are averaged. */
-function byName(
-  builder: GraphBuilder,
-  scalars: readonly { readonly name?: string; readonly node: Node }[],
-  average: boolean,
-): Output[] {
-  const groups = new Map<string, Node[]>();
-  for (const { name, node } of scalars)
-    if (name !== undefined) groups.set(name, [...(groups.get(name) ?? []), node]);
-  return [...groups].map(([name, nodes]) => {
-    const sum = nodes.reduce((a, b) => builder.add(a, b));
-    return { name, node: average && nodes.length > 1 ? builder.div(sum, nodes.length) : sum };
-  });
-}
-
-function totalLoss(built: Built): Node {
-  const [first, ...rest] = built.losses.map(({ node }) => node);
-  return rest.reduce((a, b) => built.builder.add(a, b), first ?? built.builder.constant(0));
-}
-
-/** loss, named losses, metrics. A metric may not take the name of a loss: the checker has seen to it. */
-function scalars(built: Built): Output[] {
-  const { builder } = built;
-  return [
-    { name: "loss", node: totalLoss(built) },
-    ...byName(builder, built.losses, false),
-    ...byName(builder, built.metrics, true),
-  ];
+/** loss first, then named losses and metrics. */
+function scalars(builder: GraphBuilder, built: Built): Output[] {
+  const losses = built.losses.map(({ node }) => node);
+  const total = losses.reduce((a, b) => builder.add(a, b), builder.constant(0));
+  return [{ name: "loss", node: total }, ...built.metrics];
 }
 
 export const loadPort = (router: string): string => `load.${router}`;
@@ -86,20 +45,20 @@ export const picksPort = (router: string): string => `picks.${router}`;
 
 export const forwardGraph = (built: Built): Graph => ({
   name: "forward",
-  outputs: [{ name: "logits", node: built.logits }],
+  outputs: built.outputs,
   updates: [],
 });
 
 export const decodeGraph = (built: Built): Graph => ({
   name: "decode",
-  outputs: [{ name: "logits", node: built.logits }],
+  outputs: built.outputs,
   updates: built.updates,
 });
 
-export const evaluateGraph = (built: Built): Graph => ({
+export const evaluateGraph = (builder: GraphBuilder, built: Built): Graph => ({
   name: "evaluate",
   outputs: [
-    ...scalars(built),
+    ...scalars(builder, built),
     ...built.routers.flatMap(({ name, load, picks }) => [
       { name: loadPort(name), node: load },
       { name: picksPort(name), node: picks },
@@ -113,14 +72,12 @@ export interface TrainingGraphs {
   readonly update: Graph;
   /** Optimiser state and carried sums. */
   readonly tensors: readonly Tensor[];
-  /** Scalar outputs of `train`, `loss` first. */
-  readonly metrics: readonly string[];
 }
 
-export function trainingGraphs(built: Built, recipe: Recipe, step: Node): TrainingGraphs {
-  const { builder } = built;
+/** `step` is the f32 scalar of optimiser steps done. */
+export function trainingGraphs(builder: GraphBuilder, built: Built, recipe: Recipe, step: Node): TrainingGraphs {
   const { accumulate } = recipe.training;
-  const outputs = scalars(built);
+  const outputs = scalars(builder, built);
   const carrier = new Carrier(builder, accumulate);
 
   const parameters = built.tensors.filter(
@@ -166,6 +123,5 @@ export function trainingGraphs(built: Built, recipe: Recipe, step: Node): Traini
       updates: [...optimised.updates, ...states, ...carrier.resets],
     },
     tensors: [...optimised.tensors, ...carrier.tensors],
-    metrics: outputs.map(({ name }) => name),
   };
 }

@@ -13,9 +13,11 @@ import type { Size } from "../runtime/size.ts";
 
 /** What a symbolic size counts as in estimates. */
 export const nominal = 64;
-/** Reading an element, and writing one. */
-const readCost = 1;
-const writeCost = 2;
+/** Reading an element of four bytes, and writing one: at some 10 GB/s, in additions of four lanes at a time. */
+const readCost = 5;
+const writeCost = 10;
+/** What it must be worth in all: another result to write, bind and keep alive. */
+const leastGain = 65536;
 /** Columns (rows) of a contraction that share one staging of the other operand. */
 const stagedBlock = 128;
 
@@ -177,35 +179,79 @@ function storeRepeated(nodes: readonly Node[], users: Users, stored: Set<Node>):
     }
     work.set(node, Math.min(sum, 1e6));
   }
-  const repeats = new Map<Node, number>();
+  const latest = latestMakers(nodes);
+  const sinks = new Map<Node, Sinks>();
   for (let i = nodes.length - 1; i >= 0; i--) {
     const node = nodes[i]!;
-    if (!isVirtual(node)) continue;
-    if (!stored.has(node)) {
-      let sum = 0;
-      for (const user of users.of(node)) sum += readsBy(user, node, stored, repeats);
-      const inner = (work.get(node) ?? 0) - readCost;
-      if (mayStore(node) && sum > 1 && inner * (sum - 1) > writeCost + readCost * sum) stored.add(node);
-      else repeats.set(node, sum);
-    }
+    if (!isVirtual(node) || stored.has(node)) continue;
+    const own: Sinks = new Map();
+    for (const user of users.of(node)) addSinks(own, user, node, { stored, sinks, latest });
+    let count = 0;
+    for (const times of own.values()) count += times;
+    // what one row kernel computes and reads again stays in a cache
+    const inRows = [...own.keys()].every((anchor) => isRowWise(anchor, latest));
+    const [read, write] = inRows ? [1, 1] : [readCost, writeCost];
+    const inner = (work.get(node) ?? 0) - read;
+    const gain = inner * (count - 1) - write - read * count;
+    if (mayStore(node) && count > 1 && gain * elements(node.shape) > leastGain) stored.add(node);
+    else sinks.set(node, own);
   }
 }
 
-/** How often one element of `node` is read by a user. */
-function readsBy(
+/** The kernels that compute a node, by a node of each, and how often each computes one element. */
+type Sinks = Map<Node, number>;
+const mostSinks = 12;
+
+const isRowWise = (node: Node, latest: ReadonlyMap<Node, Node>): boolean => {
+  const { op } = isVirtual(node) ? (latest.get(node) ?? node) : node;
+  return op === "reduce" || op === "choose" || op === "scan";
+};
+
+/** The last node with memory for certain that a virtual node is computed from: its kernel is the one that it may join. */
+function latestMakers(nodes: readonly Node[]): ReadonlyMap<Node, Node> {
+  const latest = new Map<Node, Node>();
+  for (const node of nodes) {
+    if (!isVirtual(node)) continue;
+    let last: Node | undefined;
+    for (const input of operandsOf(node)) {
+      const maker = isVirtual(input) ? latest.get(input) : input;
+      if (maker !== undefined && (last === undefined || maker.id > last.id)) last = maker;
+    }
+    if (last !== undefined) latest.set(node, last);
+  }
+  return latest;
+}
+
+/** What one user adds. Maps that end one contraction's epilogue share what they compute; loops over a row do not. */
+function addSinks(
+  into: Sinks,
   user: Node,
   node: Node,
-  stored: ReadonlySet<Node>,
-  repeats: ReadonlyMap<Node, number>,
-): number {
-  const times = stored.has(user) ? 1 : (repeats.get(user) ?? 1);
+  about: {
+    readonly stored: ReadonlySet<Node>;
+    readonly sinks: ReadonlyMap<Node, Sinks>;
+    readonly latest: ReadonlyMap<Node, Node>;
+  },
+): void {
+  const times = readsBy(user, node);
+  const theirs = about.sinks.get(user);
+  const add = (anchor: Node, count: number): void => void into.set(anchor, Math.max(into.get(anchor) ?? 0, count));
+  if (theirs !== undefined && theirs.size <= mostSinks) for (const [anchor, count] of theirs) add(anchor, count * times);
+  else if (theirs !== undefined) add(user, times * mostSinks);
+  else {
+    const maker = isVirtual(user) ? about.latest.get(user) : undefined;
+    add(maker !== undefined && (maker.op === "contract" || maker.op === "combine") ? maker : user, times);
+  }
+}
+
+/** How often one element of `node` is read to compute each element of a user once. */
+function readsBy(user: Node, node: Node): number {
   switch (user.op) {
     case "view":
-      if (user.view.kind === "broadcast") return times * repetition(user.view.axes, user.shape);
-      return times;
+      return user.view.kind === "broadcast" ? repetition(user.view.axes, user.shape) : 1;
     case "dispatch":
     case "take":
-      return (times * elements(user.shape)) / Math.max(1, elements(node.shape));
+      return elements(user.shape) / Math.max(1, elements(node.shape));
     case "contract": {
       const other = user.a === node ? user.labels.b : user.labels.a;
       const own = user.a === node ? user.labels.a : user.labels.b;
@@ -217,8 +263,20 @@ function readsBy(
     case "choose":
     case "route":
       return 2;
+    case "input":
+    case "tensor":
+    case "const":
+    case "size":
+    case "index":
+    case "map":
+    case "reduce":
+    case "scan":
+    case "part":
+    case "combine":
+    case "random":
+      return 1;
     default:
-      return times;
+      return user satisfies never;
   }
 }
 

@@ -9,7 +9,7 @@
 // Views, constants, dispatches and cheap maps are in no cluster: they are computed where they are read.
 // Deliberately absent: how a cluster becomes statements (lower/).
 
-import type { ContractNode, Graph, Node } from "./graph.ts";
+import type { ContractNode, Graph, Node, ReduceNode } from "./graph.ts";
 import { sameShape } from "./graph-axis.ts";
 import { nodesOf, operandsOf, rootsOf } from "./graph-walk.ts";
 import { chooseStored, elements } from "./fuse-cost.ts";
@@ -60,6 +60,8 @@ const defaultBindings = 8;
 /** Static elements of a row that a row kernel may be widened by. */
 const mostRowElements = 16384;
 const mostSiblings = 3;
+/** Elements that a row may reduce to an array. */
+const mostSmall = 4096;
 
 export function fuse(graph: Graph, options: FuseOptions = {}): Fusion {
   const bindings = options.bindings ?? defaultBindings;
@@ -201,7 +203,7 @@ class ClusterMaker {
       const { rank } = draft;
       if (node.op === "combine" || (kind === "row" && rowRankOf(node) < rank)) return "";
       if (node.shape.length < rank || !sameShape(node.shape.slice(0, rank), first.shape.slice(0, rank))) return "";
-      if (kind === "row" && rowRankOf(node) !== rank) return "";
+      if (kind === "row" && rowRankOf(node) !== rank && !(isReduction(node) && isSmallReduction(node, rank))) return "";
       for (const { node: leaf, at } of this.reads.get(node)!)
         if (members.has(leaf) && !at.slice(0, rank).every((key, axis) => key === axisName(axis)))
           return `it reads ${titleOf(leaf)} of other rows than its own`;
@@ -228,9 +230,19 @@ class ClusterMaker {
 
   private countBindings(draft: Draft, extra: Node): number {
     const members = new Set([...draft.members, extra]);
-    const reads = new Set(draft.reads);
-    for (const { node: leaf } of this.reads.get(extra)!) if (!members.has(makerOf(leaf))) reads.add(leaf);
-    return reads.size + [...members].filter((member) => this.isOutput(member, members)).length;
+    const bound = new Set<Node | string>();
+    const bind = (node: Node, maker: Draft): void =>
+      void bound.add(isPacked(maker.kind, node) && !this.roots.has(node) ? `results of ${maker.index}` : node);
+    const read = (leaf: Node): void => {
+      if (members.has(makerOf(leaf))) return;
+      const maker = this.clusterOf.get(leaf);
+      if (maker === undefined) bound.add(leaf);
+      else bind(leaf, maker);
+    };
+    draft.reads.forEach(read);
+    for (const { node: leaf } of this.reads.get(extra)!) read(leaf);
+    for (const member of members) if (this.isOutput(member, members)) bind(member, draft);
+    return bound.size;
   }
 
   private isOutput(node: Node, members: ReadonlySet<Node>): boolean {
@@ -252,19 +264,23 @@ class ClusterMaker {
   }
 }
 
+/** Results of one contraction kernel lie in one buffer (unless they leave the entry): they count as one binding. */
+export const isPacked = (kind: ClusterKind, node: Node): boolean => kind === "contract" && node.dtype === "f32";
+
 /** The node whose kernel writes a node: the parts of a routing are made by its route. */
 const makerOf = (node: Node): Node => (node.op === "part" ? node.route : node);
 
 function kindOf(node: Node): ClusterKind {
   switch (node.op) {
     case "reduce":
-      return reductionOf(node).trailing ? "row" : "column";
+      return reductionOf(node).trailing || isSmallReduction(node, rowRankOf(node)) ? "row" : "column";
     case "choose":
       return "row";
     case "scan":
       return node.axis === node.shape.length - 1 ? "row" : "scan";
     case "contract":
-      return contractRoles(node) !== undefined ? "contract" : reductionOf(node).trailing ? "row" : "column";
+      if (contractRoles(node) !== undefined) return "contract";
+      return reductionOf(node).trailing || isSmallReduction(node, rowRankOf(node)) ? "row" : "column";
     case "route":
       return "route";
     case "combine":
@@ -285,10 +301,23 @@ function kindOf(node: Node): ClusterKind {
   }
 }
 
+/** How many leading axes make a row: all that a reduction over trailing axes keeps, those before the first reduced one
+ * when it reduces others. */
 function rowRankOf(node: Node): number {
-  if (isReduction(node)) return node.shape.length;
+  if (node.op === "reduce") return reductionOf(node).trailing ? node.shape.length : node.axes[0]!;
+  if (node.op === "contract") return reductionOf(node).trailing ? node.shape.length : node.shape.length - 1;
   if (node.op === "choose" || node.op === "scan") return node.shape.length - 1;
   return 0;
+}
+
+/** Whether a reduction that leaves an array for each row is little work for one row, and there are many rows. */
+function isSmallReduction(node: ReduceNode | ContractNode, rank: number): boolean {
+  const { inner, groups } = reductionOf(node);
+  if (rank === 0 || groups !== undefined || inner.some(({ kind }) => kind === "ragged")) return false;
+  if (node.op === "reduce" && node.axes[0]! < rank) return false;
+  const array = node.shape.slice(rank);
+  if (array.some(({ kind }) => kind === "ragged")) return false;
+  return elements(node.shape.slice(0, rank)) >= 64 && elements(array) * elements(inner) <= mostSmall;
 }
 
 /** Contractions with equal keys can share one staging of the left operand. */

@@ -5,10 +5,12 @@
 
 import type { Graph, Node, PartNode } from "./graph.ts";
 import type { LoweredBuffer, LoweredEntry, LoweredPort } from "./lowered.ts";
-import { fuse } from "./fuse.ts";
+import { add as addSizes } from "../runtime/size.ts";
+import { fuse, isPacked } from "./fuse.ts";
 import type { Cluster, FuseOptions, Fusion } from "./fuse.ts";
 import { axisName, isSource } from "./fuse-trace.ts";
 import { sameShape } from "./graph-axis.ts";
+import { number } from "./lower/affine.ts";
 import { lowerColumn } from "./lower/column.ts";
 import { elementOf, sourceMemory, temporary, tensorBuffer } from "./lower/context.ts";
 import type { LowerContext } from "./lower/context.ts";
@@ -84,9 +86,25 @@ function giveMemory(cluster: Cluster, fusion: Fusion, memories: Map<Node, Memory
           memories.set(key, temporary(`${node.origin.path} ${part}`, "i32", lengthOf(key)));
       }
     }
+  packResults(cluster, memories);
   for (const node of cluster.outputs) {
     if (node.op === "route" || memories.has(node)) continue;
     memories.set(node, temporary(`${node.origin.path} ${node.op === "map" ? node.fn : node.op}`, elementOf(node), lengthOf(node)));
+  }
+}
+
+/** Results of one contraction kernel share a buffer, one after the other: whoever reads several of them binds one. */
+function packResults(cluster: Cluster, memories: Map<Node, Memory>): void {
+  const packed = cluster.outputs.filter((node) => isPacked(cluster.kind, node) && !memories.has(node));
+  if (packed.length < 2) return;
+  const lengths = packed.map(lengthOf);
+  const total = lengths.reduce(addSizes, number(0));
+  const label = `${packed[0]!.origin.path} ${packed.map((node) => (node.op === "map" ? node.fn : node.op)).join(", ")}`;
+  const memory = temporary(label, "f32", total);
+  let offset = number(0);
+  for (const [i, node] of packed.entries()) {
+    memories.set(node, { ...memory, offset });
+    offset = addSizes(offset, lengths[i]!);
   }
 }
 

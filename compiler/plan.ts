@@ -112,8 +112,8 @@ function planEntry(
         temporaries[index] = { ...temporaries[index]!, last: at };
         return { kind: buffer.kind, index };
       }
-      // The first to touch a temporary must fill it: arenas are never cleared.
-      if (bound.access !== "write") fail(`temporary ${buffer.label} is read before anything writes it`);
+      // The first to touch a temporary must fill it: arenas are never cleared. A kernel may read what it wrote itself.
+      if (bound.access === "read") fail(`temporary ${buffer.label} is read before anything writes it`);
       const { label, length } = buffer;
       indices.set(buffer, temporaries.length);
       temporaries.push({ label, type: buffer.type, length, first: at, last: at });

@@ -267,4 +267,10 @@ export const runtimeCodes: Readonly<Record<string, RuntimeCode>> = {
     title: "a size that cannot be",
     text: "Sizes such as the batch or the sequence length are whole numbers from 1, and only those that the model names.",
   },
+  R0507: {
+    title: "a file of the compiled model cannot be loaded",
+    text:
+      "A generated module needs `program.json`, `model.wasm` and `model.relaxed.wasm`, which `moe build` writes beside it. One is " +
+      "missing, cannot be read, or is of another version of moe. Build again, keep the files together, or give their places to `load`.",
+  },
 };

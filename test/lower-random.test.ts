@@ -28,6 +28,6 @@ for (const gradients of [false, true])
         const entry = expectLowered(simplify(graph), environment, { targets: ["interpreter"], tolerance: 2e-3 });
         for (const { kernel } of entry.dispatches) expect(kernel.buffers.length).toBeLessThanOrEqual(8);
       }),
-      { numRuns: gradients ? 60 : 150 },
+      { numRuns: gradients ? 60 : 100, interruptAfterTimeLimit: 12000 },
     );
   });

@@ -1,6 +1,6 @@
 // Routed layers: scores, selection, routing, grouped contractions, weighted merge; awkward routings; their gradients.
 
-import { describe, expect, test } from "vitest";
+import { describe, test } from "vitest";
 import { differentiate } from "../compiler/differentiate.ts";
 import { GraphBuilder } from "../compiler/graph-builder.ts";
 import type { Graph, Node } from "../compiler/graph.ts";
@@ -101,9 +101,7 @@ describe("awkward picks", () => {
       const ids = b.input("picks", "i32", [T, 2]);
       const y = experts(b, x, ids, weight, layer);
       const route = b.route(ids, layer.experts);
-      const [gradient] = [...differentiate(b, b.sum(b.map("sin", y)), [x, b.tensor("gate", [3, 8, 12]), weight])];
       const all = [...differentiate(b, b.sum(b.map("sin", y)), [x, b.tensor("gate", [3, 8, 12]), weight]).values()];
-      expect(gradient).toBeDefined();
       const outputs = {
         y,
         offsets: b.part(route, "offsets"),

@@ -135,8 +135,9 @@ export function numberNode(builder: GraphBuilder, poly: Size): Node {
 /** A static number as a scalar: an integer where one is wanted and it is one. */
 export function scalarOf(of: Elaboration, value: NumberValue, want: Element = "number"): Tensor {
   const size = value.poly;
-  const whole = size !== undefined && known(size) !== undefined && Number.isInteger(known(size));
-  if (want === "int" && whole) return tensor("int", [], [], of.builder?.constant(known(size)!, "i32"));
+  // A size is an integer, also while it has no number.
+  const whole = size !== undefined && (known(size) === undefined ? size.every(({ coefficient, factors }) => Number.isInteger(coefficient) && factors.every((factor) => typeof factor === "string")) : Number.isInteger(known(size)));
+  if (want === "int" && whole) return tensor("int", [], [], known(size) === undefined ? of.builder?.size(size) : of.builder?.constant(known(size)!, "i32"));
   const node = of.builder === undefined || size === undefined ? undefined : numberNode(of.builder, size);
   if (of.builder !== undefined && node === undefined) throw new Error("internal: a number without a value while a graph is being built");
   return tensor("number", [], [], node);

@@ -15,12 +15,6 @@ import { openScope, type Scope } from "./scope.ts";
 import { runBody } from "./body.ts";
 import { broken, describe, isBroken, tensor, type Gates, type Hidden, type Instance, type NumberValue, type Tensor, type Value, type VisibleAxis } from "./value.ts";
 
-/** What a body is run with. */
-interface Bound {
-  readonly scope: Scope;
-  readonly lifted: readonly Hidden[];
-}
-
 function reportArity(of: Elaboration, definition: Definition, given: number, span: Span): Value {
   const wants = definition.inputs.length;
   return report(of, "M0204", span, `\`${definition.name.text}\` takes ${wants === 1 ? "one input" : wants === 0 ? "no inputs" : `${wants} inputs`}, not ${given}`, {

@@ -10,7 +10,7 @@ import type { GraphBuilder } from "../graph-builder.ts";
 import type { Node } from "../graph.ts";
 import type { LoadedModule } from "../model.ts";
 import type { Scope } from "./scope.ts";
-import { broken, type Broken, type Gates, type Hidden, type Instance, type NullExperts, type NumberValue, type Pool, type Segment, type Tensor, type Value, type VisibleAxis } from "./value.ts";
+import { broken, type Broken, type Hidden, type Instance, type NullExperts, type NumberValue, type Pool, type Segment, type Tensor, type Value, type VisibleAxis } from "./value.ts";
 
 export type ModeName = "training" | "inference";
 
@@ -55,7 +55,8 @@ export interface RouterFrame {
   readonly nulls: NumberValue;
   /** bool [N]: experts that are open to the token (modalities). */
   readonly open?: Tensor;
-  gates?: Gates;
+  /** The choice could not be made: an error has been reported. */
+  failed?: boolean;
   /** Picks before capacity, with the mask of those that are there: what weights are taken at. */
   before?: Tensor;
   /** Picks after capacity, when something was dropped. */

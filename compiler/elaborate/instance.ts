@@ -3,7 +3,7 @@
 
 import type { Argument, Definition, Span } from "../../grammar/syntax.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
-import { checking, report, type Elaboration } from "./elaboration.ts";
+import { report, type Elaboration } from "./elaboration.ts";
 import { showShape } from "./number.ts";
 import type { Scope } from "./scope.ts";
 import { asTensor, broken, describe, isBroken, type Broken, type Instance, type Value } from "./value.ts";
@@ -34,9 +34,7 @@ export function withStatics(
   const places = definition.statics.filter(({ name }) => !statics.has(name.text));
   let next = 0;
   for (const { argument, value: each } of given) {
-    if (each.kind === "broken") {
-      // Silent, but the static counts as given.
-    } else if (asTensor(each) !== undefined || each.kind === "gates" || each.kind === "index" || each.kind === "list") {
+    if (asTensor(each) !== undefined || each.kind === "gates" || each.kind === "index" || each.kind === "list") {
       const type = asTensor(each);
       return report(of, "M0203", argument.span, `a static of \`${definition.name.text}\` must be known when the model is compiled`, {
         label: type === undefined ? `this is ${describe(each)}` : `this is a tensor ${showShape(type.axes)}`,
@@ -71,15 +69,13 @@ export function evaluateArguments(of: Elaboration, list: readonly Argument[], sc
 }
 
 /** Whether arguments are inputs (tensors) rather than statics of what is called. */
-export function areInputs(of: Elaboration, value: Definable, given: readonly { readonly argument: Argument; readonly value: Value }[]): boolean {
+export function areInputs(value: Definable, given: readonly { readonly argument: Argument; readonly value: Value }[]): boolean {
   const { definition } = value;
   if (given.some(({ value: each }) => asTensor(each) !== undefined || each.kind === "gates" || each.kind === "index")) return true;
   if (given.some(({ argument }) => argument.name !== undefined)) return false;
   const taken = value.kind === "instance" ? value.statics.size : 0;
   if (definition.statics.length === 0 || taken >= definition.statics.length) return true;
   if (given.length === 0) return definition.inputs.length === 0;
-  // A broken argument may be either: taken for an input where the definition has been given statics already.
-  if (checking(of) && given.every(({ value: each }) => isBroken(each))) return value.kind === "instance";
   return false;
 }
 

@@ -19,6 +19,8 @@ export function repeatedNames(definition: Definition): ReadonlySet<string> {
     if (Array.isArray(value)) return value.forEach((each) => mention(each, times));
     const node = value as { readonly node?: unknown; readonly text?: unknown };
     if (node.node === "name" && typeof node.text === "string") count(mentioned, node.text, times);
+    // Every `by` makes a router of its own, which is called that.
+    if (node.node === "by") count(mentioned, "router", times);
     Object.values(value).forEach((each) => mention(each, times));
   };
   const visit = (list: readonly Statement[], times: number): void => {

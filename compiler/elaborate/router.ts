@@ -93,6 +93,18 @@ function divides(of: Elaboration, span: Span, groups: number | "unknown"): boole
   return false;
 }
 
+/** `until sum(p) > 0.4`: what stands in the sum. */
+const summedOf = (expression: Expression): Expression =>
+  expression.node === "call" && expression.callee.node === "name" && expression.callee.text === "sum" && expression.arguments[0] !== undefined
+    ? expression.arguments[0].value
+    : expression;
+
+/** One expert for each token, as a list of one. */
+const alone = (of: Elaboration, ids: Tensor): Tensor => {
+  const axes: readonly VisibleAxis[] = [{ size: constant(1) }];
+  return tensor(ids.element, ids.hidden, axes, build(of, [ids], (builder, node) => builder.reshape(node, [...node.shape, 1])));
+};
+
 function choiceOf(of: Elaboration, choice: Choice, scope: Scope): Made | undefined {
   const experts = expertsOf(of);
   switch (choice.form) {
@@ -145,7 +157,7 @@ function choiceOf(of: Elaboration, choice: Choice, scope: Scope): Made | undefin
       };
     }
     case "until": {
-      const summed = overExperts(of, choice.summed, scope, "number", "what is summed");
+      const summed = overExperts(of, summedOf(choice.summed), scope, "number", "what is summed");
       const by = overExperts(of, choice.by, scope, "number", "the score");
       const limit = of.parts.evaluate(of, choice.threshold, scope);
       const most = choice.most === undefined ? undefined : countOf(of, choice.most, scope, "the number of picks");
@@ -221,7 +233,8 @@ function choiceOf(of: Elaboration, choice: Choice, scope: Scope): Made | undefin
     case "given": {
       const route = of.parts.evaluate(of, choice.route, scope);
       if (isBroken(route)) return undefined;
-      const picks = route.kind === "gates" ? route.picks : toTensor(of, route);
+      const given = route.kind === "gates" ? route.picks : toTensor(of, route);
+      const picks = given?.axes.length === 0 ? alone(of, given) : given;
       if (picks === undefined || picks.element !== "int" || picks.axes.length !== 1) {
         report(of, "M0506", choice.route.span, "`choose given` takes gates or integers `int [K]`", { label: picks === undefined ? `this is ${describe(route)}` : `this is ${picks.element} ${showShape(picks.axes)}`, help: "give gates, or the experts of each token" });
         return undefined;
@@ -251,7 +264,10 @@ export function choose(of: Elaboration, statement: Extract<Statement, { node: "c
   }
   const made = choiceOf(of, statement.choice, scope);
   const only = statement.only === undefined ? undefined : overExperts(of, statement.only, scope, "bool", "the mask");
-  if (made === undefined || (statement.only !== undefined && only === undefined)) return;
+  if (made === undefined || (statement.only !== undefined && only === undefined)) {
+    router.failed = true;
+    return;
+  }
   const masks = [only, router.open].filter((each): each is Tensor => each !== undefined);
   const tokens = tokensOf(of, [...made.tensors, ...masks]);
   const wide = made.tensors.map((each) => expandTo(of, each, tokens, each.axes));
@@ -279,7 +295,7 @@ export function limit(of: Elaboration, statement: Extract<Statement, { node: "ca
   }
   const { before, score } = router;
   if (before === undefined) {
-    if (!frameOf(of).definition.body.some(({ node }) => node === "choose")) return;
+    if (router.failed === true) return;
     report(of, "M0508", statement.span, "`capacity` stands before `choose`", { label: "nothing has been chosen yet", help: "move it below `choose`" });
     return;
   }
@@ -320,7 +336,7 @@ export function restrict(of: Elaboration, value: Value): Value {
 export function weigh(of: Elaboration, statement: Extract<Statement, { node: "weight" }>, scope: Scope): void {
   const router = routerOf(of);
   if (router.before === undefined) {
-    if (frameOf(of).definition.body.some(({ node }) => node === "choose") && !of.diagnostics.some(({ severity }) => severity === "error"))
+    if (router.failed !== true)
       report(of, "M0509", statement.span, "`weight` stands before `choose`", { label: "nothing has been chosen yet", help: "move it below `choose`" });
     return;
   }
@@ -340,10 +356,9 @@ export function weigh(of: Elaboration, statement: Extract<Statement, { node: "we
   router.weight = castTo(of, found, "number");
 }
 
-/** The gates that the statements so far make; made once. */
+/** The gates that the statements so far make. */
 export function finishGates(of: Elaboration): Gates | undefined {
   const router = routerOf(of);
-  if (router.gates !== undefined) return router.gates;
   const { before } = router;
   if (before === undefined) return undefined;
   const experts = expertsOf(of);

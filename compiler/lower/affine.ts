@@ -72,19 +72,52 @@ export const times = (a: Size, b: Size): Size => {
   const y = sizes.known(b);
   if (x === 1) return b;
   if (y === 1) return a;
-  return x !== undefined && y !== undefined ? number(x * y) : sizes.multiply(a, b);
+  return x !== undefined && y !== undefined ? number(x * y) : symbolicProduct(a, b);
 };
 
+const keys = new WeakMap<Size, string>();
 const keyOfSize = (size: Size): string => {
   const value = sizes.known(size);
-  return value === undefined ? `(${sizes.sizeKey(size)})` : String(value);
+  if (value !== undefined) return String(value);
+  let key = keys.get(size);
+  if (key === undefined) keys.set(size, (key = `(${sizes.sizeKey(size)})`));
+  return key;
 };
 
-function affine(terms: readonly AffineTerm[], offset: Size): Affine {
-  const parts = terms.map(({ atom, coefficient }) => `${keyOfSize(coefficient)}*${atom.key}`);
-  if (offset.length > 0 || parts.length === 0) parts.push(keyOfSize(offset));
-  return { terms, offset, key: parts.join("+") };
+const products = new WeakMap<Size, WeakMap<Size, Size>>();
+/** Products of symbolic sizes are few and made again and again. */
+function symbolicProduct(a: Size, b: Size): Size {
+  let row = products.get(a);
+  if (row === undefined) products.set(a, (row = new WeakMap()));
+  let product = row.get(b);
+  if (product === undefined) row.set(b, (product = sizes.multiply(a, b)));
+  return product;
 }
+
+/** Texts are made when asked for: most forms are only steps on the way to another. */
+class Form implements Affine {
+  readonly terms: readonly AffineTerm[];
+  readonly offset: Size;
+  private text: string | undefined;
+
+  constructor(terms: readonly AffineTerm[], offset: Size) {
+    this.terms = terms;
+    this.offset = offset;
+  }
+
+  get key(): string {
+    if (this.text !== undefined) return this.text;
+    let text = "";
+    for (const { atom, coefficient } of this.terms) {
+      if (text !== "") text += "+";
+      text += sizes.known(coefficient) === 1 ? atom.key : `${keyOfSize(coefficient)}*${atom.key}`;
+    }
+    if (this.offset.length > 0 || text === "") text += `${text === "" ? "" : "+"}${keyOfSize(this.offset)}`;
+    return (this.text = text);
+  }
+}
+
+const affine = (terms: readonly AffineTerm[], offset: Size): Affine => new Form(terms, offset);
 
 export const fixed = (offset: Size): Affine => affine([], offset);
 export const zero: Affine = fixed(number(0));

@@ -6,7 +6,7 @@
 import type { ChooseNode } from "../graph.ts";
 import type { Expr } from "../kernel.ts";
 import { known } from "../../runtime/size.ts";
-import { number, variable } from "./affine.ts";
+import { fixed, number, variable } from "./affine.ts";
 import type { Affine } from "./affine.ts";
 import type { ClusterKernel } from "./context.ts";
 import { binary, cast, extract, float, integer, literal, select, sizeExpr, splat } from "./expr.ts";
@@ -33,7 +33,7 @@ export function lowerChoose(kernel: ClusterKernel, node: ChooseNode, row: At, to
   if (count !== undefined && count <= mostSorted) {
     const ids = sorted(kernel, node, row, count);
     if (node.as === "ids")
-      for (let i = 0; i < count; i++) store({ terms: [], offset: number(i), key: String(i) }, loadInteger(ids, integer(i)));
+      for (let i = 0; i < count; i++) store(fixed(number(i)), loadInteger(ids, integer(i)));
     else maskOf(kernel, node, ids, count, store);
   } else ranked(kernel, node, row, store);
   if (to.keep.kind !== "none") bindKept(kernel, node, to.keep, row);

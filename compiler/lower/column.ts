@@ -11,10 +11,10 @@ import { number, shift } from "./affine.ts";
 import type { LowerContext } from "./context.ts";
 import { ClusterKernel, elementOf, titleOf } from "./context.ts";
 import type { Lanes } from "./expr.ts";
-import { binary, integer, literal, lowerOf, sizeExpr } from "./expr.ts";
+import { binary, integer, lowerOf, sizeExpr } from "./expr.ts";
 import type { Reduction } from "./reduction.ts";
 import { isReduction, reductionOf } from "./reduction.ts";
-import { combineOf } from "./row.ts";
+import { combineOf, initialOf } from "./row.ts";
 import { elementsOf, extentOf, overRows, rowsForTask, sizeOf, split, taskElements } from "./space.ts";
 import type { At } from "./value.ts";
 import { flatIndex, partOf } from "./value.ts";
@@ -116,9 +116,7 @@ function reduceAt(kernel: ClusterKernel, reduction: Reduction, at: At, offsets: 
   const { node, fn, inner, groups } = reduction;
   const { emitter, values } = kernel;
   const type = elementOf(node);
-  const initial =
-    fn === "sum" ? 0 : type === "f32" ? (fn === "max" ? -Infinity : Infinity) : fn === "max" ? -2147483648 : 2147483647;
-  const sums = offsets.map(() => emitter.var(literal(type, initial, lanes)));
+  const sums = offsets.map(() => emitter.var(initialOf(fn, type, lanes)));
   const placeOf = (offset: number): At =>
     offset === 0 ? at : [...at.slice(0, -1), shift(at.at(-1)!, number(offset))];
   const nest = (axis: number, reduced: At): void => {

@@ -18,6 +18,8 @@ export interface Memory {
   readonly type: ElementType;
   readonly length: Size;
   readonly buffer: LoweredBuffer;
+  /** Where it starts, in elements, when several nodes share one buffer. */
+  readonly offset?: Size;
 }
 
 interface Binding {
@@ -287,14 +289,76 @@ export class KernelEmitter {
 
 function namesInBody(body: readonly Stmt[], names: Set<string>): void {
   for (const statement of body)
-    for (const value of Object.values(statement) as unknown[]) namesInValue(value, names);
+    switch (statement.op) {
+      case "let":
+      case "var":
+      case "set":
+        namesIn(statement.value, names);
+        break;
+      case "store":
+        namesIn(statement.index, names);
+        namesIn(statement.value, names);
+        break;
+      case "for":
+        namesIn(statement.from, names);
+        namesIn(statement.to, names);
+        namesInBody(statement.body, names);
+        break;
+      case "if":
+        namesIn(statement.condition, names);
+        namesInBody(statement.then, names);
+        namesInBody(statement.otherwise, names);
+        break;
+      case "barrier":
+      case "comment":
+        break;
+      default:
+        statement satisfies never;
+    }
 }
 
-function namesInValue(value: unknown, names: Set<string>): void {
-  if (Array.isArray(value)) for (const part of value as unknown[]) namesInValue(part, names);
-  else if (typeof value === "object" && value !== null) {
-    const node = value as { readonly op?: unknown; readonly size?: unknown };
-    if (node.op === "size") namesOf(node.size as Size, names);
-    else for (const part of Object.values(value) as unknown[]) namesInValue(part, names);
+function namesIn(value: Expr, names: Set<string>): void {
+  switch (value.op) {
+    case "size":
+      namesOf(value.size, names);
+      break;
+    case "load":
+      namesIn(value.index, names);
+      break;
+    case "unary":
+    case "splat":
+    case "extract":
+    case "cast":
+      namesIn(value.a, names);
+      break;
+    case "binary":
+      namesIn(value.a, names);
+      namesIn(value.b, names);
+      break;
+    case "fma":
+      namesIn(value.a, names);
+      namesIn(value.b, names);
+      namesIn(value.c, names);
+      break;
+    case "select":
+      namesIn(value.condition, names);
+      namesIn(value.a, names);
+      namesIn(value.b, names);
+      break;
+    case "vector":
+      for (const lane of value.lanes) namesIn(lane, names);
+      break;
+    case "random":
+      namesIn(value.key0, names);
+      namesIn(value.key1, names);
+      namesIn(value.counter, names);
+      break;
+    case "literal":
+    case "local":
+    case "workgroup":
+    case "invocation":
+      break;
+    default:
+      value satisfies never;
   }
 }

@@ -10,11 +10,13 @@ import type { Cluster } from "../fuse.ts";
 import { axisName, identity } from "../fuse-trace.ts";
 import { sameShape } from "../graph-axis.ts";
 import type { Affine } from "./affine.ts";
+import { shift } from "./affine.ts";
 import { lowerChoose } from "./choose.ts";
 import type { LowerContext } from "./context.ts";
+import type { Memory } from "./emitter.ts";
 import { ClusterKernel, elementOf, titleOf } from "./context.ts";
 import type { Lanes } from "./expr.ts";
-import { binary, cast, extract, literal } from "./expr.ts";
+import { binary, cast, extract, literal, sizeExpr } from "./expr.ts";
 import { isReduction, reductionOf } from "./reduction.ts";
 import type { Reduction } from "./reduction.ts";
 import { scanRow } from "./scan.ts";
@@ -70,11 +72,12 @@ function stage(
   row: At,
   keep: Keep,
 ): void {
+  const isOutput = cluster.outputs.includes(node);
   if (isReduction(node)) {
-    reduceRow(context, kernel, cluster, reductionOf(node), row);
+    if (node.shape.length === cluster.rank) reduceRow(context, kernel, cluster, reductionOf(node), row);
+    else reduceToArray(kernel, reductionOf(node), row, { isOutput, keep });
     return;
   }
-  const isOutput = cluster.outputs.includes(node);
   if (node.op === "choose") {
     lowerChoose(kernel, node, row, { isOutput, keep });
     return;
@@ -120,7 +123,7 @@ export function bindKept(kernel: ClusterKernel, node: Node, keep: Keep, row: At)
   values.bind(node, (at, lanes) => {
     const from =
       keep.kind === "alias"
-        ? { flat: flatIndex(node.shape, at), load: loadMemory(kernel, keep.of) }
+        ? { flat: placedIn(kernel.memoryOf(keep.of), flatIndex(node.shape, at)), load: loadMemory(kernel, keep.of) }
         : {
             flat: flatIndex(node.shape.slice(row.length), at.slice(row.length)),
             load: loadScratch(keep.name, type),
@@ -129,6 +132,9 @@ export function bindKept(kernel: ClusterKernel, node: Node, keep: Keep, row: At)
     return node.dtype === "bool" ? binary("ne", value, literal("i32", 0, lanes)) : value;
   });
 }
+
+const placedIn = (memory: Memory, flat: Affine): Affine =>
+  memory.offset === undefined ? flat : shift(flat, memory.offset);
 
 type Load = (index: Expr, lanes: Lanes) => Expr;
 const loadMemory =
@@ -142,11 +148,11 @@ const loadScratch =
 /** Where a member that others of the cluster read is kept. */
 function keepOf(context: LowerContext, cluster: Cluster, kernel: ClusterKernel, node: Node): Keep {
   const { members, outputs, rank } = cluster;
-  if (isReduction(node) || node.shape.length === rank) return { kind: "none" };
+  if (node.shape.length === rank) return { kind: "none" };
   const reading = members.filter((member) =>
     context.fusion.reads.get(member)?.some((read) => read.node === node),
   );
-  const isArray = node.op === "choose" || node.op === "scan";
+  const isArray = node.op !== "map";
   if (reading.length === 0 || (outputs.includes(node) && !isArray)) return { kind: "none" };
   const count = known(sizeOf(node.shape.slice(rank)));
   if (count !== undefined && count <= mostScratch)
@@ -218,6 +224,39 @@ function reduceRow(
   kernel.values.bind(node, (_, lanes) => (lanes === 4 ? { op: "splat", type: `${result.type}x4` as "f32x4", a: result } : result));
 }
 
+/** A reduction within the row that leaves an array: four neighbours of its last axis are reduced together. */
+function reduceToArray(
+  kernel: ClusterKernel,
+  reduction: Reduction,
+  row: At,
+  to: { readonly isOutput: boolean; readonly keep: Keep },
+): void {
+  const { node, fn, inner } = reduction;
+  const { emitter, values } = kernel;
+  const array = node.shape.slice(row.length);
+  overInner(kernel, array, 1, (at, lanes) => {
+    const sum = emitter.var(initialOf(fn, elementOf(node), lanes));
+    const nest = (axis: number, reduced: At): void => {
+      const each = inner[axis];
+      if (each === undefined) {
+        const value = reduction.value(values, [...row, ...at], reduced, lanes);
+        sum.set(binary(combineOf(fn), sum.get, value));
+      } else
+        emitter.for({ to: sizeExpr(each.size), bound: each.size, hint: "r" }, (index) =>
+          nest(axis + 1, [...reduced, index]),
+        );
+    };
+    nest(0, []);
+    if (to.isOutput) values.store(kernel.memoryOf(node), flatIndex(node.shape, [...row, ...at]), sum.get);
+    keepValue(kernel, node, to.keep, row, at, sum.get);
+  });
+  if (to.keep.kind !== "none") bindKept(kernel, node, to.keep, row);
+  else if (to.isOutput) kernel.reveal(node);
+}
+
+export const initialOf = (fn: Reduction["fn"], type: "f32" | "i32", lanes: Lanes): Expr =>
+  literal(type, type === "i32" && fn !== "sum" ? (fn === "max" ? -2147483648 : 2147483647) : identityOf(fn), lanes);
+
 /** One vector and one scalar accumulator, joined at the end in a fixed order. */
 export function accumulate(
   kernel: ClusterKernel,
@@ -226,10 +265,8 @@ export function accumulate(
   loop: (add: (value: Expr, lanes: Lanes) => void) => void,
 ): Expr {
   const { emitter } = kernel;
-  const initial = (lanes: Lanes): Expr =>
-    literal(type, type === "i32" && fn !== "sum" ? (fn === "max" ? -2147483648 : 2147483647) : identityOf(fn), lanes);
-  const vector = emitter.var(initial(4));
-  const scalar = emitter.var(initial(1));
+  const vector = emitter.var(initialOf(fn, type, 4));
+  const scalar = emitter.var(initialOf(fn, type, 1));
   const used = { 1: false, 4: false };
   loop((value, lanes) => {
     used[lanes] = true;

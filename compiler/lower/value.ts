@@ -37,7 +37,14 @@ export interface Sources {
   readonly trace?: Trace;
 }
 
-export const rowStrides = (shape: Shape): Size[] => {
+const stridesOf = new WeakMap<Shape, readonly Size[]>();
+export function rowStrides(shape: Shape): readonly Size[] {
+  let strides = stridesOf.get(shape);
+  if (strides === undefined) stridesOf.set(shape, (strides = findStrides(shape)));
+  return strides;
+}
+
+function findStrides(shape: Shape): Size[] {
   const strides: Size[] = [];
   let stride = number(1);
   for (let axis = shape.length - 1; axis >= 0; axis--) {
@@ -45,7 +52,7 @@ export const rowStrides = (shape: Shape): Size[] => {
     stride = times(stride, shape[axis]!.size);
   }
   return strides;
-};
+}
 
 export function flatIndex(shape: Shape, at: At): Affine {
   let flat: Affine = fixed(number(0));
@@ -134,7 +141,8 @@ export class Values {
     return this.emitter.index(a, this.atom);
   }
 
-  store(memory: Memory, flat: Affine, value: Expr): void {
+  store(memory: Memory, at: Affine, value: Expr): void {
+    const flat = memory.offset === undefined ? at : shift(at, memory.offset);
     const stored =
       value.type === "bool" ? cast("i32", value) : value.type === "boolx4" ? cast("i32x4", value) : value;
     if (!isVector(stored.type) || stepOf(flat) === 1) {
@@ -218,7 +226,8 @@ export class Values {
   private load(node: Node, memory: Memory, at: At, lanes: Lanes): Expr {
     const flat = flatIndex(node.shape, at);
     this.sources.trace?.load?.(node, at, flat);
-    const value = this.loadAt(flat, lanes, (index, width) => this.emitter.load(memory, index, width), memory.type);
+    const from = memory.offset === undefined ? flat : shift(flat, memory.offset);
+    const value = this.loadAt(from, lanes, (index, width) => this.emitter.load(memory, index, width), memory.type);
     return node.dtype === "bool" ? binary("ne", value, literal("i32", 0, lanes)) : value;
   }
 

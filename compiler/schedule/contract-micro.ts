@@ -6,7 +6,19 @@
 // into the padding of the scratch tile, where the epilogue does not look.
 
 import type { Expr, Stmt } from "../kernel.ts";
-import { add, branch, int, loadVector, local, loop, multiplyAdd4, setLocal, splat, store, zero4 } from "./expr.ts";
+import {
+  add,
+  branch,
+  int,
+  loadVector,
+  local,
+  loop,
+  multiplyAdd4,
+  setLocal,
+  splat,
+  store,
+  zero4,
+} from "./expr.ts";
 
 export interface MicroKernel {
   readonly fresh: (hint: string) => string;
@@ -31,7 +43,9 @@ export interface MicroKernel {
 
 export function emitMicroKernel(micro: MicroKernel, into: Stmt[]): void {
   const { fresh } = micro;
-  const sums = Array.from({ length: micro.rows }, () => Array.from({ length: micro.vectors }, () => fresh("sum")));
+  const sums = Array.from({ length: micro.rows }, () =>
+    Array.from({ length: micro.vectors }, () => fresh("sum")),
+  );
   const eachSum = (visit: (name: string, place: Expr) => void): void =>
     sums.forEach((row, r) =>
       row.forEach((name, v) => visit(name, add(micro.tileBase, int(r * micro.tileStride + v * 4)))),

@@ -11,14 +11,21 @@ import type { Expr, Stmt } from "../kernel.ts";
 import type { ContractOperand, ContractPlace } from "./contract-spec.ts";
 import {
   add,
+  ceilDivide,
+  divide,
+  equal,
   int,
+  less,
   letInt,
   literalOf,
   local,
   loop,
+  maximum,
   minimum,
+  modulo,
   multiply,
   roundDown,
+  selectInt,
   store,
   subtract,
 } from "./expr.ts";
@@ -81,9 +88,56 @@ export interface Panels {
   readonly stride: number;
 }
 
+export function withWhole(
+  run: Omit<Panels, "whole">,
+  count: Expr,
+  fresh: (hint: string) => string,
+  into: Stmt[],
+): Panels {
+  const there = divide(maximum(int(0), subtract(count, run.first)), int(run.width));
+  return { ...run, whole: letInt(fresh, into, "whole", minimum(run.count, there)) };
+}
+
+/** Columns in vectors of four, covered by panels of 12, then at most two of 8. */
+export function panelsOf(
+  count: Expr,
+  stride12: number,
+  stride8: number,
+  fresh: (hint: string) => string,
+  into: Stmt[],
+): Panels[] {
+  const vectors = letInt(fresh, into, "vectors", ceilDivide(count, int(4)));
+  const rest = letInt(fresh, into, "restVectors", modulo(vectors, int(3)));
+  const two = selectInt(less(int(1), vectors), int(2), int(1));
+  const eights = letInt(
+    fresh,
+    into,
+    "eights",
+    selectInt(equal(rest, int(0)), int(0), selectInt(equal(rest, int(1)), two, int(1))),
+  );
+  const twelves = letInt(
+    fresh,
+    into,
+    "twelves",
+    divide(maximum(int(0), subtract(vectors, multiply(eights, int(2)))), int(3)),
+  );
+  const first = letInt(fresh, into, "eightFrom", multiply(twelves, int(12)));
+  const at = letInt(fresh, into, "eightAt", multiply(twelves, int(stride12)));
+  const runs: readonly Omit<Panels, "whole">[] = [
+    { width: 12, count: twelves, first: int(0), at: int(0), stride: stride12 },
+    { width: 8, count: eights, first, at, stride: stride8 },
+  ];
+  return runs.filter((run) => literalOf(run.count) !== 0).map((run) => withWhole(run, count, fresh, into));
+}
+
 /** [outer / width][k][outer % width], from an operand that is contiguous along the outer axis. "edges" leaves the whole panels
  * to whoever reads them first. */
-export function stagePanels(stage: Stage, runs: readonly Panels[], only: "all" | "edges", into: Stmt[]): void {
+export function stagePanels(
+  stage: Stage,
+  runs: readonly Panels[],
+  only: "all" | "edges",
+  into: Stmt[],
+): void {
   const { fresh, operand, block } = stage;
   loop(fresh, into, "k", int(0), stage.kCount, 1, (k, body) => {
     const read = operand.open(stage.place, add(stage.k, k), body);
@@ -94,7 +148,8 @@ export function stagePanels(stage: Stage, runs: readonly Panels[], only: "all" |
       loop(fresh, body, "panel", int(0), only === "all" ? whole : int(0), 1, (panel, inner) => {
         const from = add(first, multiply(panel, int(width)));
         const to = letInt(fresh, inner, "to", add(base, multiply(panel, int(run.stride))));
-        for (let v = 0; v < width; v += 4) inner.push(store(block, add(to, int(v)), read(add(from, int(v)), 4, inner)));
+        for (let v = 0; v < width; v += 4)
+          inner.push(store(block, add(to, int(v)), read(add(from, int(v)), 4, inner)));
       });
       // The edge: at most one panel that is not all there, element by element.
       const last = subtract(stage.outerCount, int(1));
@@ -116,7 +171,13 @@ export function stageTransposed(stage: Stage, runs: readonly Panels[], into: Stm
     loop(stage.fresh, into, "panel", int(0), run.count, 1, (panel, body) => {
       const at = letInt(stage.fresh, body, "panelAt", add(run.at, multiply(panel, int(run.stride))));
       for (let v = 0; v < run.width; v += 4)
-        transposeFour(stage, add(run.first, multiply(panel, int(run.width)), int(v)), add(at, int(v)), run.width, body);
+        transposeFour(
+          stage,
+          add(run.first, multiply(panel, int(run.width)), int(v)),
+          add(at, int(v)),
+          run.width,
+          body,
+        );
     });
 }
 
@@ -152,7 +213,12 @@ function transposeFour(stage: Stage, first: Expr, at: Expr, width: number, body:
         store(block, add(to, int(lane * width)), {
           op: "vector",
           type: "f32x4",
-          lanes: vectors.map((a): Expr => ({ op: "extract", type: "f32", a, lane })) as unknown as [Expr, Expr, Expr, Expr],
+          lanes: vectors.map((a): Expr => ({ op: "extract", type: "f32", a, lane })) as unknown as [
+            Expr,
+            Expr,
+            Expr,
+            Expr,
+          ],
         }),
       );
   });

@@ -6,7 +6,7 @@
 // Staging costs about 2/rows + 2/columns of the arithmetic, so blocks are as large as the number of tasks allows.
 
 import { ceilDivide, constant, known, minimum, one, type Size } from "../../runtime/size.ts";
-import type { ContractSpec } from "./contract-spec.ts";
+import type { ContractOperand, ContractSpec } from "./contract-spec.ts";
 
 export interface Tiles {
   /** Rows of a packed block of a; a multiple of 12. */
@@ -31,9 +31,17 @@ const columnsPerBlock = 128;
 const depthLimit = 1024;
 /** k in a block when its length is known only at launch or depends on the routing. */
 const depthUnknown = 256;
+/** Ragged rows with a plain right operand: short blocks, so that an expert with few rows reads its weights almost in the
+ * order of memory. b is then packed again for every block of rows, which costs nothing (see packsOnTheWay in contract.ts). */
+const depthRagged = 64;
 /** Tasks that let 16 threads finish together. */
 const tasksWanted = 32;
 const raggedRowTasks = 16;
+
+/** Plain columns are read where they are by the first tile of a panel, which packs them for the other rows: the arithmetic
+ * hides the way to memory, which is most of the time when an expert has few rows. */
+export const packsOnTheWay = (operand: ContractOperand): boolean =>
+  operand.contiguous === "n" && operand.plain;
 
 const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step;
 /** The block that divides an extent evenly into as few parts as the limit allows. */
@@ -43,7 +51,9 @@ const even = (extent: number, limit: number, step: number): number =>
 export function chooseTiles(spec: ContractSpec): Tiles {
   const siblings = spec.b.length;
   const k = spec.ragged?.kind === "reduction" ? undefined : known(spec.k);
-  const depth = k === undefined ? depthUnknown : Math.max(1, even(k, depthLimit, 1));
+  const raggedRows = spec.ragged?.kind === "rows";
+  const limit = raggedRows && spec.b.every(packsOnTheWay) ? depthRagged : depthLimit;
+  const depth = k === undefined ? depthUnknown : Math.max(1, even(k, limit, 4));
   const oneDepth = k !== undefined && k <= depth;
 
   const columnLimit = Math.max(
@@ -51,17 +61,18 @@ export function chooseTiles(spec: ContractSpec): Tiles {
     Math.min(columnsPerBlock, Math.floor(packed / (depth * siblings) / 8) * 8, 256 / siblings),
   );
   const n = known(spec.n);
-  let columns = n === undefined ? Math.min(64, roundUp(columnLimit, 8)) : Math.max(8, even(n, columnLimit, 4));
+  let columns =
+    n === undefined ? Math.min(64, roundUp(columnLimit, 8)) : Math.max(8, even(n, columnLimit, 4));
 
   const m = known(spec.m);
-  const raggedRows = spec.ragged?.kind === "rows";
   let rows = rowsPerBlock;
   if (m !== undefined && !raggedRows) {
     rows = Math.max(12, even(m, rowsPerBlock, 12));
     // Smaller blocks when there would be too few tasks for a handful of threads.
     const others = spec.batch.reduce((all, size) => all * (known(size) ?? 8), 1) * (spec.ragged?.groups ?? 1);
     const tasks = (r: number, c: number): number => others * Math.ceil(m / r) * Math.ceil((n ?? 256) / c);
-    while (tasks(rows, columns) < tasksWanted && columns > 64) columns = even(n ?? columns / 2, columns / 2, 4);
+    while (tasks(rows, columns) < tasksWanted && columns > 64)
+      columns = even(n ?? columns / 2, columns / 2, 4);
     while (tasks(rows, columns) < tasksWanted && rows > 48) rows = roundUp(rows / 2, 12);
   }
   const rowsPerTask = 2 * rowsPerBlock;

@@ -7,9 +7,17 @@
 import { constant, multiply as multiplySizes, product, type Size } from "../../runtime/size.ts";
 import type { Expr, Scratch, Stmt } from "../kernel.ts";
 import { emitMicroKernel } from "./contract-micro.ts";
-import type { ContractBody, ContractOperand, ContractPlace, ContractSpec } from "./contract-spec.ts";
-import { stagePanels, stageRows, stageTransposed, type Panels } from "./contract-stage.ts";
-import { chooseTiles, type Tiles } from "./contract-tiles.ts";
+import type { ContractBody, ContractPlace, ContractSpec } from "./contract-spec.ts";
+import {
+  panelsOf,
+  stagePanels,
+  stageRows,
+  stageTransposed,
+  withWhole,
+  type Panels,
+} from "./contract-stage.ts";
+import { blockOf, decodeTask, raggedTask, rowsOfGroup, type Range } from "./contract-tasks.ts";
+import { chooseTiles, packsOnTheWay, type Tiles } from "./contract-tiles.ts";
 import {
   add,
   both,
@@ -27,7 +35,6 @@ import {
   loop,
   maximum,
   minimum,
-  modulo,
   multiply,
   roundDown,
   roundUp,
@@ -36,12 +43,6 @@ import {
   store,
   subtract,
 } from "./expr.ts";
-
-/** A run of rows, columns or k: first coordinate (absolute) and how many. */
-interface Range {
-  readonly from: Expr;
-  readonly count: Expr;
-}
 
 /** Everything that the parts of the body share. */
 interface Context {
@@ -77,8 +78,7 @@ export function contractBody(spec: ContractSpec): ContractBody {
   const { place, columnTask, rowTask } = decodeTask(spec, tiles, body);
   const columns = blockOf(spec, columnTask, tiles.columns, spec.n, tiles.columnTasks, "column", body);
   const groupRows = spec.ragged === undefined ? undefined : rowsOfGroup(spec, place.group!, body);
-  const depth =
-    spec.ragged?.kind === "reduction" ? groupRows! : { from: int(0), count: sizeOf(spec.k) };
+  const depth = spec.ragged?.kind === "reduction" ? groupRows! : { from: int(0), count: sizeOf(spec.k) };
 
   // A stride that is an odd number of cache lines: neighbouring rows and panels do not fight for one cache set.
   const oddLines = (length: number): number => (Math.ceil(length / 16) | 1) * 16;
@@ -119,103 +119,6 @@ function scratchOf({ spec, tiles, aStride, stride12, tileStride, panels }: Conte
       { name: `sums${i}`, type: "f32", length: rows * tileStride },
     ]),
   ];
-}
-
-function withWhole(run: Omit<Panels, "whole">, count: Expr, fresh: (hint: string) => string, into: Stmt[]): Panels {
-  const there = divide(maximum(int(0), subtract(count, run.first)), int(run.width));
-  return { ...run, whole: letInt(fresh, into, "whole", minimum(run.count, there)) };
-}
-
-/** Columns in vectors of four, covered by panels of 12, then at most two of 8. */
-function panelsOf(count: Expr, stride12: number, stride8: number, fresh: (hint: string) => string, into: Stmt[]): Panels[] {
-  const vectors = letInt(fresh, into, "vectors", ceilDivide(count, int(4)));
-  const rest = letInt(fresh, into, "restVectors", modulo(vectors, int(3)));
-  const two = selectInt(less(int(1), vectors), int(2), int(1));
-  const eights = letInt(
-    fresh,
-    into,
-    "eights",
-    selectInt(equal(rest, int(0)), int(0), selectInt(equal(rest, int(1)), two, int(1))),
-  );
-  const twelves = letInt(
-    fresh,
-    into,
-    "twelves",
-    divide(maximum(int(0), subtract(vectors, multiply(eights, int(2)))), int(3)),
-  );
-  const first = letInt(fresh, into, "eightFrom", multiply(twelves, int(12)));
-  const at = letInt(fresh, into, "eightAt", multiply(twelves, int(stride12)));
-  const runs: readonly Omit<Panels, "whole">[] = [
-    { width: 12, count: twelves, first: int(0), at: int(0), stride: stride12 },
-    { width: 8, count: eights, first, at, stride: stride8 },
-  ];
-  return runs.filter((run) => literalOf(run.count) !== 0).map((run) => withWhole(run, count, fresh, into));
-}
-
-/** Batch coordinates, group, block of n and block of m from the workgroup's number; blocks of m follow each other. */
-function decodeTask(
-  spec: ContractSpec,
-  tiles: Tiles,
-  into: Stmt[],
-): { place: ContractPlace; columnTask: Expr; rowTask: Expr } {
-  let rest: Expr = { op: "workgroup", type: "i32" };
-  const next = (count: Size, hint: string): Expr => {
-    const extent = sizeOf(count);
-    if (literalOf(extent) === 1) return int(0);
-    const coordinate = letInt(spec.fresh, into, hint, modulo(rest, extent));
-    rest = letInt(spec.fresh, into, "task", divide(rest, extent));
-    return coordinate;
-  };
-  const rowTask = next(tiles.rowTasks, "rowTask");
-  const columnTask = next(tiles.columnTasks, "columnTask");
-  const group = spec.ragged === undefined ? undefined : next(constant(spec.ragged.groups), "group");
-  const batch = spec.batch.map((size) => size);
-  const coordinates: Expr[] = [];
-  for (const size of batch.reverse()) coordinates.unshift(next(size, "batch"));
-  return {
-    place: group === undefined ? { batch: coordinates } : { batch: coordinates, group },
-    columnTask,
-    rowTask,
-  };
-}
-
-function rowsOfGroup(spec: ContractSpec, group: Expr, into: Stmt[]): Range {
-  const { fresh } = spec;
-  const from = letInt(fresh, into, "groupFrom", spec.ragged!.offset(group, into));
-  const end = spec.ragged!.offset(add(group, int(1)), into);
-  return { from, count: letInt(fresh, into, "groupRows", subtract(end, from)) };
-}
-
-/** One of the even blocks of a dense extent. */
-function blockOf(
-  spec: ContractSpec,
-  task: Expr,
-  block: number,
-  extent: Size,
-  tasks: Size,
-  hint: string,
-  into: Stmt[],
-): Range {
-  const length = sizeOf(extent);
-  const from = letInt(spec.fresh, into, `${hint}From`, multiply(task, int(block)));
-  const known = literalOf(length);
-  if (known !== undefined && known % block === 0) return { from, count: int(block) };
-  if (literalOf(sizeOf(tasks)) === 1) return { from, count: length };
-  return { from, count: letInt(spec.fresh, into, `${hint}s`, minimum(int(block), subtract(length, from))) };
-}
-
-/** A task's share of a group's rows. Few rows are one share; the other tasks of the group find nothing to do. */
-function raggedTask(spec: ContractSpec, tiles: Tiles, group: Range, task: Expr, into: Stmt[]): Range {
-  const { fresh } = spec;
-  const limit = sizeOf(tiles.rowTasks);
-  if (literalOf(limit) === 1) return group;
-  const shares = maximum(int(1), minimum(limit, ceilDivide(group.count, int(tiles.rowsPerTask))));
-  const share = letInt(fresh, into, "share", roundUp(ceilDivide(group.count, shares), 12));
-  const first = letInt(fresh, into, "first", multiply(task, share));
-  return {
-    from: add(group.from, first),
-    count: letInt(fresh, into, "rows", minimum(share, subtract(group.count, first))),
-  };
 }
 
 /** All rows of a task, in blocks that fit scratch; b is packed before the first when all of k fits. */
@@ -273,10 +176,6 @@ function stageRight({ spec, place, columns, runs }: Context, k: Range, into: Stm
   });
 }
 
-/** Plain columns are read where they are by the first tile of a panel, which packs them for the other rows: the arithmetic
- * hides the way to memory, which is most of the time when an expert has few rows. */
-const packsOnTheWay = (operand: ContractOperand): boolean => operand.contiguous === "n" && operand.plain;
-
 function stageLeft({ spec, place, aStride, panels }: Context, rows: Range, k: Range, into: Stmt[]): void {
   const stage = {
     fresh: spec.fresh,
@@ -328,7 +227,9 @@ function emitTiles(context: Context, rows: Range, depth: Range, first: Expr, goO
                 const read = operand.open(place, add(depth.from, k), at);
                 return (v) => read(add(from, int(4 * v)), 4, at);
               },
-              ...(packs ? { keep: (k: Expr, v: number, value: Expr) => store(block, packed(k, v), value) } : {}),
+              ...(packs
+                ? { keep: (k: Expr, v: number, value: Expr) => store(block, packed(k, v), value) }
+                : {}),
               tile: `sums${sibling}`,
               tileBase: letInt(fresh, inner, "tileAt", add(multiply(row, int(tileStride)), columnAt)),
               tileStride,

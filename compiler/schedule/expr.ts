@@ -114,13 +114,27 @@ export function selectInt(condition: Expr, a: Expr, b: Expr): Expr {
   return decided === undefined ? { op: "select", type: "i32", condition, a, b } : decided !== 0 ? a : b;
 }
 
-export const local = (name: string, type: "i32" | "f32" | "f32x4" = "i32"): Expr => ({ op: "local", type, name });
+export const local = (name: string, type: "i32" | "f32" | "f32x4" = "i32"): Expr => ({
+  op: "local",
+  type,
+  name,
+});
 export const loadFloat = (buffer: string, index: Expr): Expr => ({ op: "load", type: "f32", buffer, index });
-export const loadVector = (buffer: string, index: Expr): Expr => ({ op: "load", type: "f32x4", buffer, index });
+export const loadVector = (buffer: string, index: Expr): Expr => ({
+  op: "load",
+  type: "f32x4",
+  buffer,
+  index,
+});
 export const splat = (a: Expr): Expr => ({ op: "splat", type: "f32x4", a });
 export const multiplyAdd4 = (a: Expr, b: Expr, c: Expr): Expr => ({ op: "fma", type: "f32x4", a, b, c });
 
-export const store = (buffer: string, index: Expr, value: Expr): Stmt => ({ op: "store", buffer, index, value });
+export const store = (buffer: string, index: Expr, value: Expr): Stmt => ({
+  op: "store",
+  buffer,
+  index,
+  value,
+});
 export const setLocal = (name: string, value: Expr): Stmt => ({ op: "set", name, value });
 export const comment = (text: string): Stmt => ({ op: "comment", text });
 

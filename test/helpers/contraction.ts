@@ -5,14 +5,7 @@ import type { Expr, Kernel, KernelBuffer, Stmt } from "../../compiler/kernel.ts"
 import { contractBody } from "../../compiler/schedule/contract.ts";
 import type { ContractOperand, ContractPlace, ContractSpec } from "../../compiler/schedule/contract-spec.ts";
 import { add, int, letInt, multiply, sizeOf, store } from "../../compiler/schedule/expr.ts";
-import {
-  constant,
-  named,
-  namesOf,
-  product,
-  type Size,
-  type Sizes,
-} from "../../runtime/size.ts";
+import { constant, named, namesOf, product, type Size, type Sizes } from "../../runtime/size.ts";
 
 export interface Case {
   readonly batch?: number;
@@ -38,7 +31,9 @@ export interface Prepared {
   readonly kernel: Kernel;
   readonly sizes: Sizes;
   readonly buffers: Map<string, Float32Array | Int32Array>;
+  /** What the outputs must hold, one output after the other: all of it, or at one position. */
   readonly expected: () => Float64Array;
+  readonly expectedAt: (position: number) => number;
 }
 
 const scaled = (value: Expr, lanes: 1 | 4, factor: number): Expr => {
@@ -90,10 +85,7 @@ export function prepare(test: Case): Prepared {
         fresh,
         into,
         "base",
-        add(
-          multiply(which, sizeOf(product([outerExtent, innerExtent]))),
-          multiply(row, sizeOf(innerExtent)),
-        ),
+        add(multiply(which, sizeOf(product([outerExtent, innerExtent]))), multiply(row, sizeOf(innerExtent))),
       );
       return (moving, lanes) => {
         const value: Expr = {
@@ -192,46 +184,44 @@ export function prepare(test: Case): Prepared {
   memory.set("a", fill(lengths.a));
   for (let i = 0; i < siblings; i++) memory.set(`b${i}`, fill(lengths.b));
   // Rows that no group has must stay what they are.
-  for (let i = 0; i < siblings; i++) memory.set(`out${i}`, new Float32Array(lengths.out).fill(-77));
+  for (let i = 0; i < siblings; i++) memory.set(`out${i}`, new Float32Array(lengths.out).fill(untouched));
   const offsets = [0];
   for (const rows of test.rows ?? []) offsets.push(offsets.at(-1)! + rows);
   if (ragged !== undefined) memory.set("offsets", Int32Array.from(offsets));
   const index = Int32Array.from({ length: gatherSource }, (_, i) => (i * 7 + 3) % gatherSource);
   if (test.gather === true) memory.set("index", index);
 
-  const expected = (): Float64Array => {
-    const { m: M, n: N, k: K } = test;
-    const out = new Float64Array(lengths.out * siblings).fill(-77);
-    const factor = test.prologue === true ? 4 : 1;
-    const a = memory.get("a")!;
-    const atA = (which: number, i: number, p: number): number => {
-      if (aAxis === "k") return a[which * M * K + (test.gather === true ? index[i]! : i) * K + p]!;
-      return a[which * M * K + (test.gather === true ? index[p]! : p) * M + i]!;
-    };
-    const sum = (s: number, which: number, bWhich: number, i: number, j: number, from: number, to: number): number => {
-      const b = memory.get(`b${s}`)!;
-      let total = 0;
-      for (let p = from; p < to; p++)
-        total += atA(which, i, p) * b[bWhich * K * N + (bAxis === "n" ? p * N + j : j * K + p)]!;
-      return total * factor + (test.epilogue === true ? 1 : 0);
-    };
-    for (let s = 0; s < siblings; s++)
-      for (let g = 0; g < (ragged === undefined ? batch : groups); g++) {
-        const [from, to] = ragged === "rows" ? [offsets[g]!, offsets[g + 1]!] : [0, M];
-        const base = s * lengths.out + (ragged === "rows" ? 0 : g * M * N);
-        for (let i = from; i < to; i++)
-          for (let j = 0; j < N; j++)
-            out[base + i * N + j] =
-              ragged === "reduction"
-                ? sum(s, 0, 0, i, j, offsets[g]!, offsets[g + 1]!)
-                : ragged === "rows"
-                  ? sum(s, 0, g, i, j, 0, K)
-                  : sum(s, g, g, i, j, 0, K);
-      }
-    return out;
+  const { m: M, n: N, k: K } = test;
+  const factor = test.prologue === true ? 4 : 1;
+  const a = memory.get("a")!;
+  const atA = (which: number, row: number, p: number): number => {
+    if (aAxis === "k") return a[which * M * K + (test.gather === true ? index[row]! : row) * K + p]!;
+    return a[which * M * K + (test.gather === true ? index[p]! : p) * M + row]!;
   };
-  return { kernel, sizes, buffers: memory, expected };
+  const expectedAt = (position: number): number => {
+    const sibling = Math.floor(position / lengths.out);
+    const inside = position % lengths.out;
+    const [column, row] = [inside % N, Math.floor(inside / N) % M];
+    const outer = Math.floor(inside / (M * N));
+    // Rows that no group has keep what was there before.
+    if (ragged === "rows" && row >= offsets[groups]!) return untouched;
+    const group = ragged === "rows" ? offsets.findLastIndex((first) => first <= row) : outer;
+    const [from, to] = ragged === "reduction" ? [offsets[group]!, offsets[group + 1]!] : [0, K];
+    const b = memory.get(`b${sibling}`)!;
+    const matrix = ragged === "reduction" ? 0 : group * K * N;
+    let sum = 0;
+    for (let p = from; p < to; p++)
+      sum +=
+        atA(ragged === undefined ? outer : 0, row, p) *
+        b[matrix + (bAxis === "n" ? p * N + column : column * K + p)]!;
+    return sum * factor + (test.epilogue === true ? 1 : 0);
+  };
+  const expected = (): Float64Array =>
+    Float64Array.from({ length: lengths.out * siblings }, (_, i) => expectedAt(i));
+  return { kernel, sizes, buffers: memory, expected, expectedAt };
 }
+
+const untouched = -77;
 
 /** All outputs of a prepared case, one after the other. */
 export const outputsOf = (prepared: Prepared): Float32Array =>

@@ -1,0 +1,93 @@
+// moe build: the artifact folder of a model: program, wasm, kernels as text, a typed module. In: a file. Out: a folder whose
+// bytes depend on the file and the version of moe alone. `--check` writes nothing and fails when the folder is stale.
+
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { printKernel } from "../../compiler/print-kernel.ts";
+import { UserError } from "../../runtime/errors.ts";
+import { artifactFiles, hashesOf, writeFiles } from "../artifact-folder.ts";
+import { compileFile, type CompiledFile, type CompileOptions } from "../compiling.ts";
+import { exitCodes, type ExitCode } from "../exit.ts";
+import { readBytes } from "../files.ts";
+import { bytes } from "../numbers.ts";
+import type { Shell } from "../shell.ts";
+import { table } from "../table.ts";
+import { tool, version } from "../version.ts";
+
+export interface BuildOptions extends CompileOptions {
+  readonly out?: string;
+  readonly check?: boolean;
+  readonly json?: boolean;
+}
+
+type Files = ReadonlyMap<string, string | Uint8Array>;
+
+export async function build(shell: Shell, file: string, options: BuildOptions): Promise<ExitCode> {
+  const shown = options.out ?? "dist";
+  const folder = resolve(shell.folder, shown);
+  const read = await compileFile(shell, file, options);
+  if (read === undefined) return exitCodes.findings;
+  const files = await contents(read);
+  if (options.check === true) return compare(shell, folder, shown, files);
+  guard(folder, shown, files);
+  writeFiles(folder, files, shown);
+  const size = (content: string | Uint8Array): number =>
+    typeof content === "string" ? new TextEncoder().encode(content).length : content.length;
+  if (options.json === true) {
+    const list = [...files].map(([name, content]) => ({ name, bytes: size(content) }));
+    shell.out(`${JSON.stringify({ model: read.compiled.program.name, folder: shown, files: list }, null, 2)}\n`);
+  } else shell.out(table([...files].map(([name, content]) => [join(shown, name), bytes(size(content))]), "lr"));
+  return exitCodes.good;
+}
+
+/** Every file of the folder, build.json last. */
+async function contents({ path, compiled, hash }: CompiledFile): Promise<Files> {
+  const { program, kernels } = compiled;
+  const { moduleText } = await import("../module/module.ts");
+  const main = path.split("/").at(-1)!;
+  const { js, dts } = await moduleText(program, { source: main, version, sourceHash: hash });
+  const head = `// Made by ${tool} from ${main} (${hash}). Do not edit.\n`;
+  const name = program.name.toLowerCase();
+  const files = new Map<string, string | Uint8Array>([
+    ...artifactFiles(compiled),
+    ["kernels.txt", `${head}\n${kernels.map(printKernel).join("\n")}`],
+    [`${name}.js`, js],
+    [`${name}.d.ts`, dts],
+  ]);
+  const note = { format: "moe-build", version: 1, tool, model: program.name, source: main, sourceHash: hash, files: hashesOf(files) };
+  return files.set("build.json", `${JSON.stringify(note, null, 2)}\n`);
+}
+
+/** Nothing that somebody else made is overwritten. */
+function guard(folder: string, shown: string, files: Files): void {
+  if (!existsSync(folder)) return;
+  if (!statSync(folder).isDirectory())
+    throw new UserError("C0202", `${shown} is a file`, { file: shown, help: "choose another folder with --out" });
+  const present = new Set(readdirSync(folder));
+  if (present.has("build.json")) return;
+  const name = [...files.keys()].find((each) => present.has(each));
+  if (name === undefined) return;
+  throw new UserError("C0202", `${join(shown, name)} is there already, and \`moe build\` did not make it`, {
+    file: join(shown, name),
+    help: "choose another folder with --out",
+  });
+}
+
+function compare(shell: Shell, folder: string, shown: string, files: Files): ExitCode {
+  const stale = [...files].flatMap(([name, content]) => {
+    if (!existsSync(join(folder, name))) return [`${join(shown, name)} is missing`];
+    const there = readBytes(folder, join(folder, name));
+    // A check-out may have changed the line ends of texts.
+    const same =
+      typeof content === "string"
+        ? new TextDecoder().decode(there).replaceAll("\r\n", "\n") === content
+        : Buffer.from(there).equals(content);
+    return same ? [] : [`${join(shown, name)} is stale`];
+  });
+  if (stale.length === 0) {
+    shell.out(`${shown} is fresh\n`);
+    return exitCodes.good;
+  }
+  shell.err(`${stale.join("\n")}\nrun \`moe build\` again\n`);
+  return exitCodes.findings;
+}

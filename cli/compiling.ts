@@ -1,0 +1,76 @@
+// Compiling for commands: a `.moe` file as the user named it -> a compiled model, or its diagnostics on standard error.
+// The compiler is loaded when it is first needed: `moe --help` does without.
+
+import { dirname, resolve } from "node:path";
+import type { Compiled } from "../compiler/compile.ts";
+import type { Diagnostic } from "../grammar/diagnostic.ts";
+import { renderDiagnostics } from "../grammar/text.ts";
+import { plural } from "./numbers.ts";
+import { overrideRecipe } from "./recipe.ts";
+import type { Shell } from "./shell.ts";
+import { modulePath, openSources, sourceHash, type Sources } from "./sources.ts";
+
+export interface CompileOptions {
+  /** Optional when the file has one model. */
+  readonly model?: string | undefined;
+  /** Settings that replace those of the `train` block. */
+  readonly settings?: readonly string[] | undefined;
+  /** Positions that the caches of decoding hold. */
+  readonly context?: number | undefined;
+}
+
+export interface CompiledFile {
+  /** Path of the main module. */
+  readonly path: string;
+  /** What paths of data are relative to. */
+  readonly base: string;
+  readonly compiled: Compiled;
+  readonly sources: Sources;
+  readonly hash: string;
+}
+
+/** Undefined when the file has errors, which are then printed. Warnings are printed too. */
+export async function compileFile(
+  shell: Shell,
+  given: string,
+  options: CompileOptions = {},
+): Promise<CompiledFile | undefined> {
+  const path = modulePath(shell.folder, given);
+  const sources = sourcesWith(shell.folder, path, options);
+  const { compile } = await import("../compiler/compile.ts");
+  const { compiled, diagnostics } = compile({
+    host: sources,
+    path,
+    ...(options.model === undefined ? {} : { model: options.model }),
+    ...(options.context === undefined ? {} : { context: options.context }),
+  });
+  printDiagnostics(shell, diagnostics, sources);
+  if (compiled === undefined) return undefined;
+  const base = dirname(resolve(shell.folder, path));
+  return { path, base, compiled, sources, hash: sourceHash(path, sources.texts()) };
+}
+
+function sourcesWith(folder: string, path: string, { model, settings = [] }: CompileOptions): Sources {
+  const sources = openSources(folder);
+  if (settings.length === 0) return sources;
+  const edited = overrideRecipe(sources.read(path) ?? "", path, model, settings);
+  return openSources(folder, new Map([[path, edited]]));
+}
+
+/** Pictures, and at the end how many there are. */
+export function printDiagnostics(shell: Shell, diagnostics: readonly Diagnostic[], sources: Sources): void {
+  if (diagnostics.length === 0) return;
+  const pictures = renderDiagnostics(diagnostics, (module) => sources.read(module), shell.colour.err);
+  shell.err(`${pictures}\n\n${summary(diagnostics)}\n`);
+}
+
+/** "2 errors, 1 warning" */
+export function summary(diagnostics: readonly Diagnostic[]): string {
+  const of = (severity: Diagnostic["severity"]): number =>
+    diagnostics.filter((diagnostic) => diagnostic.severity === severity).length;
+  const parts = [
+    ...(of("error") > 0 ? [plural(of("error"), "error")] : []),
+    ...(of("warning") > 0 ? [plural(of("warning"), "warning")] : []),
+  ];
+  return parts.join(", ");
+}

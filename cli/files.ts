@@ -1,0 +1,111 @@
+// Files: reading texts that a user named, writing results so that nobody ever sees half of one. Node only.
+// In: paths as the user gave them, and the folder they are relative to. Out: texts, or a UserError with the system's reason.
+
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { createHash } from "node:crypto";
+import { basename, dirname, join, resolve } from "node:path";
+import { UserError } from "../runtime/errors.ts";
+
+const reasons: Readonly<Record<string, string>> = {
+  EACCES: "permission is denied",
+  EPERM: "permission is denied",
+  ENOSPC: "the disk is full",
+  EDQUOT: "the disk quota is used up",
+  EROFS: "the file system is read-only",
+  ENOTDIR: "part of the path is a file, not a folder",
+  EEXIST: "part of the path is a file, not a folder",
+  EISDIR: "it is a folder",
+  EIO: "the disk reports an error",
+  ENAMETOOLONG: "the name is too long",
+  ELOOP: "its links lead in a circle",
+  EMFILE: "too many files are open",
+};
+const codeOf = (error: unknown): string =>
+  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
+/** The system's reason in words; other errors are ours and pass through. */
+function reasonOf(error: unknown): string {
+  const code = codeOf(error);
+  if (code === "") throw error;
+  return reasons[code] ?? (error as Error).message.toLowerCase();
+}
+
+/** Bytes of a file that must be there. `shown`: the path as the user knows it. */
+export function readBytes(folder: string, shown: string): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(readFileSync(resolve(folder, shown)));
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === "ENOENT")
+      throw new UserError("C0101", `there is no file ${shown}`, { file: shown, help: "check the path" });
+    if (code === "EISDIR")
+      throw new UserError("C0102", `${shown} is a folder`, { file: shown, help: "give a file in it" });
+    throw new UserError("C0104", `cannot read ${shown}: ${reasonOf(error)}`, {
+      file: shown,
+      help: "make the file readable",
+    });
+  }
+}
+
+/** UTF-8 text of a file that must be there; a byte order mark is left out. */
+export function readText(folder: string, shown: string): string {
+  const bytes = readBytes(folder, shown);
+  const notText = (why: string): UserError =>
+    new UserError("C0103", `${shown} is not text: ${why}`, { file: shown, help: "give a text file in UTF-8" });
+  const zero = bytes.indexOf(0);
+  if (zero >= 0) throw notText(`byte ${zero} is zero`);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw notText("it is not UTF-8");
+  }
+}
+
+/** JSON of a file that moe wrote: anything else there is a UserError. */
+export function readJson(folder: string, shown: string): unknown {
+  const text = readText(folder, shown);
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new UserError("C0106", `${shown} is not JSON`, { file: shown, help: "it was edited or cut off: make it again" });
+  }
+}
+
+/** Replaces a file whole: writes beside it, syncs, renames. Links are followed; the mode of an old file is kept. */
+export function writeWhole(path: string, content: string | Uint8Array, shown = path): void {
+  let temporary = "";
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    const target = existsSync(path) ? realpathSync(path) : path;
+    const mode = existsSync(target) ? statSync(target).mode & 0o777 : 0o666;
+    temporary = join(dirname(target), `.${basename(target)}.${process.pid}.tmp`);
+    const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+    const file = openSync(temporary, "w", mode);
+    try {
+      for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(temporary, target);
+  } catch (error) {
+    if (temporary !== "") rmSync(temporary, { force: true });
+    throw new UserError("C0201", `cannot write ${shown}: ${reasonOf(error)}`, {
+      file: shown,
+      help: "make room, or choose a place that can be written",
+    });
+  }
+}
+
+export const sha256 = (content: string | Uint8Array): string => createHash("sha256").update(content).digest("hex");

@@ -1,0 +1,190 @@
+// A run folder: all that `moe eval`, `moe generate` and `--resume` need, so that a run outlives changes of its source.
+//   run.json                       what it is: model, sources, where its data are, how it ended
+//   program.json, model*.wasm      the compiled model
+//   source/                        the `.moe` modules, with the recipe that was really trained
+//   tokenizer.NAME.json            how the text of a modality became tokens
+//   last, previous, best.safetensors, metrics.jsonl     made by the training loop
+// Everything is written before training begins, run.json last: a folder with run.json is whole.
+
+import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { basename, dirname, join, relative, resolve, sep } from "node:path";
+import { UserError } from "../runtime/errors.ts";
+import type { Program } from "../runtime/program.ts";
+import type { Tokenizer } from "../runtime/tokenizer.ts";
+import { tokenizerFromJSON } from "../runtime/tokenizer-load.ts";
+import { artifactFiles, hashesOf, readArtifact, writeFiles, type Artifact, type Hashes } from "./artifact-folder.ts";
+import type { CompiledFile } from "./compiling.ts";
+import { readJson, writeWhole } from "./files.ts";
+import { tool } from "./version.ts";
+
+export const runVersion = 1;
+
+export type RunEnd = "running" | "finished" | "stopped early" | "interrupted" | "failed";
+
+/** run.json */
+export interface RunNote {
+  readonly format: "moe-run";
+  readonly version: typeof runVersion;
+  readonly tool: string;
+  readonly model: string;
+  /** The main module, below `source/`. */
+  readonly main: string;
+  readonly sourceHash: string;
+  /** What paths of the data are relative to, seen from the run folder. */
+  readonly base: string;
+  readonly seed: number;
+  /** How the text of a sample begins. */
+  readonly prompt?: string;
+  readonly state: RunEnd;
+  readonly files: Hashes;
+}
+
+export interface Run extends Artifact {
+  /** As the user names it. */
+  readonly shown: string;
+  /** Absolute. */
+  readonly folder: string;
+  readonly note: RunNote;
+  readonly tokenizers: Readonly<Record<string, Tokenizer>>;
+}
+
+export const isRunFolder = (folder: string, given: string): boolean =>
+  existsSync(join(resolve(folder, given), "run.json"));
+
+/** Writes the folder of a new run. */
+export function createRun(
+  folder: string,
+  { path, base, compiled, sources, hash }: CompiledFile,
+  tokenizers: Readonly<Record<string, Tokenizer>>,
+  more: Pick<RunNote, "seed"> & Partial<Pick<RunNote, "prompt">>,
+): RunNote {
+  const texts = [...sources.texts()];
+  const root = commonFolder(texts.map(([module]) => module));
+  const inside = (module: string): string => relative(root, module).split(sep).join("/");
+  const files = artifactFiles(compiled);
+  writeFiles(folder, files, folder);
+  for (const [module, text] of texts) writeWhole(join(folder, "source", inside(module)), text);
+  for (const [name, tokenizer] of Object.entries(tokenizers))
+    writeWhole(join(folder, `tokenizer.${name}.json`), `${JSON.stringify(tokenizer.toJSON())}\n`);
+  const note: RunNote = {
+    format: "moe-run",
+    version: runVersion,
+    tool,
+    model: compiled.program.name,
+    main: inside(path),
+    sourceHash: hash,
+    base: relative(folder, base).split(sep).join("/") || ".",
+    ...more,
+    state: "running",
+    files: hashesOf(files),
+  };
+  writeNote(folder, note);
+  return note;
+}
+
+export const writeNote = (folder: string, note: RunNote): void =>
+  writeWhole(join(folder, "run.json"), `${JSON.stringify(note, null, 2)}\n`);
+
+/** The deepest folder that holds all of the modules. */
+function commonFolder(modules: readonly string[]): string {
+  const [first = [], ...others] = modules.map((module) => dirname(module).split("/"));
+  let length = first.length;
+  for (const other of others) {
+    let same = 0;
+    while (same < length && first[same] === other[same]) same++;
+    length = same;
+  }
+  return first.slice(0, length).join("/") || (modules[0]?.startsWith("/") === true ? "/" : ".");
+}
+
+/** Opens a run that `moe train` made. */
+export function openRun(from: string, given: string): Run {
+  const folder = resolve(from, given);
+  const shown = given.replace(/[\\/]+$/, "") || given;
+  const note = readNote(from, shown);
+  const artifact = readArtifact(from, shown, note.files);
+  return { ...artifact, shown, folder, note, tokenizers: readTokenizers(from, shown, artifact.program) };
+}
+
+function readNote(from: string, shown: string): RunNote {
+  const folder = resolve(from, shown);
+  const refuse = (message: string, help: string): never => {
+    throw new UserError("C0301", message, { file: shown, help });
+  };
+  if (!existsSync(folder)) return refuse(`there is no folder ${shown}`, "train first: moe train FILE.moe");
+  if (!statSync(folder).isDirectory())
+    return refuse(`${shown} is a file, not the folder of a run`, `give the folder that it is in: ${dirname(shown)}`);
+  if (!existsSync(join(folder, "run.json"))) {
+    const inside = existsSync(join(folder, "runs")) ? runsIn(join(folder, "runs")).at(-1) : runsIn(folder).at(-1);
+    const where = existsSync(join(folder, "runs")) ? join(shown, "runs") : shown;
+    return refuse(
+      `${shown} is not the folder of a run`,
+      inside === undefined ? "give the folder that `moe train` made" : `there is one in it: ${join(where, inside)}`,
+    );
+  }
+  const note = readJson(from, join(shown, "run.json")) as RunNote;
+  if (note.format !== "moe-run" || note.version !== runVersion || typeof note.main !== "string")
+    return refuse(`${join(shown, "run.json")} is of another version of moe, or damaged`, "train again");
+  return note;
+}
+
+function readTokenizers(from: string, shown: string, program: Program): Readonly<Record<string, Tokenizer>> {
+  const found: Record<string, Tokenizer> = {};
+  for (const { name, kind } of program.modalities) {
+    const file = join(shown, `tokenizer.${name}.json`);
+    if (kind === "tokens" && existsSync(resolve(from, file)))
+      found[name] = tokenizerFromJSON(readJson(from, file), file);
+  }
+  return found;
+}
+
+/** Names of the runs in a folder, the latest last. */
+export function runsIn(folder: string): string[] {
+  let names: string[];
+  try {
+    names = readdirSync(folder);
+  } catch {
+    return [];
+  }
+  const time = (name: string): number => statSync(join(folder, name, "run.json")).mtimeMs;
+  return names
+    .filter((name) => existsSync(join(folder, name, "run.json")))
+    .sort((a, b) => time(a) - time(b) || (a < b ? -1 : 1));
+}
+
+/** `runs/book`, or `runs/book-2` when that is taken. Makes it, so that two runs that start together differ. */
+export function freshFolder(from: string, path: string): string {
+  const stem = basename(path).replace(/\.moe$/, "");
+  for (let number = 1; ; number++) {
+    const shown = `runs/${stem}${number === 1 ? "" : `-${number}`}`;
+    const folder = resolve(from, shown);
+    if (existsSync(folder)) continue;
+    try {
+      mkdirSync(dirname(folder), { recursive: true });
+      mkdirSync(folder);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "EEXIST") continue;
+      throw new UserError("C0201", `cannot make the folder ${shown}: ${(error as Error).message}`, {
+        file: shown,
+        help: "choose a place that can be written with --out",
+      });
+    }
+    return shown;
+  }
+}
+
+/** The folder of `--out`, which must hold no other run and nothing of anybody else. */
+export function givenFolder(from: string, given: string): string {
+  const folder = resolve(from, given);
+  if (!existsSync(folder)) return given;
+  if (!statSync(folder).isDirectory())
+    throw new UserError("C0202", `${given} is a file`, { file: given, help: "choose another folder" });
+  if (existsSync(join(folder, "run.json")))
+    throw new UserError("C0203", `${given} already holds a run`, {
+      file: given,
+      help: "continue it with --resume, or choose another folder",
+    });
+  const other = readdirSync(folder).find((name) => !name.startsWith("."));
+  if (other === undefined) return given;
+  throw new UserError("C0202", `${given} is not empty: it holds ${other}`, { file: given, help: "choose another folder" });
+}

@@ -1,0 +1,147 @@
+// Check: every definition of a module on its own, with symbolic statics, before any number is known; then its models and their
+// recipes. In: a resolved Model. Out: diagnostics, many in one run, at most one for each cause.
+
+import type { Diagnostic } from "../../grammar/diagnostic.ts";
+import type { Definition, Expression, Statement } from "../../grammar/syntax.ts";
+import { named } from "../../runtime/size.ts";
+import { didYouMean } from "../diagnostics/suggest.ts";
+import { runBody } from "../elaborate/body.ts";
+import { report, type Elaboration, type Frame } from "../elaborate/elaboration.ts";
+import { startElaboration } from "../elaborate/elaborator.ts";
+import { modelFrame } from "../elaborate/model.ts";
+import { ofSize, symbol } from "../elaborate/number.ts";
+import { readTraining } from "../elaborate/training.ts";
+import { openScope, type Scope } from "../elaborate/scope.ts";
+import { tensor, truth, type Value, type VisibleAxis } from "../elaborate/value.ts";
+import { definitionsOf, type LoadedModule, type Model } from "../model.ts";
+import { checkStructure } from "./structure.ts";
+
+/** What a static without a default is used as, by the text alone. */
+function usedAs(definition: Definition, name: string): "definition" | "truth" | "number" {
+  let found: "definition" | "truth" | "number" = "number";
+  const isName = (value: unknown): boolean => (value as { readonly node?: unknown; readonly text?: unknown } | undefined)?.node === "name" && (value as { readonly text?: unknown }).text === name;
+  const visit = (value: unknown): void => {
+    if (typeof value !== "object" || value === null) return;
+    if (Array.isArray(value)) return value.forEach(visit);
+    const node = value as Partial<Record<string, unknown>>;
+    if ((node["node"] === "call" || node["node"] === "configure") && isName(node["callee"])) found = "definition";
+    if ((node["node"] === "shared" || node["node"] === "routed") && isName(node["pool"])) found = "definition";
+    if (node["node"] === "router" && isName(node["router"])) found = "definition";
+    if (node["node"] === "by" && isName(node["router"])) found = "definition";
+    if (node["node"] === "if" && isName(node["condition"])) found = "truth";
+    Object.values(node).forEach(visit);
+  };
+  visit(definition.body);
+  return found;
+}
+
+/** A static as it is while nobody has given it. */
+function symbolicStatic(of: Elaboration, definition: Definition, name: string, value: Expression | undefined, scope: Scope): Value {
+  const fallback = value === undefined ? undefined : of.parts.evaluate(of, value, scope);
+  if (fallback === undefined || fallback.kind === "broken") {
+    const use = usedAs(definition, name);
+    if (fallback !== undefined) return { kind: "unknown" };
+    return use === "definition" ? { kind: "unknown" } : use === "truth" ? truth(undefined) : symbol(name);
+  }
+  if (fallback.kind === "truth") return truth(undefined);
+  if (fallback.kind !== "number") return fallback;
+  const fraction = fallback.poly !== undefined && fallback.poly.some(({ coefficient }) => !Number.isInteger(coefficient));
+  return fraction ? { kind: "number", name } : symbol(name);
+}
+
+/** One definition with symbolic statics and its inputs as declared. */
+function checkDefinition(definition: Definition, module: LoadedModule, diagnostics: Diagnostic[]): void {
+  const of = startElaboration({ mode: "training", diagnostics });
+  const frame: Frame = modelFrame(definition, module, []);
+  const scope = openScope();
+  of.frames.push(frame);
+  const seen = new Set<string>();
+  for (const { name, value } of definition.statics) {
+    if (seen.has(name.text)) report(of, "M0102", name.span, `the static \`${name.text}\` is declared twice`, { label: "again here", help: "rename one of them" });
+    seen.add(name.text);
+    scope.names.set(name.text, symbolicStatic(of, definition, name.text, value, scope));
+  }
+  for (const { type } of definition.inputs)
+    for (const axis of type.axes)
+      if (axis.node === "name" && !scope.names.has(axis.text) && module.names.get(axis.text)?.kind !== "dim") scope.names.set(axis.text, symbol(axis.text));
+  for (const { name, type } of definition.inputs) {
+    if (seen.has(name.text)) report(of, "M0102", name.span, `\`${name.text}\` is declared twice`, { label: "again here", help: "rename one of them" });
+    seen.add(name.text);
+    const axes = of.parts.axesOf(of, type, scope);
+    scope.names.set(name.text, axes === undefined ? { kind: "broken" } : inputOf(type.element, axes));
+  }
+  of.frames.pop();
+  const count = definition.result?.element === "gates" ? definition.result.axes[0] : undefined;
+  if (count?.node === "name" && !scope.names.has(count.text)) scope.names.set(count.text, symbol(count.text));
+  const bound = count?.node === "name" ? scope.names.get(count.text) : undefined;
+  const inside: Frame = {
+    ...frame,
+    ...(definition.kind === "router"
+      ? { router: { count: bound?.kind === "number" ? bound : ofSize(named("N")), nulls: ofSize(named("nulls")), axisName: count?.node === "name" ? count.text : "N" } }
+      : {}),
+    ...(definition.kind === "moe" ? { pool: { shared: [], segments: [], nulls: [] } } : {}),
+  };
+  of.frames.push(inside);
+  runBody(of, definition, scope);
+}
+
+function inputOf(element: Definition["inputs"][number]["type"]["element"], axes: readonly VisibleAxis[]): Value {
+  if (element !== "gates") return tensor(element, [], axes, undefined);
+  const count = axes[0]?.size ?? named("N");
+  const picks = tensor("int", [], [{ size: named("K") }], undefined);
+  return { kind: "gates", picks, weight: { ...picks, element: "number" }, chosen: tensor("number", [], axes, undefined), load: tensor("number", [], axes, undefined), count };
+}
+
+/** A model and its recipe. */
+function checkModelDefinition(definition: Definition, module: LoadedModule, diagnostics: Diagnostic[]): void {
+  const of = startElaboration({ mode: "training", diagnostics });
+  of.frames.push(modelFrame(definition, module, []));
+  const scope = openScope();
+  const before = diagnostics.length;
+  const last = of.parts.run(of, definition.body, scope);
+  if (last === undefined && !scope.names.has("logits") && diagnostics.length === before)
+    report(of, "M0604", definition.name.span, `the model \`${definition.name.text}\` has no output`, { label: "neither `logits` nor a last expression", help: "bind `logits = ...`" });
+  for (const train of module.trains) if (train.model.text === definition.name.text) readTraining(of, train);
+}
+
+/** `train` blocks must name a model of this module, each once. */
+function checkTrains(module: LoadedModule, diagnostics: Diagnostic[]): void {
+  const models = definitionsOf(module).filter(({ kind }) => kind === "model").map(({ name }) => name.text);
+  const seen = new Set<string>();
+  for (const { model } of module.trains) {
+    const error = (code: string, message: string, label: string, help: string): void => {
+      diagnostics.push({ code, severity: "error", message, at: { module: module.path, span: model.span, label }, related: [], help });
+    };
+    if (!models.includes(model.text)) error("M0605", `there is no model \`${model.text}\``, "no such model in this file", didYouMean(model.text, models, models.length === 0 ? "write a `model` first" : `the file has ${models.map((name) => `\`${name}\``).join(", ")}`));
+    else if (seen.has(model.text)) error("M0610", `\`${model.text}\` has two recipes`, "a second `train` block", "keep one");
+    seen.add(model.text);
+  }
+}
+
+function checkDims(module: LoadedModule, diagnostics: Diagnostic[]): void {
+  for (const declaration of module.syntax.declarations) {
+    if (declaration.node !== "dim") continue;
+    const of = startElaboration({ mode: "training", diagnostics });
+    const statement: Statement = { node: "result", value: { node: "name", text: declaration.name.text, span: declaration.name.span }, span: declaration.span };
+    const definition: Definition = { node: "definition", kind: "function", name: declaration.name, statics: [], inputs: [], body: [statement], span: declaration.span };
+    of.frames.push(modelFrame(definition, module, []));
+    const value = of.parts.evaluate(of, statement.value, openScope());
+    if (value.kind !== "number" && value.kind !== "truth" && value.kind !== "broken")
+      report(of, "M0213", declaration.value.span, "a `dim` is a number that is known when the model is compiled", { label: "not a number", help: "write a number, or an expression of other `dim`s" });
+  }
+}
+
+/** Everything that can be said of a program before numbers are known. Resolving's diagnostics come first. */
+export function checkModel(model: Model): readonly Diagnostic[] {
+  const diagnostics: Diagnostic[] = [...model.diagnostics];
+  for (const module of model.modules.values()) {
+    checkDims(module, diagnostics);
+    for (const definition of definitionsOf(module)) {
+      if (!checkStructure(definition, module, diagnostics)) continue;
+      if (definition.kind === "model") checkModelDefinition(definition, module, diagnostics);
+      else checkDefinition(definition, module, diagnostics);
+    }
+    checkTrains(module, diagnostics);
+  }
+  return diagnostics;
+}

@@ -1,0 +1,213 @@
+// Compile: from the text of a module to a program. In: a host that reads modules, the path of one, the name of a model in
+// it. Out: the program with its kernels and wasm modules, every level on the way for those who look, or diagnostics.
+// The order of the passes is in passes.ts. Reads no files and knows no Node API: it runs in a page.
+
+import type { Diagnostic } from "../grammar/diagnostic.ts";
+import type { Program, RouterInfo, SizeName, Tensor } from "../runtime/program.ts";
+import { artifact, type Artifact } from "./artifact.ts";
+import { checkModel } from "./check/check.ts";
+import { elaborateModel, modelsOf, type Built } from "./elaborate/model.ts";
+import {
+  decodeGraph,
+  evaluateGraph,
+  forwardGraph,
+  loadPort,
+  picksPort,
+  trainingGraphs,
+  type Recipe,
+  type TrainingGraphs,
+} from "./entries.ts";
+import { GraphBuilder } from "./graph-builder.ts";
+import type { Graph } from "./graph.ts";
+import type { Kernel } from "./kernel.ts";
+import { lowerGraph } from "./lower.ts";
+import type { LoweredEntry } from "./lowered.ts";
+import { hasErrors, type Host, type Model } from "./model.ts";
+import { matchesPattern } from "./pattern.ts";
+import { plan } from "./plan.ts";
+import { loadModel } from "./resolve.ts";
+import { simplify } from "./simplify.ts";
+import { verifyGraph } from "./verify-graph.ts";
+import { verifyKernel } from "./verify-kernel.ts";
+
+export interface CompileRequest {
+  readonly host: Host;
+  /** The main module, as the host knows it. */
+  readonly path: string;
+  /** Needed when the module has several models. */
+  readonly model?: string;
+  /** Positions that the caches of decoding hold; the training length when not given. */
+  readonly context?: number;
+  /** Checks every level after every pass. */
+  readonly verify?: boolean;
+  /** false: no fusion, every node a kernel of its own (for tests). */
+  readonly fuse?: boolean;
+}
+
+/** A program and what it was made from, without wasm: enough to plan with, at any size. */
+export interface PlannedModel {
+  readonly program: Program;
+  readonly kernels: readonly Kernel[];
+  /** After simplification, by entry. */
+  readonly graphs: Readonly<Record<string, Graph>>;
+  readonly lowered: readonly LoweredEntry[];
+  readonly model: Model;
+}
+
+export interface Compiled extends PlannedModel {
+  readonly wasm: Artifact["wasm"];
+}
+
+export interface PlanResult {
+  readonly planned?: PlannedModel;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export interface CompileResult {
+  readonly compiled?: Compiled;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Everything but the printing of kernels; allocates nothing by the size of the parameters. */
+export function planModel(request: CompileRequest): PlanResult {
+  const model = loadModel(request.host, request.path);
+  const diagnostics = [...model.diagnostics];
+  if (!hasErrors(diagnostics)) diagnostics.push(...checkModel(model));
+  if (hasErrors(diagnostics)) return { diagnostics };
+  const name = request.model ?? onlyModel(model, diagnostics);
+  if (name === undefined) return { diagnostics };
+  const elaborated = elaborateAll(model, name, request);
+  if ("diagnostics" in elaborated) return { diagnostics: [...diagnostics, ...elaborated.diagnostics] };
+  return { planned: lowerAll(model, elaborated, request), diagnostics };
+}
+
+export function compile(request: CompileRequest): CompileResult {
+  const { planned, diagnostics } = planModel(request);
+  if (planned === undefined) return { diagnostics };
+  const { wasm } = artifact(planned);
+  return { compiled: { ...planned, wasm }, diagnostics };
+}
+
+function onlyModel(model: Model, diagnostics: Diagnostic[]): string | undefined {
+  const names = modelsOf(model).map(({ name }) => name.text);
+  if (names.length === 1) return names[0];
+  const listed = names.map((name) => `\`${name}\``).join(", ");
+  diagnostics.push({
+    code: "M0605",
+    severity: "error",
+    message: names.length === 0 ? "the file has no model" : "the file has several models",
+    at: { module: model.main.path, span: { start: 0, end: 0 }, label: "" },
+    related: [],
+    help: names.length === 0 ? "write a `model`" : `say which: ${listed}`,
+  });
+  return undefined;
+}
+
+/** The model in every mode, with the graphs of its entries before simplification. */
+interface Elaborated {
+  readonly name: string;
+  readonly training: Built;
+  readonly inference: Built;
+  readonly graphs: readonly Graph[];
+  readonly tensors: readonly Tensor[];
+  readonly sizes: readonly SizeName[];
+}
+
+function elaborateAll(
+  model: Model,
+  name: string,
+  request: CompileRequest,
+): Elaborated | { readonly diagnostics: readonly Diagnostic[] } {
+  const inferring = new GraphBuilder();
+  const inference = elaborateModel(model, name, { mode: "inference", builder: inferring });
+  if (inference.built === undefined) return { diagnostics: inference.diagnostics };
+  const learning = new GraphBuilder();
+  const training = elaborateModel(model, name, { mode: "training", builder: learning });
+  if (training.built === undefined) return { diagnostics: training.diagnostics };
+
+  const graphs: Graph[] = [forwardGraph(inference.built)];
+  if (inference.built.losses.length > 0) graphs.push(evaluateGraph(inferring, inference.built));
+  const extra: (readonly Tensor[])[] = [];
+  const sizes = [...training.built.sizes];
+  if (training.built.training !== undefined) {
+    const graph = trainGraphs(learning, training.built);
+    graphs.push(graph.train, graph.update);
+    extra.push(graph.tensors);
+  }
+  const tokens = inference.built.modalities.filter(({ kind }) => kind === "tokens");
+  if (tokens.length === 1 && inference.built.undecodable.length === 0) {
+    const context = request.context ?? training.built.training?.training.length ?? 128;
+    const builder = new GraphBuilder();
+    const decode = { context, batch: 1 };
+    const { built, diagnostics } = elaborateModel(model, name, { mode: "inference", builder, decode });
+    if (built === undefined) return { diagnostics };
+    graphs.push(decodeGraph(built));
+    extra.push(built.tensors);
+    sizes.push({ name: "C", doc: "Positions that the caches of decoding hold.", default: context });
+  }
+  // Parameters of either mode (some exist in one only), then what the entries add.
+  const tensors = new Map<string, Tensor>();
+  for (const list of [training.built.tensors, inference.built.tensors, ...extra])
+    for (const tensor of list) if (!tensors.has(tensor.name)) tensors.set(tensor.name, tensor);
+  const frozen = frozenNames(training.built);
+  return {
+    name,
+    training: training.built,
+    inference: inference.built,
+    graphs,
+    tensors: [...tensors.values()].map((tensor) =>
+      tensor.role === "parameter" && frozen(tensor.name) ? { ...tensor, frozen: true } : tensor,
+    ),
+    sizes,
+  };
+}
+
+const frozenNames = (built: Built): ((name: string) => boolean) => {
+  const patterns = built.training?.freeze ?? [];
+  return (name) => patterns.some((pattern) => matchesPattern(pattern, name));
+};
+
+function trainGraphs(builder: GraphBuilder, built: Built): TrainingGraphs {
+  const recipe = built.training!;
+  const whole: Recipe = {
+    training: recipe.training,
+    optimizer: recipe.optimizer,
+    ...(recipe.clip === undefined ? {} : { clip: recipe.clip }),
+    frozen: frozenNames(built),
+    factor: (name) => recipe.rates.findLast(({ pattern }) => matchesPattern(pattern, name))?.factor ?? 1,
+  };
+  return trainingGraphs(builder, built, whole, builder.cast(builder.input("$step", "i32"), "f32"));
+}
+
+function lowerAll(model: Model, elaborated: Elaborated, request: CompileRequest): PlannedModel {
+  const { verify = false } = request;
+  const graphs: Record<string, Graph> = {};
+  const lowered = elaborated.graphs.map((graph) => {
+    if (verify) verifyGraph(graph);
+    // Only `train` has been differentiated; nothing needs to know any more where gradients stop.
+    const simple = simplify(graph, { removeStops: true });
+    if (verify) verifyGraph(simple);
+    graphs[graph.name] = simple;
+    return lowerGraph(simple, request.fuse === undefined ? {} : { fuse: request.fuse });
+  });
+  const { name, training, tensors, sizes } = elaborated;
+  const { program, kernels } = plan(lowered, {
+    name,
+    sizes,
+    tensors,
+    modalities: training.modalities,
+    routers: training.routers.map(
+      ({ name: router, experts, nulls, width }): RouterInfo => ({
+        name: router,
+        experts,
+        nulls,
+        load: loadPort(router),
+        picks: picksPort(router),
+        width,
+      }),
+    ),
+    ...(training.training === undefined ? {} : { training: training.training.training }),
+  });
+  if (verify) kernels.forEach(verifyKernel);
+  return { program, kernels, graphs, lowered, model };
+}

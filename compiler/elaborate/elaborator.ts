@@ -1,0 +1,41 @@
+// Puts the parts of the elaborator together. In: what is to be elaborated, with or without a graph. Out: a fresh elaboration.
+
+import type { Diagnostic } from "../../grammar/diagnostic.ts";
+import type { GraphBuilder } from "../graph-builder.ts";
+import { apply } from "./apply.ts";
+import type { DecodeOptions, Elaboration, ModeName, Parts } from "./elaboration.ts";
+import { axesOf, evaluate } from "./expression.ts";
+import { run } from "./statement.ts";
+
+const parts: Parts = { evaluate, run, apply, axesOf };
+
+export interface ElaborationOptions {
+  readonly builder?: GraphBuilder | undefined;
+  readonly mode: ModeName;
+  readonly decode?: DecodeOptions | undefined;
+  readonly steps?: number | undefined;
+  readonly diagnostics?: Diagnostic[];
+}
+
+export const startElaboration = ({ builder, mode, decode, steps, diagnostics = [] }: ElaborationOptions): Elaboration => ({
+  parts,
+  builder,
+  mode,
+  decode,
+  steps,
+  collected: {
+    tensors: new Map(),
+    losses: [],
+    metrics: [],
+    updates: new Map(),
+    routers: [],
+    modalities: [],
+    undecodable: new Set(),
+  },
+  diagnostics,
+  frames: [],
+  nextOrder: 0,
+  nextStream: 0,
+  lengths: new Set(),
+  afterStep: false,
+});

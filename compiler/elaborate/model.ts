@@ -1,0 +1,180 @@
+// A whole model: from its definition to what a graph computes for one mode. In: a checked Model, the name of one of its models,
+// a graph builder. Out: outputs, losses, metrics, new states, routers, stored tensors, modalities; or diagnostics that only
+// numbers could show. Makes no entries: those are the pipeline's.
+
+import type { Diagnostic } from "../../grammar/diagnostic.ts";
+import type { Definition, TrainDeclaration } from "../../grammar/syntax.ts";
+import type { Modality, SizeName, Tensor as StoredTensor } from "../../runtime/program.ts";
+import { constant, named } from "../../runtime/size.ts";
+import { GraphBuilder } from "../graph-builder.ts";
+import type { Node } from "../graph.ts";
+import { definitionsOf, type LoadedModule, type Model } from "../model.ts";
+import { castTo, toTensor } from "./align.ts";
+import { hiddenAxis, report, type BuiltRouter, type DecodeOptions, type Elaboration, type Frame, type ModeName } from "./elaboration.ts";
+import { startElaboration } from "./elaborator.ts";
+import { repeatedNames } from "./repeated.ts";
+import { lookUp, openScope } from "./scope.ts";
+import { readTraining, type TrainingPlan } from "./training.ts";
+import { isBroken } from "./value.ts";
+
+export interface ElaborateOptions {
+  readonly mode: ModeName;
+  readonly builder: GraphBuilder;
+  /** One token at a time: caches instead of sequences, and no losses. */
+  readonly decode?: DecodeOptions;
+}
+
+export interface Named {
+  readonly name: string;
+  readonly node: Node;
+  readonly doc?: string;
+}
+
+/** What a model is in one mode, in one graph. */
+export interface Built {
+  readonly name: string;
+  readonly doc?: string;
+  /** `logits` first. */
+  readonly outputs: readonly Named[];
+  /** f32 scalars; their sum is what training makes small. */
+  readonly losses: readonly { readonly name?: string; readonly path: string; readonly node: Node }[];
+  /** f32 scalars by name: metrics, and losses that have a name. */
+  readonly metrics: readonly Named[];
+  /** New values of states, once a step; in decoding the caches. */
+  readonly updates: readonly { readonly tensor: string; readonly node: Node }[];
+  readonly routers: readonly BuiltRouter[];
+  /** Parameters and states, in the order in which they are declared. */
+  readonly tensors: readonly StoredTensor[];
+  readonly modalities: readonly Modality[];
+  /** Symbolic sizes: the batch `B`, the lengths of token modalities. */
+  readonly sizes: readonly SizeName[];
+  readonly training?: TrainingPlan;
+  /** Why it cannot be decoded one token at a time; empty when it can. */
+  readonly undecodable: readonly string[];
+}
+
+export interface Elaborated {
+  readonly built?: Built;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export const modelsOf = (model: Model): readonly Definition[] => definitionsOf(model.main).filter(({ kind }) => kind === "model");
+
+/** The first frame: that of the model itself. */
+export function modelFrame(definition: Definition, module: LoadedModule, lead: Frame["lead"]): Frame {
+  return {
+    definition,
+    module,
+    path: "",
+    lead,
+    groups: [],
+    repeated: repeatedNames(definition),
+    counters: new Map(),
+    stored: new Map(),
+  };
+}
+
+/** Losses of one name are added up, as they are in the loss; metrics of one name are averaged. */
+function merged(builder: GraphBuilder, list: readonly { readonly name: string; readonly node?: Node; readonly doc?: string }[], mean: boolean): readonly Named[] {
+  const byName = new Map<string, { nodes: Node[]; doc: string | undefined }>();
+  for (const { name, node, doc } of list) {
+    if (node === undefined) continue;
+    const entry = byName.get(name) ?? { nodes: [], doc };
+    entry.nodes.push(node);
+    byName.set(name, entry);
+  }
+  return [...byName].map(([name, { nodes, doc }]) => {
+    const sum = nodes.reduce((a, b) => builder.add(a, b));
+    const node = mean && nodes.length > 1 ? builder.div(sum, nodes.length) : sum;
+    return { name, node, ...(doc === undefined ? {} : { doc }) };
+  });
+}
+
+function sizesOf(modalities: readonly Modality[], training: TrainingPlan | undefined): readonly SizeName[] {
+  const lengths = modalities.flatMap(({ kind, name, length }) =>
+    kind === "tokens" && length !== undefined ? [{ name: length, doc: `Positions of \`${name}\` in one sequence.`, default: training?.training.length ?? 128 }] : [],
+  );
+  return [{ name: "B", doc: "Sequences or examples in one batch.", default: training?.training.batch ?? 8 }, ...lengths];
+}
+
+/** The value that the model gives: `logits`, or its last expression. */
+function outputOf(of: Elaboration, definition: Definition, last: ReturnType<Elaboration["parts"]["run"]>, scope: ReturnType<typeof openScope>): Named | undefined {
+  const value = lookUp(scope, "logits") ?? last;
+  if (value === undefined) {
+    if (of.diagnostics.length === 0)
+      report(of, "M0604", definition.name.span, `the model \`${definition.name.text}\` has no output`, { label: "neither `logits` nor a last expression", help: "bind `logits = ...`" });
+    return undefined;
+  }
+  if (isBroken(value)) return undefined;
+  const found = toTensor(of, value);
+  if (found === undefined) {
+    report(of, "M0604", definition.name.span, `the output of \`${definition.name.text}\` is no tensor`, { label: "not a tensor", help: "bind `logits = ...` to a tensor" });
+    return undefined;
+  }
+  const node = castTo(of, found, found.element === "bool" ? "bool" : found.element).node;
+  return node === undefined ? undefined : { name: "logits", node };
+}
+
+/** The `train` block of a model, if the module has one. */
+export const trainOf = (module: LoadedModule, name: string): TrainDeclaration | undefined => module.trains.find(({ model }) => model.text === name);
+
+/** Elaborates one model in one mode. User mistakes that need numbers to be seen are diagnostics. */
+export function elaborateModel(model: Model, name: string, { mode, builder, decode }: ElaborateOptions): Elaborated {
+  const diagnostics: Diagnostic[] = [];
+  const definition = modelsOf(model).find((each) => each.name.text === name);
+  if (definition === undefined) {
+    const known = modelsOf(model).map((each) => `\`${each.name.text}\``);
+    return {
+      diagnostics: [
+        {
+          code: "M0605",
+          severity: "error",
+          message: `there is no model \`${name}\``,
+          at: { module: model.main.path, span: { start: 0, end: 0 }, label: "" },
+          related: [],
+          help: known.length === 0 ? "write a `model`" : `the file has ${known.join(", ")}`,
+        },
+      ],
+    };
+  }
+  const train = trainOf(model.main, name);
+  const steps = train === undefined ? undefined : stepsOf(model.main, definition, train, diagnostics);
+  const of = startElaboration({ builder, mode, decode, steps, diagnostics });
+  const batch = hiddenAxis(of, "lead", decode === undefined ? named("B") : constant(decode.batch), "batch");
+  of.frames.push(modelFrame(definition, model.main, [batch]));
+  const scope = openScope();
+  const last = of.parts.run(of, definition.body, scope);
+  const output = outputOf(of, definition, last, scope);
+  const training = train === undefined ? undefined : readTraining(of, train);
+  const { collected } = of;
+  if (diagnostics.some(({ severity }) => severity === "error") || output === undefined) return { diagnostics };
+  const losses = collected.losses.flatMap(({ node, ...rest }) => (node === undefined ? [] : [{ ...rest, node }]));
+  const namedLosses = losses.flatMap(({ name: label, node }) => (label === undefined ? [] : [{ name: label, node }]));
+  const metrics = [...merged(builder, namedLosses, false), ...merged(builder, collected.metrics, true)];
+  const updates = [...collected.updates].flatMap(([tensor, { node }]) => (node === undefined ? [] : [{ tensor, node }]));
+  return {
+    built: {
+      name,
+      ...(definition.doc === undefined ? {} : { doc: definition.doc }),
+      outputs: [output],
+      losses,
+      metrics,
+      updates,
+      routers: collected.routers,
+      tensors: [...collected.tensors.values()],
+      modalities: collected.modalities,
+      sizes: sizesOf(collected.modalities, training),
+      ...(training === undefined ? {} : { training: { ...training, training: { ...training.training, metrics: ["loss", ...metrics.map((each) => each.name)] } } }),
+      undecodable: [...collected.undecodable],
+    },
+    diagnostics,
+  };
+}
+
+/** The number of steps, read before anything else: schedules need it. */
+function stepsOf(module: LoadedModule, definition: Definition, train: TrainDeclaration, diagnostics: Diagnostic[]): number | undefined {
+  const of = startElaboration({ builder: new GraphBuilder(), mode: "training", diagnostics });
+  of.frames.push(modelFrame(definition, module, []));
+  return readTraining(of, train).training.steps;
+}
+

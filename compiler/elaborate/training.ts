@@ -1,0 +1,247 @@
+// The `train` block: the recipe with every default filled in. In: settings. Out: runtime/program.ts `Training`, and the
+// optimiser with its options as scalars of the step. The optimiser itself is in compiler/build.
+
+import type { Expression, Setting, Span, TrainDeclaration } from "../../grammar/syntax.ts";
+import type { DataSource, Training } from "../../runtime/program.ts";
+import { optimizerDefaults, type OptimizerName } from "../build/optimizer.ts";
+import { didYouMean } from "../diagnostics/suggest.ts";
+import type { Node } from "../graph.ts";
+import { castTo, toTensor } from "./align.ts";
+import { checking, frameOf, report, type Elaboration } from "./elaboration.ts";
+import { valueOf } from "./number.ts";
+import { openScope } from "./scope.ts";
+import { describe, isBroken } from "./value.ts";
+
+export interface TrainingPlan {
+  readonly training: Training;
+  readonly optimizer: { readonly name: OptimizerName; readonly options: Readonly<Record<string, Node>> };
+  /** Norm of the gradient that is kept; none: no clipping. */
+  readonly clip?: number;
+  /** Patterns of names of parameters that are not trained. */
+  readonly freeze: readonly string[];
+  /** Factors on the learning rate, by patterns of names; the last that matches counts. */
+  readonly rates: readonly { readonly pattern: string; readonly factor: number }[];
+}
+
+const readers = ["bytes", "characters", "pairs", "csv", "jsonl", "idx"] as const;
+type Reader = (typeof readers)[number];
+const isReader = (name: string): name is Reader => (readers as readonly string[]).includes(name);
+
+interface NumberRule {
+  readonly what: string;
+  readonly whole?: boolean;
+  readonly least: number;
+  readonly most?: number;
+}
+
+function numberOf(of: Elaboration, expression: Expression, { what, whole = false, least, most = Infinity }: NumberRule): number | undefined {
+  const value = of.parts.evaluate(of, expression, openScope());
+  if (isBroken(value)) return undefined;
+  const found = value.kind === "number" ? valueOf(value) : undefined;
+  if (found !== undefined && found >= least && found <= most && (!whole || Number.isInteger(found))) return found;
+  report(of, "M0606", expression.span, `${what} must be ${whole ? "a whole number" : "a number"} ${most === Infinity ? `of at least ${least}` : `from ${least} to ${most}`}`, {
+    label: found === undefined ? `this is ${describe(value)}` : `this is ${found}`,
+    help: "change the number",
+  });
+  return undefined;
+}
+
+function textOf(of: Elaboration, expression: Expression, what: string): string | undefined {
+  if (expression.node === "string") return expression.value;
+  report(of, "M0607", expression.span, `${what} is written in quotes`, { label: "not a text", help: 'write it like "corpus/*.txt"' });
+  return undefined;
+}
+
+/** `bytes("corpus/*.txt")`, `csv("data.csv", "a", "b")`; a bare text is read as bytes. */
+function sourceOf(of: Elaboration, modality: string, expression: Expression): DataSource | undefined {
+  if (expression.node === "string") return { modality, reader: "bytes", path: expression.value };
+  const callee = expression.node === "call" && expression.callee.node === "name" ? expression.callee.text : undefined;
+  if (expression.node !== "call" || callee === undefined || !isReader(callee)) {
+    report(of, "M0608", expression.span, "data is read by bytes, characters, pairs, csv, jsonl or idx", { label: "not one of them", help: didYouMean(callee ?? "", readers, 'write `bytes("corpus/*.txt")`') });
+    return undefined;
+  }
+  const [path, ...columns] = expression.arguments;
+  const file = path === undefined ? undefined : textOf(of, path.value, "the path of a file");
+  if (path === undefined) report(of, "M0608", expression.span, `\`${callee}\` needs a file`, { label: "no path", help: `write \`${callee}("path")\`` });
+  if (file === undefined) return undefined;
+  const names: string[] = [];
+  for (const { value } of columns) {
+    const column = value.node === "name" ? value.text : textOf(of, value, "the name of a column");
+    if (column === undefined) return undefined;
+    names.push(column);
+  }
+  if ((callee === "csv" || callee === "jsonl") && names.length === 0) {
+    report(of, "M0608", expression.span, `\`${callee}\` needs a column`, { label: "no column", help: `write \`${callee}("file", "column")\`` });
+    return undefined;
+  }
+  return { modality, reader: callee, path: file, ...(names.length === 0 ? {} : { columns: names }) };
+}
+
+function optimizerOf(of: Elaboration, setting: Extract<Setting, { setting: "optimizer" }>): TrainingPlan["optimizer"] & { readonly text: string } | undefined {
+  const { name, options, span } = setting;
+  if (!Object.hasOwn(optimizerDefaults, name.text)) {
+    const known = Object.keys(optimizerDefaults);
+    report(of, "M0609", name.span, `there is no optimiser \`${name.text}\``, { label: "not known", help: didYouMean(name.text, known, `write one of ${known.join(", ")}`) });
+    return undefined;
+  }
+  const optimizer = name.text as OptimizerName;
+  const defaults = optimizerDefaults[optimizer];
+  const nodes: Record<string, Node> = {};
+  const shown: string[] = [];
+  for (const { name: option, value } of options) {
+    const key = option?.text ?? "rate";
+    if (!Object.hasOwn(defaults, key)) {
+      report(of, "M0103", option?.span ?? value.span, `\`${optimizer}\` has no option \`${key}\``, { label: "not one of its options", help: didYouMean(key, Object.keys(defaults), `it has ${Object.keys(defaults).join(", ")}`) });
+      continue;
+    }
+    const found = of.parts.evaluate(of, value, openScope());
+    if (isBroken(found)) continue;
+    if (found.kind === "truth" && found.value !== undefined) {
+      if (of.builder !== undefined) nodes[key] = of.builder.constant(found.value ? 1 : 0);
+      shown.push(`${key} = ${String(found.value)}`);
+      continue;
+    }
+    const number = toTensor(of, found);
+    if (number === undefined || number.axes.length > 0 || number.element === "bool") {
+      report(of, "M0606", value.span, `\`${key}\` must be a number or a schedule`, { label: `this is ${describe(found)}`, help: "write a number, or `cosine(3e-3, warmup = 100)`" });
+      continue;
+    }
+    const node = castTo(of, number, "number").node;
+    if (node !== undefined) nodes[key] = node;
+    const known = found.kind === "number" ? valueOf(found) : undefined;
+    shown.push(`${key} = ${known ?? textFrom(value)}`);
+  }
+  if (options.every(({ name: option }) => (option?.text ?? "rate") !== "rate"))
+    report(of, "M0606", span, `\`${optimizer}\` needs a learning rate`, { label: "no `rate`", help: `write \`optimizer ${optimizer} { rate = 1e-3 }\`` });
+  return { name: optimizer, options: nodes, text: `${optimizer} { ${shown.join(", ")} }` };
+}
+
+/** A schedule, as one would write it. */
+function textFrom(expression: Expression): string {
+  switch (expression.node) {
+    case "number":
+      return String(expression.value);
+    case "name":
+      return expression.text;
+    case "call":
+      return `${textFrom(expression.callee)}(${expression.arguments.map(({ name, value }) => `${name === undefined ? "" : `${name.text} = `}${textFrom(value)}`).join(", ")})`;
+    case "binary":
+      return `${textFrom(expression.left)} ${expression.operator} ${textFrom(expression.right)}`;
+    case "group":
+      return `(${textFrom(expression.inner)})`;
+    case "unary":
+      return `${expression.operator}${textFrom(expression.operand)}`;
+    default:
+      return "...";
+  }
+}
+
+/** Reads a `train` block; what is missing has the default of the reference. */
+export function readTraining(of: Elaboration, train: TrainDeclaration): TrainingPlan {
+  const data: DataSource[] = [];
+  const freeze: string[] = [];
+  const rates: { pattern: string; factor: number }[] = [];
+  const plain = { steps: 1000, accumulate: 1, seed: 1, clip: 0 };
+  let batch = 8;
+  let length: number | undefined;
+  let evaluateEvery = 100;
+  let holdOut = 0.05;
+  let checkpointEvery: number | undefined;
+  let patience = 0;
+  let optimizer: ReturnType<typeof optimizerOf>;
+  const seen = new Map<string, Span>();
+  for (const setting of train.settings) {
+    const several = setting.setting === "data" || setting.setting === "freeze" || setting.setting === "rate";
+    const before = seen.get(setting.setting);
+    if (!several && before !== undefined)
+      report(of, "M0610", setting.span, `\`${setting.setting}\` is set twice`, { label: "again here", related: [{ module: frameOf(of).module.path, span: before, label: "first here" }], help: "keep one" });
+    seen.set(setting.setting, setting.span);
+    switch (setting.setting) {
+      case "data": {
+        const source = sourceOf(of, setting.modality.text, setting.source);
+        const again = data.some(({ modality }) => modality === setting.modality.text);
+        if (again) report(of, "M0610", setting.span, `\`${setting.modality.text}\` has data twice`, { label: "again here", help: "keep one" });
+        const known = of.collected.modalities.map(({ name }) => name);
+        if (known.length > 0 && !known.includes(setting.modality.text))
+          report(of, "M0611", setting.modality.span, `the model has no modality \`${setting.modality.text}\``, { label: "not one of its modalities", help: didYouMean(setting.modality.text, known, `it has ${known.map((name) => `\`${name}\``).join(", ")}`) });
+        if (source !== undefined && !again) data.push(source);
+        break;
+      }
+      case "batch":
+        batch = numberOf(of, setting.size, { what: "a batch", whole: true, least: 1 }) ?? batch;
+        if (setting.length !== undefined) length = numberOf(of, setting.length, { what: "a length", whole: true, least: 1 });
+        break;
+      case "optimizer":
+        optimizer = optimizerOf(of, setting);
+        break;
+      case "evaluate":
+        evaluateEvery = numberOf(of, setting.every, { what: "the steps between evaluations", whole: true, least: 1 }) ?? evaluateEvery;
+        if (setting.share !== undefined) holdOut = numberOf(of, setting.share, { what: "the share that is held out", least: 0, most: 0.9 }) ?? holdOut;
+        break;
+      case "checkpoint":
+        checkpointEvery = numberOf(of, setting.every, { what: "the steps between checkpoints", whole: true, least: 1 });
+        break;
+      case "stop":
+        patience = numberOf(of, setting.after, { what: "the evaluations to wait", whole: true, least: 1 }) ?? patience;
+        break;
+      case "freeze": {
+        const pattern = textOf(of, setting.pattern, "a pattern of names");
+        if (pattern !== undefined) freeze.push(pattern);
+        break;
+      }
+      case "rate": {
+        const pattern = textOf(of, setting.pattern, "a pattern of names");
+        const factor = numberOf(of, setting.factor, { what: "a factor on the rate", least: 0 });
+        if (pattern !== undefined && factor !== undefined) rates.push({ pattern, factor });
+        break;
+      }
+      case "steps":
+      case "accumulate":
+        plain[setting.setting] = numberOf(of, setting.value, { what: `\`${setting.setting}\``, whole: true, least: 1 }) ?? plain[setting.setting];
+        break;
+      case "seed":
+        plain.seed = numberOf(of, setting.value, { what: "a seed", whole: true, least: 0, most: 2147483647 }) ?? plain.seed;
+        break;
+      case "clip":
+        plain.clip = numberOf(of, setting.value, { what: "the norm that is kept", least: 1e-12 }) ?? 0;
+        break;
+      default:
+        setting satisfies never;
+    }
+  }
+  checkData(of, train, data);
+  const tokens = of.collected.modalities.some(({ kind }) => kind === "tokens");
+  const { clip, ...numbers } = plain;
+  const fallback = { name: "adamw" as const, options: of.builder === undefined ? {} : { rate: of.builder.constant(1e-3) }, text: "adamw { rate = 0.001 }" };
+  const { text, ...rest } = optimizer ?? fallback;
+  return {
+    training: {
+      data,
+      batch,
+      ...(length !== undefined ? { length } : tokens ? { length: 128 } : {}),
+      ...numbers,
+      evaluateEvery,
+      holdOut,
+      checkpointEvery: checkpointEvery ?? evaluateEvery,
+      patience,
+      metrics: ["loss"],
+      optimiser: text,
+      rate: "rate",
+      norm: "norm",
+    },
+    optimizer: rest,
+    ...(clip > 0 ? { clip } : {}),
+    freeze,
+    rates,
+  };
+}
+
+/** Every modality needs data, and the recipe a loss. */
+function checkData(of: Elaboration, train: TrainDeclaration, data: readonly DataSource[]): void {
+  const missing = of.collected.modalities.filter(({ name }) => !data.some(({ modality }) => modality === name));
+  const [first] = missing;
+  if (first !== undefined && !train.settings.some((setting) => setting.setting === "data" && setting.modality.text === first.name))
+    report(of, "M0611", train.model.span, `there is no data for \`${first.name}\``, { label: "nothing to train on", help: `write \`data ${first.name} = ${first.kind === "tokens" ? 'bytes("corpus/*.txt")' : first.kind === "image" ? 'idx("images.idx.gz")' : `csv("data.csv", "${first.name}")`}\`` });
+  if (of.collected.modalities.length > 0 && of.decode === undefined && of.collected.losses.length === 0 && (checking(of) || of.mode === "training"))
+    if (!of.diagnostics.some(({ severity }) => severity === "error")) report(of, "M0612", train.model.span, "the model has no loss to train on", { label: "nothing to make small", help: "write `loss cross_entropy(logits, text.next)` in the model" });
+}
