@@ -1,8 +1,8 @@
 // Compiling for commands: a `.moe` file as the user named it -> a compiled model, or its diagnostics on standard error.
-// The compiler is loaded when it is first needed: `moe --help` does without.
+// Loads the whole compiler: only commands import it, and commands are loaded when they run.
 
 import { dirname, resolve } from "node:path";
-import type { Compiled } from "../compiler/compile.ts";
+import { compile, planModel, type Compiled, type CompileRequest, type PlannedModel } from "../compiler/compile.ts";
 import type { Diagnostic } from "../grammar/diagnostic.ts";
 import { renderDiagnostics } from "../grammar/text.ts";
 import { plural } from "./numbers.ts";
@@ -30,25 +30,31 @@ export interface CompiledFile {
 }
 
 /** Undefined when the file has errors, which are then printed. Warnings are printed too. */
-export async function compileFile(
-  shell: Shell,
-  given: string,
-  options: CompileOptions = {},
-): Promise<CompiledFile | undefined> {
+export function compileFile(shell: Shell, given: string, options: CompileOptions = {}): CompiledFile | undefined {
   const path = modulePath(shell.folder, given);
   const sources = sourcesWith(shell.folder, path, options);
-  const { compile } = await import("../compiler/compile.ts");
-  const { compiled, diagnostics } = compile({
-    host: sources,
-    path,
-    ...(options.model === undefined ? {} : { model: options.model }),
-    ...(options.context === undefined ? {} : { context: options.context }),
-  });
+  const { compiled, diagnostics } = compile(requestOf(sources, path, options));
   printDiagnostics(shell, diagnostics, sources);
   if (compiled === undefined) return undefined;
   const base = dirname(resolve(shell.folder, path));
   return { path, base, compiled, sources, hash: sourceHash(path, sources.texts()) };
 }
+
+/** The same without wasm. */
+export function planFile(shell: Shell, given: string, options: CompileOptions = {}): PlannedModel | undefined {
+  const path = modulePath(shell.folder, given);
+  const sources = sourcesWith(shell.folder, path, options);
+  const { planned, diagnostics } = planModel(requestOf(sources, path, options));
+  printDiagnostics(shell, diagnostics, sources);
+  return planned;
+}
+
+const requestOf = (host: Sources, path: string, { model, context }: CompileOptions): CompileRequest => ({
+  host,
+  path,
+  ...(model === undefined ? {} : { model }),
+  ...(context === undefined ? {} : { context }),
+});
 
 function sourcesWith(folder: string, path: string, { model, settings = [] }: CompileOptions): Sources {
   const sources = openSources(folder);

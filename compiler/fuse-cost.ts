@@ -7,7 +7,7 @@ import type { Node, Shape } from "./graph.ts";
 import { operandsOf } from "./graph-walk.ts";
 import { sameShape } from "./graph-axis.ts";
 import { workOf } from "./lower/map-functions.ts";
-import { canonical } from "./lower/value.ts";
+import { canonical } from "./lower/parts.ts";
 import { evaluate, known, namesOf } from "../runtime/size.ts";
 import type { Size } from "../runtime/size.ts";
 
@@ -16,8 +16,6 @@ export const nominal = 64;
 /** Reading an element of four bytes, and writing one: at some 10 GB/s, in additions of four lanes at a time. */
 const readCost = 5;
 const writeCost = 10;
-/** What it must be worth in all: another result to write, bind and keep alive. */
-const leastGain = 65536;
 /** Columns (rows) of a contraction that share one staging of the other operand. */
 const stagedBlock = 128;
 
@@ -32,7 +30,8 @@ export function estimate(size: Size): number {
   }
   return found;
 }
-export const elements = (shape: Shape): number => shape.reduce((count, axis) => count * estimate(axis.size), 1);
+export const elements = (shape: Shape): number =>
+  shape.reduce((count, axis) => count * estimate(axis.size), 1);
 
 /** Nodes that are computed wherever they are read, unless they are roots. */
 export const isVirtual = (node: Node): boolean => {
@@ -167,7 +166,8 @@ function refresh(
 /** Consumers first: how often each element of a node would be computed, against writing it once. */
 function storeRepeated(nodes: readonly Node[], users: Users, stored: Set<Node>): void {
   const work = new Map<Node, number>();
-  const workOfNode = (node: Node): number => (stored.has(node) || !isVirtual(node) ? readCost : (work.get(node) ?? 0));
+  const workOfNode = (node: Node): number =>
+    stored.has(node) || !isVirtual(node) ? readCost : (work.get(node) ?? 0);
   for (const node of nodes) {
     if (!isVirtual(node)) continue;
     let sum = node.op === "map" ? workOf(node.fn) : node.op === "random" ? 60 : node.op === "take" ? 2 : 0;
@@ -181,6 +181,8 @@ function storeRepeated(nodes: readonly Node[], users: Users, stored: Set<Node>):
   }
   const latest = latestMakers(nodes);
   const sinks = new Map<Node, Sinks>();
+  // computed once per row wherever it is needed: next to nothing
+  const perRow = new Set<Node>();
   for (let i = nodes.length - 1; i >= 0; i--) {
     const node = nodes[i]!;
     if (!isVirtual(node) || stored.has(node)) continue;
@@ -192,9 +194,12 @@ function storeRepeated(nodes: readonly Node[], users: Users, stored: Set<Node>):
     const inRows = [...own.keys()].every((anchor) => isRowWise(anchor, latest));
     const [read, write] = inRows ? [1, 1] : [readCost, writeCost];
     const inner = (work.get(node) ?? 0) - read;
-    const gain = inner * (count - 1) - write - read * count;
-    if (mayStore(node) && count > 1 && gain * elements(node.shape) > leastGain) stored.add(node);
-    else sinks.set(node, own);
+    if (users.of(node).every((user) => repeatsInside(user) || perRow.has(user))) perRow.add(node);
+    else if (mayStore(node) && count > 1 && inner * (count - 1) > write + read * count) {
+      stored.add(node);
+      continue;
+    }
+    sinks.set(node, own);
   }
 }
 
@@ -235,8 +240,10 @@ function addSinks(
 ): void {
   const times = readsBy(user, node);
   const theirs = about.sinks.get(user);
-  const add = (anchor: Node, count: number): void => void into.set(anchor, Math.max(into.get(anchor) ?? 0, count));
-  if (theirs !== undefined && theirs.size <= mostSinks) for (const [anchor, count] of theirs) add(anchor, count * times);
+  const add = (anchor: Node, count: number): void =>
+    void into.set(anchor, Math.max(into.get(anchor) ?? 0, count));
+  if (theirs !== undefined && theirs.size <= mostSinks)
+    for (const [anchor, count] of theirs) add(anchor, count * times);
   else if (theirs !== undefined) add(user, times * mostSinks);
   else {
     const maker = isVirtual(user) ? about.latest.get(user) : undefined;
@@ -279,6 +286,12 @@ function readsBy(user: Node, node: Node): number {
       return user satisfies never;
   }
 }
+
+/** A broadcast along the innermost axes. */
+const repeatsInside = (user: Node): boolean =>
+  user.op === "view" &&
+  user.view.kind === "broadcast" &&
+  (user.view.axes.at(-1) ?? -1) < user.shape.length - 1;
 
 /** How often a broadcast repeats an element; not along the innermost axes, where lowering computes it once per row. */
 function repetition(axes: readonly number[], shape: Shape): number {

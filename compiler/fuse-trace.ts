@@ -10,7 +10,8 @@ import { contractRoles } from "./lower/contract-roles.ts";
 import { reductionOf } from "./lower/reduction.ts";
 import { KernelEmitter } from "./lower/emitter.ts";
 import type { Memory } from "./lower/emitter.ts";
-import { Values, canonical, partOf } from "./lower/value.ts";
+import { canonical, partOf } from "./lower/parts.ts";
+import { Values } from "./lower/value.ts";
 
 export interface Read {
   readonly node: Node;
@@ -60,8 +61,7 @@ function traceRoot(root: Node, values: Values, note: (node: Node, at: readonly A
     case "reduce":
     case "contract": {
       const reduction = reductionOf(root);
-      for (const axis of reduction.inner)
-        if (axis.kind === "ragged") note(partOf(axis.by, "offsets"), []);
+      for (const axis of reduction.inner) if (axis.kind === "ragged") note(partOf(axis.by, "offsets"), []);
       if (reduction.groups !== undefined) note(partOf(reduction.groups.route, "offsets"), []);
       const roles = root.op === "contract" ? contractRoles(root) : undefined;
       const [out, inner] = [identity(root.shape), identity(reduction.inner, "r")];

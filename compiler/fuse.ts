@@ -17,7 +17,7 @@ import { axisName, isSource, readsOf } from "./fuse-trace.ts";
 import type { Read } from "./fuse-trace.ts";
 import { contractRoles } from "./lower/contract-roles.ts";
 import { isReduction, reductionOf } from "./lower/reduction.ts";
-import { canonical } from "./lower/value.ts";
+import { canonical } from "./lower/parts.ts";
 import { sizeKey } from "../runtime/size.ts";
 
 export type ClusterKind = "map" | "row" | "contract" | "column" | "scan" | "route";
@@ -80,7 +80,11 @@ export function fuse(graph: Graph, options: FuseOptions = {}): Fusion {
     }
   const whole = options.fuse === false;
   const stored = whole
-    ? new Set(nodes.filter((node) => !isSource(node) && node.op !== "part" && (node.op !== "const" || roots.has(node))))
+    ? new Set(
+        nodes.filter(
+          (node) => !isSource(node) && node.op !== "part" && (node.op !== "const" || roots.has(node)),
+        ),
+      )
     : chooseStored(
         nodes,
         { of: (node) => users.get(node) ?? [], isRoot: (node) => roots.has(node) },
@@ -170,7 +174,8 @@ class ClusterMaker {
       for (let i = candidates.length - 1; i >= Math.max(0, candidates.length - 4); i--) {
         const candidate = candidates[i]!;
         if (candidate.index <= last || candidate.kind !== kind) continue;
-        if (this.fits(node, candidate) === undefined && this.readsAlike(node, candidate, leaf)) return candidate;
+        if (this.fits(node, candidate) === undefined && this.readsAlike(node, candidate, leaf))
+          return candidate;
       }
     }
     return undefined;
@@ -202,8 +207,10 @@ class ClusterMaker {
     } else if (draft.kind === "row") {
       const { rank } = draft;
       if (node.op === "combine" || (kind === "row" && rowRankOf(node) < rank)) return "";
-      if (node.shape.length < rank || !sameShape(node.shape.slice(0, rank), first.shape.slice(0, rank))) return "";
-      if (kind === "row" && rowRankOf(node) !== rank && !(isReduction(node) && isSmallReduction(node, rank))) return "";
+      if (node.shape.length < rank || !sameShape(node.shape.slice(0, rank), first.shape.slice(0, rank)))
+        return "";
+      if (kind === "row" && rowRankOf(node) !== rank && !(isReduction(node) && isSmallReduction(node, rank)))
+        return "";
       for (const { node: leaf, at } of this.reads.get(node)!)
         if (members.has(leaf) && !at.slice(0, rank).every((key, axis) => key === axisName(axis)))
           return `it reads ${titleOf(leaf)} of other rows than its own`;
@@ -232,7 +239,9 @@ class ClusterMaker {
     const members = new Set([...draft.members, extra]);
     const bound = new Set<Node | string>();
     const bind = (node: Node, maker: Draft): void =>
-      void bound.add(isPacked(maker.kind, node) && !this.roots.has(node) ? `results of ${maker.index}` : node);
+      void bound.add(
+        isPacked(maker.kind, node) && !this.roots.has(node) ? `results of ${maker.index}` : node,
+      );
     const read = (leaf: Node): void => {
       if (members.has(makerOf(leaf))) return;
       const maker = this.clusterOf.get(leaf);
@@ -265,7 +274,8 @@ class ClusterMaker {
 }
 
 /** Results of one contraction kernel lie in one buffer (unless they leave the entry): they count as one binding. */
-export const isPacked = (kind: ClusterKind, node: Node): boolean => kind === "contract" && node.dtype === "f32";
+export const isPacked = (kind: ClusterKind, node: Node): boolean =>
+  kind === "contract" && node.dtype === "f32";
 
 /** The node whose kernel writes a node: the parts of a routing are made by its route. */
 const makerOf = (node: Node): Node => (node.op === "part" ? node.route : node);

@@ -22,7 +22,7 @@ import { lowerRoute } from "./lower/route.ts";
 import { lowerRow } from "./lower/row.ts";
 import { lowerScan } from "./lower/scan.ts";
 import { sizeOf } from "./lower/space.ts";
-import { canonical, partOf } from "./lower/value.ts";
+import { canonical, partOf } from "./lower/parts.ts";
 
 export type LowerOptions = FuseOptions;
 
@@ -40,7 +40,8 @@ export function lowerGraph(graph: Graph, options: LowerOptions = {}): LoweredEnt
     memories.set(node, outputMemory(name, node));
   }
   const inPlace = chooseInPlace(graph, fusion, taken);
-  for (const { tensor, node } of graph.updates) if (inPlace.has(tensor)) memories.set(node, tensorMemory(tensor, node));
+  for (const { tensor, node } of graph.updates)
+    if (inPlace.has(tensor)) memories.set(node, tensorMemory(tensor, node));
   for (const cluster of fusion.clusters) giveMemory(cluster, fusion, memories);
   const context: LowerContext = { fusion, memories, dispatches: [] };
   for (const cluster of fusion.clusters) lowerCluster(context, cluster);
@@ -48,7 +49,10 @@ export function lowerGraph(graph: Graph, options: LowerOptions = {}): LoweredEnt
   return {
     name: graph.name,
     inputs: inputsOf(fusion, context),
-    outputs: graph.outputs.map(({ name, node, doc }) => ({ ...portOf(name, node), ...(doc === undefined ? {} : { doc }) })),
+    outputs: graph.outputs.map(({ name, node, doc }) => ({
+      ...portOf(name, node),
+      ...(doc === undefined ? {} : { doc }),
+    })),
     dispatches: context.dispatches,
     refusals: fusion.refusals,
   };
@@ -89,7 +93,14 @@ function giveMemory(cluster: Cluster, fusion: Fusion, memories: Map<Node, Memory
   packResults(cluster, memories);
   for (const node of cluster.outputs) {
     if (node.op === "route" || memories.has(node)) continue;
-    memories.set(node, temporary(`${node.origin.path} ${node.op === "map" ? node.fn : node.op}`, elementOf(node), lengthOf(node)));
+    memories.set(
+      node,
+      temporary(
+        `${node.origin.path} ${node.op === "map" ? node.fn : node.op}`,
+        elementOf(node),
+        lengthOf(node),
+      ),
+    );
   }
 }
 
@@ -113,7 +124,8 @@ function isRead(fusion: Fusion, part: PartNode): boolean {
   let set = readParts.get(fusion);
   if (set === undefined) {
     set = new Set();
-    for (const reads of fusion.reads.values()) for (const { node } of reads) if (node.op === "part") set.add(node);
+    for (const reads of fusion.reads.values())
+      for (const { node } of reads) if (node.op === "part") set.add(node);
     for (const node of fusion.nodes) if (node.op === "part") set.add(canonical(node));
     readParts.set(fusion, set);
   }
@@ -123,7 +135,8 @@ function isRead(fusion: Fusion, part: PartNode): boolean {
 /** Tensors whose new value may be written where the old one is. */
 function chooseInPlace(graph: Graph, fusion: Fusion, outputs: ReadonlySet<Node>): ReadonlySet<string> {
   const clusterOf = new Map<Node, number>();
-  for (const [i, { members }] of fusion.clusters.entries()) for (const node of members) clusterOf.set(node, i);
+  for (const [i, { members }] of fusion.clusters.entries())
+    for (const node of members) clusterOf.set(node, i);
   const readers = new Map<string, Node[]>();
   for (const [node, reads] of fusion.reads)
     for (const { node: leaf } of reads)
@@ -178,7 +191,12 @@ function lowerCluster(context: LowerContext, cluster: Cluster): void {
 }
 
 /** Outputs that are sources or parts, second names of one result, and updates that were not in place. */
-function finishCopies(graph: Graph, context: LowerContext, taken: ReadonlySet<Node>, inPlace: ReadonlySet<string>): void {
+function finishCopies(
+  graph: Graph,
+  context: LowerContext,
+  taken: ReadonlySet<Node>,
+  inPlace: ReadonlySet<string>,
+): void {
   const done = new Set<Node>();
   for (const { name, node } of graph.outputs) {
     if (taken.has(node) && !done.has(node)) done.add(node);

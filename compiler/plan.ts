@@ -24,7 +24,7 @@ export interface Planned {
 
 export function plan(entries: readonly LoweredEntry[], about: ProgramAbout): Planned {
   const kernels: Kernel[] = [];
-  const numbers = new Map<string, number>();
+  const numbers = new Map<number, number>();
   const intern = interner();
   const numberOf = (kernel: Kernel): number => {
     // The name says where a kernel was first met, not what it does: the same work of two layers is one kernel.

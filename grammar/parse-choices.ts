@@ -55,7 +55,11 @@ export class ChoiceParser extends ExpressionParser {
         ALT: (): Choice => {
           this.CONSUME2(T.Of);
           const score = this.SUBRULE3(this.expression);
-          const grouped = this.OPTION2(() => this.SUBRULE(this.grouping, { ARGS: [start, count, score] }));
+          // Not the `in` of `in training`, which ends the statement.
+          const grouped = this.OPTION2({
+            GATE: () => this.LA(2).tokenType === T.Each || this.LA(2).tokenType === T.The,
+            DEF: () => this.SUBRULE(this.grouping, { ARGS: [start, count, score] }),
+          });
           return grouped ?? { form: "top", count, score, span: this.from(start) };
         },
       },

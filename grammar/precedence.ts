@@ -64,7 +64,7 @@ export function treeOf(row: readonly RowItem[], report: (problem: RowProblem) =>
         operands.push(item.operand);
         break;
       case "prefix":
-        if (top !== undefined && levelOf(top) > levelOf(item)) report({ problem: "loose not", span: item.span });
+        if (item.operator === "not" && top !== undefined && levelOf(top) > levelOf(item)) report({ problem: "loose not", span: item.span });
         waiting.push(item);
         break;
       case "infix": {

@@ -1,7 +1,7 @@
 // Printing expressions and types: Syntax -> document, with the parentheses that precedence needs. Long lists break after
 // commas, long rows after operators; a newline is put only where it ends nothing.
 
-import { closing, leading, noText, trailing, type Cursor } from "./print-comments.ts";
+import { closing, leading, noText, peek, trailing, type Cursor } from "./print-comments.ts";
 import { doc, layOutDoc, type Doc } from "./print-doc.ts";
 import { comparisonPrecedence, precedence, prefixPrecedence } from "./precedence.ts";
 import type { Argument, Expression, Name, Span, Type } from "./syntax.ts";
@@ -126,6 +126,7 @@ function row(expression: Extract<Expression, { node: "binary" }>, cursor: Cursor
     operators.push(left.operator);
     left = left.left;
   }
+  const hasComments = peek(cursor, expression.span.end) !== undefined;
   const out: Doc[] = [];
   let operand = bound(left, chains ? own : own + 1, cursor);
   // `2 ^ -x` needs no parentheses: a sign may follow any operator.
@@ -133,7 +134,7 @@ function row(expression: Extract<Expression, { node: "binary" }>, cursor: Cursor
   for (let i = operands.length - 1; i >= 0; i -= 1) {
     const right = operands[i]!;
     const comment = trailing(cursor, right.span.start);
-    out.push([operand, ` ${operators[i]!}`, comment], comment === "" ? line : hardline);
+    out.push([operand, ` ${operators[i]!}`, comment], hasComments ? hardline : line);
     operand = bound(right, least, cursor);
   }
   return fill([...out, operand]);
@@ -148,8 +149,8 @@ function choices(expression: Extract<Expression, { node: "if" }>, cursor: Cursor
     const start = [leading(cursor, current.span.start), "if ", bound(condition, level.if, cursor)];
     if (head === "") head = start;
     else out.push(...start);
-    out.push(trailing(cursor, then.span.start), line, "then ", bound(then, level.if, cursor));
-    out.push(trailing(cursor, otherwise.span.start), line, "else ");
+    out.push(closing(cursor, then.span.start), line, "then ", bound(then, level.if, cursor));
+    out.push(closing(cursor, otherwise.span.start), line, "else ");
     current = otherwise;
   }
   return [head, indent([...out, bound(current, level.if, cursor)])];
@@ -169,13 +170,12 @@ const argumentOf = ({ name, value, span }: Argument): ListItem =>
   item(span.start, (cursor) => (name === undefined ? expressionDoc(value, cursor) : [nameDoc(name, cursor), assigned(value, cursor)]));
 
 const overOf = (names: readonly Name[]): ListItem =>
-  item(names[0]!.span.start, (cursor) => ["over ", join(", ", names.map((name) => nameDoc(name, cursor)))]);
+  item(names[0]!.span.start, (cursor) => [leading(cursor, names[0]!.span.start), "over ", join(", ", names.map((name) => nameDoc(name, cursor)))]);
 
 /** ` = value`; a comment behind the sign keeps its place. */
 export function assigned(value: Expression, cursor: Cursor, sign = "="): Doc {
-  const comment = trailing(cursor, value.span.start);
-  if (comment === "") return [` ${sign} `, expressionDoc(value, cursor)];
-  return [` ${sign}`, comment, indent([hardline, expressionDoc(value, cursor)])];
+  if (peek(cursor, value.span.start) === undefined) return [` ${sign} `, expressionDoc(value, cursor)];
+  return [` ${sign}`, trailing(cursor, value.span.start), indent([hardline, expressionDoc(value, cursor)])];
 }
 
 /** `(a, b)`: on one line, or the items on a line of their own, or each on one; `over` is a last item without a comma before it. */

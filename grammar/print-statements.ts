@@ -48,7 +48,7 @@ function formDoc(statement: Statement, cursor: Cursor): Doc {
         ? [word(), expressionDoc(statement.value, cursor)]
         : [word(), nameDoc(statement.name, cursor), assigned(statement.value, cursor)];
     case "after":
-      return ["after step", afterBody(statement.body, statement.span.start, cursor)];
+      return ["after step", afterBody(statement, cursor)];
     case "repeat": {
       const index = statement.index === undefined ? "" : [nameDoc(statement.index, cursor), " in "];
       const count = expressionDoc(statement.count, cursor);
@@ -82,12 +82,13 @@ function bindersDoc(binders: readonly IndexBinder[], cursor: Cursor): Doc {
   return bracketed("[", items, "]", closeAt, cursor);
 }
 
-function afterBody(body: readonly Statement[], start: number, cursor: Cursor): Doc {
+function afterBody({ body, mode, span }: Extract<Statement, { node: "after" }>, cursor: Cursor): Doc {
   const [only] = body;
   const isPlain = only !== undefined && body.length === 1 && only.node !== "repeat" && only.node !== "if" && only.node !== "after";
   const hasComment = only !== undefined && peek(cursor, only.span.start) !== undefined;
-  if (isPlain && !hasComment && only.doc === undefined) return [": ", statementDoc(only, cursor)];
-  return [" ", blockDoc(body, afterStep(start, cursor), cursor)];
+  // `in training` behind one statement would belong to that one.
+  if (isPlain && !hasComment && only.doc === undefined && mode === undefined) return [": ", statementDoc(only, cursor)];
+  return [" ", blockDoc(body, afterStep(span.start, cursor), cursor)];
 }
 
 /** Where the words `after step` end. */
@@ -152,7 +153,8 @@ export function choiceDoc(choice: Choice, cursor: Cursor): Doc {
       const { reduce, top, score } = choice.by;
       const head = ["top ", show(choice.count), " of ", show(choice.score), " in the best ", show(choice.best)];
       const groups = [" of ", show(choice.groups), " groups by ", nameDoc(reduce, cursor)];
-      const value = item((top ?? score).span.start, () => (top === undefined ? show(score) : ["top ", show(top), " of ", show(score)]));
+      const start = (top ?? score).span.start;
+      const value = item(start, () => (top === undefined ? show(score) : [leading(cursor, start), "top ", show(top), " of ", show(score)]));
       return [head, groups, bracketed("(", [value], ")", codeAfter(cursor, score.span.end), cursor)];
     }
     case "until": {

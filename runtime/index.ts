@@ -27,6 +27,10 @@ export {
   type Numbers,
   type StepRecord,
 } from "./metrics.ts";
+export { LoadedModel, type TextOptions, type TokenOptions } from "./model.ts";
+export type { DataOptions, ModelData, ShapedBatch, ShapedBatches, Sources } from "./model-data.ts";
+export type { BytesSource } from "./model-files.ts";
+export { openModel, type LoadOptions, type ModelFiles } from "./model-open.ts";
 export type * from "./program.ts";
 export { sample, type SampleOptions } from "./sample.ts";
 export {
@@ -40,8 +44,9 @@ export {
   type Timing,
   type Values,
 } from "./session.ts";
+export { tensor, type Nested, type Shape, type Shaped, type ShapedInput } from "./shaped.ts";
 export type { Size, Sizes } from "./size.ts";
-export { streamingDecoder, type StreamingDecoder, type Tokenizer } from "./tokenizer.ts";
+export { streamingDecoder, type StreamingDecoder, type Tokenizer, type TokenizerJSON } from "./tokenizer.ts";
 export { tokenizerFromJSON } from "./tokenizer-load.ts";
 export { train, type Progress, type TrainOptions, type TrainResult } from "./train.ts";
 export type { WasmBytes } from "./wasm-module.ts";

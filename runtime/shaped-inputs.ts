@@ -1,6 +1,6 @@
 // Inputs of an entry by their shapes: works out the symbolic sizes (batch, length) from what was given, and checks that all
-// inputs agree. In: an entry and shaped values by name. Out: sizes, and flat values for the session. Names that are missing or
-// unknown are left for the session, which has the message for them.
+// inputs agree. In: an entry and shaped values by name. Out: sizes, and flat values for the session. Ports that begin with `$`
+// (step, seed) are not the caller's.
 
 import { UserError } from "./errors.ts";
 import type { Entry, Port } from "./program.ts";
@@ -13,21 +13,23 @@ export interface ShapedInputs {
 }
 
 export function shapedInputs(entry: Entry, given: Readonly<Record<string, unknown>>): ShapedInputs {
-  const ports = new Map(entry.inputs.map((port) => [port.name, port]));
+  const ports = new Map(callersPorts(entry).map((port) => [port.name, port]));
   const inputs: Record<string, ArrayLike<number>> = {};
   const flats: { port: Port; flat: Flat }[] = [];
   for (const [name, value] of Object.entries(given)) {
     const port = ports.get(name);
-    if (port === undefined) {
-      inputs[name] = [];
-      continue;
-    }
+    if (port === undefined) throw unknownInput(entry, name);
     if (value === undefined) continue;
     const flat = flatten(name, value);
     if (flat.shape.length !== port.shape.length) throw wrongShape(port, flat);
     flats.push({ port, flat });
     inputs[name] = flat.values;
   }
+  for (const [name, port] of ports)
+    if (inputs[name] === undefined)
+      throw new UserError("R0504", `\`${entry.name}\` needs the input \`${name}\`, which is not given`, {
+        help: `give \`${name}\` as ${shapeText(port)} ${port.type === "f32" ? "numbers" : "whole numbers"}`,
+      });
   const sizes = sizesOf(flats);
   for (const { port, flat } of flats)
     port.shape.forEach((size, axis) => {
@@ -67,6 +69,10 @@ export function nameOf(size: Size): string | undefined {
     : undefined;
 }
 
+/** The inputs that a caller gives. */
+export const callersPorts = (entry: Entry): readonly Port[] =>
+  entry.inputs.filter(({ name }) => !name.startsWith("$"));
+
 export const shapeText = ({ shape }: Pick<Port, "shape">): string => `[${shape.map(sizeKey).join(", ")}]`;
 
 function wrongShape(port: Port, flat: Flat): UserError {
@@ -76,4 +82,11 @@ function wrongShape(port: Port, flat: Flat): UserError {
     `\`${port.name}\` is [${flat.shape.join(", ")}] (${count} element${count === 1 ? "" : "s"}) where ${shapeText(port)} is wanted`,
     { help: `give nested arrays of this shape, or tensor(shape, values); names stand for lengths of your choice` },
   );
+}
+
+function unknownInput(entry: Entry, name: string): UserError {
+  const names = callersPorts(entry).map((port) => `\`${port.name}\``);
+  return new UserError("R0504", `\`${entry.name}\` has no input \`${name}\``, {
+    help: `its inputs are ${names.join(", ") || "none"}`,
+  });
 }

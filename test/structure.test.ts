@@ -93,7 +93,9 @@ describe("a language model", () => {
     const { graph } = languageModel({ layers: 1, ...sizes }, true);
     for (const bindings of [8, 10, 16]) {
       const { dispatches } = lowerGraph(simplify(graph, { removeStops: true }), { bindings });
-      expect(Math.max(...dispatches.map(({ kernel }) => kernel.buffers.length))).toBeLessThanOrEqual(bindings);
+      expect(Math.max(...dispatches.map(({ kernel }) => kernel.buffers.length))).toBeLessThanOrEqual(
+        bindings,
+      );
     }
   });
 
@@ -101,7 +103,13 @@ describe("a language model", () => {
     const small = { layers: 2, width: 8, hidden: 12, heads: 2, experts: 4, k: 2, vocabulary: 11 };
     const { graph, shapes } = languageModel(small, true);
     const tensors = new Map(
-      [...shapes].map(([name, shape], i) => [name, noise(i + 1, shape.reduce((n, size) => n * size, 1))]),
+      [...shapes].map(([name, shape], i) => [
+        name,
+        noise(
+          i + 1,
+          shape.reduce((n, size) => n * size, 1),
+        ),
+      ]),
     );
     const ids = Array.from({ length: 14 }, (_, i) => (i * 7) % 11);
     const environment = {
@@ -112,7 +120,10 @@ describe("a language model", () => {
       ]),
       tensors,
     };
-    expectLowered(simplify(graph, { removeStops: true }), environment, { targets: ["wasm"], tolerance: 2e-3 });
+    expectLowered(simplify(graph, { removeStops: true }), environment, {
+      targets: ["wasm"],
+      tolerance: 2e-3,
+    });
     expectLowered(graph, environment, { targets: ["wasm"], fuse: false, tolerance: 2e-3 });
   });
 });

@@ -25,7 +25,7 @@ type Files = ReadonlyMap<string, string | Uint8Array>;
 export async function build(shell: Shell, file: string, options: BuildOptions): Promise<ExitCode> {
   const shown = options.out ?? "dist";
   const folder = resolve(shell.folder, shown);
-  const read = await compileFile(shell, file, options);
+  const read = compileFile(shell, file, options);
   if (read === undefined) return exitCodes.findings;
   const files = await contents(read);
   if (options.check === true) return compare(shell, folder, shown, files);

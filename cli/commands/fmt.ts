@@ -46,10 +46,9 @@ async function formatInput(shell: Shell, options: FormatOptions): Promise<ExitCo
 
 /** Undefined when the text has errors, which are then printed. */
 function formatted(shell: Shell, text: string, name: string): string | undefined {
-  const result = format(text);
+  const result = format(text, name);
   const errors = result.diagnostics.filter(({ severity }) => severity === "error");
   if (errors.length === 0) return result.text;
-  const named = errors.map((error) => ({ ...error, at: { ...error.at, module: name } }));
-  shell.err(`${renderDiagnostics(named, () => text, shell.colour.err)}\n\n${name} is left as it is\n`);
+  shell.err(`${renderDiagnostics(errors, () => text, shell.colour.err)}\n\n${name} is left as it is\n`);
   return undefined;
 }

@@ -18,7 +18,7 @@ export interface ShowOptions extends CompileOptions {
 }
 
 export async function show(shell: Shell, file: string, options: ShowOptions): Promise<ExitCode> {
-  const read = await compileFile(shell, file, options);
+  const read = compileFile(shell, file, options);
   if (read === undefined) return exitCodes.findings;
   const { compiled, sources, path } = read;
   const { program } = compiled;

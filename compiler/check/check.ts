@@ -131,9 +131,9 @@ function checkDims(module: LoadedModule, diagnostics: Diagnostic[]): void {
   }
 }
 
-/** Everything that can be said of a program before numbers are known. Resolving's diagnostics come first. */
+/** Everything that can be said of a program before numbers are known, beside what parsing and resolving have found. */
 export function checkModel(model: Model): readonly Diagnostic[] {
-  const diagnostics: Diagnostic[] = [...model.diagnostics];
+  const diagnostics: Diagnostic[] = [];
   for (const module of model.modules.values()) {
     checkDims(module, diagnostics);
     for (const definition of definitionsOf(module)) {

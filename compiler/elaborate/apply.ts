@@ -133,7 +133,7 @@ function bindSizes(of: Elaboration, instance: Instance, inputs: readonly (Tensor
         of.frames.push(frame);
         return asked.kind !== "broken";
       }
-      scope.names.set(name.text, of.parts.evaluate(of, value, scope));
+      scope.names.set(name.text, nameStatic(of.parts.evaluate(of, value, scope), frame.path, name.text));
     }
     for (const { expression, axis, input } of later) {
       const wanted = of.parts.evaluate(of, expression, scope);

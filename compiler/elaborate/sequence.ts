@@ -7,7 +7,7 @@ import { constant, named } from "../../runtime/size.ts";
 import type { GraphBuilder } from "../graph-builder.ts";
 import type { Node } from "../graph.ts";
 import { isLength, shapeOf } from "./align.ts";
-import { build, checking, frameOf, join, nextName, report, type Elaboration } from "./elaboration.ts";
+import { build, checking, frameOf, join, report, type Elaboration } from "./elaboration.ts";
 import { showShape } from "./number.ts";
 import { tensor, type Tensor, type Value, type VisibleAxis } from "./value.ts";
 
@@ -16,7 +16,11 @@ function cached(of: Elaboration, value: Tensor): Tensor | undefined {
   const { builder, decode } = of;
   if (builder === undefined || decode === undefined) throw new Error("internal: no decoding");
   const frame = frameOf(of);
-  const path = `cache.${join(frame.path, nextName(of, "context"))}`;
+  // A layer that is bound and applied twice has one set of parameters, and a cache for each application.
+  let index = 0;
+  const pathAt = (i: number): string => `cache.${join(frame.path, String(i))}`;
+  while (of.collected.tensors.has(pathAt(index))) index++;
+  const path = pathAt(index);
   const axes: readonly VisibleAxis[] = [{ size: constant(decode.context), name: "context" }, ...value.axes.slice(1)];
   const sizes = [...value.hidden, ...axes].map(({ size }) => (size.length === 1 && size[0]!.factors.length === 0 ? size[0]!.coefficient : size.length === 0 ? 0 : undefined));
   if (value.hidden.some(({ kind }) => kind !== "lead") || sizes.includes(undefined)) {

@@ -179,8 +179,10 @@ export const shift = (a: Affine, by: Size): Affine =>
   by.length === 0 ? a : affine(a.terms, plus(a.offset, by));
 
 /** Depth of the block in which the value is known. */
-export const levelOf = (a: Affine): number => a.terms.reduce((level, { atom }) => Math.max(level, atom.level), 0);
-export const levelOfAll = (at: readonly Affine[]): number => at.reduce((level, a) => Math.max(level, levelOf(a)), 0);
+export const levelOf = (a: Affine): number =>
+  a.terms.reduce((level, { atom }) => Math.max(level, atom.level), 0);
+export const levelOfAll = (at: readonly Affine[]): number =>
+  at.reduce((level, a) => Math.max(level, levelOf(a)), 0);
 
 const atomVaries = (atom: Atom): boolean => (atom.kind === "variable" ? atom.vector : atom.varying);
 /** Whether the four lanes see different values. */
@@ -211,7 +213,18 @@ export function laneOf(a: Affine, lane: number): Affine {
     if (atom.kind === "variable") sum = shift(sum, times(coefficient, number(lane)));
     else if (atom.kind === "quotient")
       sum = add(sum, scale(divide(laneOf(atom.of, lane), atom.by).quotient, coefficient));
-    else sum = add(sum, scale(read(atom.node, atom.at.map((x) => laneOf(x, lane)), atom.limit), coefficient));
+    else
+      sum = add(
+        sum,
+        scale(
+          read(
+            atom.node,
+            atom.at.map((x) => laneOf(x, lane)),
+            atom.limit,
+          ),
+          coefficient,
+        ),
+      );
   }
   return sum;
 }
@@ -229,7 +242,8 @@ export function read(node: Node, at: readonly Affine[], limit?: Size): Affine {
   });
 }
 
-const multipleOfSize = (size: Size): number => size.reduce((gcd, { coefficient }) => divisor(gcd, coefficient), 0);
+const multipleOfSize = (size: Size): number =>
+  size.reduce((gcd, { coefficient }) => divisor(gcd, coefficient), 0);
 const divisor = (a: number, b: number): number => (b === 0 ? Math.abs(a) : divisor(b, a % b));
 
 /** The largest number known to divide the value; 0 for the constant 0. */

@@ -13,8 +13,8 @@ import { binary, cast, extract, float, integer, literal, select, sizeExpr, splat
 import { bindKept, keepValue } from "./row.ts";
 import type { Keep } from "./row.ts";
 import { extentOf } from "./space.ts";
-import type { At } from "./value.ts";
-import { flatIndex } from "./value.ts";
+import type { At } from "./layout.ts";
+import { flatIndex } from "./layout.ts";
 
 /** Choices up to which they are kept sorted; above, ranking is no slower. */
 const mostSorted = 32;
@@ -40,8 +40,18 @@ export function lowerChoose(kernel: ClusterKernel, node: ChooseNode, row: At, to
   else if (to.isOutput) kernel.reveal(node);
 }
 
-const loadInteger = (scratch: string, index: Expr): Expr => ({ op: "load", type: "i32", buffer: scratch, index });
-const loadFloat = (scratch: string, index: Expr): Expr => ({ op: "load", type: "f32", buffer: scratch, index });
+const loadInteger = (scratch: string, index: Expr): Expr => ({
+  op: "load",
+  type: "i32",
+  buffer: scratch,
+  index,
+});
+const loadFloat = (scratch: string, index: Expr): Expr => ({
+  op: "load",
+  type: "f32",
+  buffer: scratch,
+  index,
+});
 
 /** Scratch of ids, best first, -1 where nothing was left. */
 function sorted(kernel: ClusterKernel, node: ChooseNode, row: At, count: number): string {
@@ -168,4 +178,3 @@ function rankOf(kernel: ClusterKernel, node: ChooseNode, row: At, own: Expr, id:
   for (const lane of [0, 1, 2, 3] as const) sum = binary("add", sum, extract(vector.get, lane));
   return emitter.let(sum);
 }
-

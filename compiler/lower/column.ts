@@ -16,8 +16,9 @@ import type { Reduction } from "./reduction.ts";
 import { isReduction, reductionOf } from "./reduction.ts";
 import { combineOf, initialOf } from "./row.ts";
 import { elementsOf, extentOf, overRows, rowsForTask, sizeOf, split, taskElements } from "./space.ts";
-import type { At } from "./value.ts";
-import { flatIndex, partOf } from "./value.ts";
+import type { At } from "./layout.ts";
+import { flatIndex } from "./layout.ts";
+import { partOf } from "./parts.ts";
 
 /** Vectors reduced together: one cache line. */
 const wide = 4;
@@ -105,14 +106,22 @@ function rowOf(kernel: ClusterKernel, outer: Shape, flat: Affine, body: (at: At)
     const each = outer[axis];
     if (each === undefined) body(at);
     else if (each.kind === "ragged")
-      kernel.emitter.if(binary("lt", kernel.values.index(at[axis]!), extentOf(kernel, each)), () => guard(axis + 1));
+      kernel.emitter.if(binary("lt", kernel.values.index(at[axis]!), extentOf(kernel, each)), () =>
+        guard(axis + 1),
+      );
     else guard(axis + 1);
   };
   guard(0);
 }
 
 /** Reduces at one place of the result, or at several vectors that are `offsets` apart. */
-function reduceAt(kernel: ClusterKernel, reduction: Reduction, at: At, offsets: readonly number[], lanes: Lanes): void {
+function reduceAt(
+  kernel: ClusterKernel,
+  reduction: Reduction,
+  at: At,
+  offsets: readonly number[],
+  lanes: Lanes,
+): void {
   const { node, fn, inner, groups } = reduction;
   const { emitter, values } = kernel;
   const type = elementOf(node);

@@ -10,7 +10,8 @@ import { fixed, number, times } from "./affine.ts";
 import { KernelEmitter } from "./emitter.ts";
 import type { Memory } from "./emitter.ts";
 import type { Trace } from "./value.ts";
-import { Values, inputBuffer, partOf } from "./value.ts";
+import { inputBuffer, partOf } from "./parts.ts";
+import { Values } from "./value.ts";
 
 export interface LowerContext {
   readonly fusion: Fusion;
@@ -93,7 +94,10 @@ export class ClusterKernel {
 /** Kernels of different layers have equal names, so that equal kernels are shared: paths lose their numbers. */
 export function kernelName(path: string, what: string): string {
   const parts = [...path.split("."), what].filter((part) => part !== "" && !/^\d+$/.test(part));
-  return parts.join("_").replaceAll(/[^A-Za-z0-9_]+/g, "_").slice(0, 64);
+  return parts
+    .join("_")
+    .replaceAll(/[^A-Za-z0-9_]+/g, "_")
+    .slice(0, 64);
 }
 
 /** What a cluster does, in a few words. */

@@ -8,7 +8,13 @@ import type { Size } from "../../runtime/size.ts";
 import { known } from "../../runtime/size.ts";
 import type { Cluster } from "../fuse.ts";
 import { contractBody } from "../schedule/contract.ts";
-import type { ContractAxis, ContractOperand, ContractPlace, ContractSpec, Ragged } from "../schedule/contract-spec.ts";
+import type {
+  ContractAxis,
+  ContractOperand,
+  ContractPlace,
+  ContractSpec,
+  Ragged,
+} from "../schedule/contract-spec.ts";
 import type { Affine } from "./affine.ts";
 import { number, scale, variable } from "./affine.ts";
 import type { LowerContext } from "./context.ts";
@@ -19,8 +25,8 @@ import type { Lanes } from "./expr.ts";
 import { literal, local } from "./expr.ts";
 import { storeAll } from "./map.ts";
 import { elementsOf, sizeOf, split } from "./space.ts";
-import type { At } from "./value.ts";
-import { partOf } from "./value.ts";
+import type { At } from "./layout.ts";
+import { partOf } from "./parts.ts";
 
 interface List {
   readonly statements: Stmt[];
@@ -74,7 +80,11 @@ function raggedOf({ kernel, roles, first }: About): Ragged {
     offset: (at, into) =>
       kernel.emitter.within([listOf(into)], 1, () => {
         const index = kernel.emitter.given(at);
-        return kernel.values.value(offsets, [group === undefined ? scale(index, number(route.groups)) : index], 1);
+        return kernel.values.value(
+          offsets,
+          [group === undefined ? scale(index, number(route.groups)) : index],
+          1,
+        );
       }),
   };
 }
@@ -215,4 +225,3 @@ function epilogue(
       write(movingOf(kernel, n, lanes, sizes.n, false), lanes, named);
     });
 }
-

@@ -17,6 +17,9 @@ export function copyMemory(context: LowerContext, from: Memory, to: Memory, labe
     const at = emitter.index(index, (atom) => local(atom.key, "i32"));
     emitter.store(to, at, emitter.load(from, at, lanes));
   });
-  const { kernel, buffers } = emitter.finish({ name: "copy", grid: ceilDivide(from.length, number(taskElements)) });
+  const { kernel, buffers } = emitter.finish({
+    name: "copy",
+    grid: ceilDivide(from.length, number(taskElements)),
+  });
   context.dispatches.push({ kernel, buffers, label });
 }

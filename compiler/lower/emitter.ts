@@ -100,7 +100,11 @@ export class KernelEmitter {
   }
 
   /** Runs `fill` on statement lists that someone else holds, outermost first; only the last `open` of them take hoisted values. */
-  within<T>(lists: readonly { readonly statements: Stmt[]; readonly computed: Map<string, Expr> }[], open: number, fill: () => T): T {
+  within<T>(
+    lists: readonly { readonly statements: Stmt[]; readonly computed: Map<string, Expr> }[],
+    open: number,
+    fill: () => T,
+  ): T {
     const { blocks, closed } = this;
     this.blocks = [...lists];
     this.closed = lists.length - open;
@@ -241,17 +245,16 @@ export class KernelEmitter {
   }
 
   /** The locals of an expression as an affine variable of the innermost block. */
-  given(value: Expr, about: { readonly multiple?: number; readonly bound?: Size; readonly vector?: boolean } = {}): Affine {
+  given(
+    value: Expr,
+    about: { readonly multiple?: number; readonly bound?: Size; readonly vector?: boolean } = {},
+  ): Affine {
     if (value.op === "literal" && about.vector !== true) return fixed(number(value.value));
     if (value.op === "size" && about.vector !== true) return fixed(value.size);
     if (value.op === "local") return variable(value.name, this.depth, about);
     const name = this.fresh("x");
     this.push({ op: "let", name, value });
     return variable(name, this.depth, about);
-  }
-
-  get bindingCount(): number {
-    return this.bindings.size;
   }
 
   finish(about: { readonly name: string; readonly grid: Size; readonly multiplyAdds?: Size }): {

@@ -14,9 +14,20 @@ import type { LowerContext } from "./context.ts";
 import { ClusterKernel, titleOf } from "./context.ts";
 import type { Lanes } from "./expr.ts";
 import { binary, integer, isVector, literal, lowerOf, select, sizeExpr, splat } from "./expr.ts";
-import { elementsOf, extentOf, joinable, overInner, overRows, rowsForTask, sizeOf, split, taskElements } from "./space.ts";
-import type { At } from "./value.ts";
-import { flatIndex, partOf, picksPerToken } from "./value.ts";
+import {
+  elementsOf,
+  extentOf,
+  joinable,
+  overInner,
+  overRows,
+  rowsForTask,
+  sizeOf,
+  split,
+  taskElements,
+} from "./space.ts";
+import type { At } from "./layout.ts";
+import { flatIndex } from "./layout.ts";
+import { partOf, picksPerToken } from "./parts.ts";
 
 /** Picks per token up to which a gather-sum is written out. */
 const unrolledPicks = 8;

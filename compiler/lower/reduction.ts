@@ -8,8 +8,9 @@ import type { Affine } from "./affine.ts";
 import { read } from "./affine.ts";
 import type { Lanes } from "./expr.ts";
 import { binary } from "./expr.ts";
-import type { At, Values } from "./value.ts";
-import { partOf } from "./value.ts";
+import type { At } from "./layout.ts";
+import type { Values } from "./value.ts";
+import { partOf } from "./parts.ts";
 
 export interface Reduction {
   readonly node: ReduceNode | ContractNode;
@@ -31,8 +32,7 @@ export const reductionOf = (node: ReduceNode | ContractNode): Reduction =>
 
 function ofReduce(node: ReduceNode): Reduction {
   const { shape } = node.input;
-  const trailing =
-    !node.groups && node.axes.every((axis, i) => axis === shape.length - node.axes.length + i);
+  const trailing = !node.groups && node.axes.every((axis, i) => axis === shape.length - node.axes.length + i);
   const value = (values: Values, out: At, inner: At, lanes: Lanes): Expr => {
     const at: Affine[] = [];
     let kept = 0;
@@ -57,7 +57,8 @@ function ofContract(node: ContractNode): Reduction {
     const at = labels.a.indexOf(label);
     return at >= 0 ? node.a.shape[at]! : node.b.shape[labels.b.indexOf(label)]!;
   };
-  const grouped = ragged !== undefined && labels.out.includes(ragged.group) && !labels.out.includes(ragged.row);
+  const grouped =
+    ragged !== undefined && labels.out.includes(ragged.group) && !labels.out.includes(ragged.row);
   const innerLabels = [...new Set([...labels.a, ...labels.b])]
     .filter((label) => !labels.out.includes(label) && label !== ragged?.group)
     .sort((a, b) => Number(b === ragged?.row) - Number(a === ragged?.row));

@@ -11,7 +11,7 @@ import { add, fixed, number, scale, variable } from "./affine.ts";
 import type { LowerContext } from "./context.ts";
 import { ClusterKernel } from "./context.ts";
 import { binary, integer, sizeExpr } from "./expr.ts";
-import { partOf, picksPerToken } from "./value.ts";
+import { partOf, picksPerToken } from "./parts.ts";
 
 export function lowerRoute(context: LowerContext, cluster: Cluster): void {
   const node = cluster.members[0]!;
@@ -21,7 +21,9 @@ export function lowerRoute(context: LowerContext, cluster: Cluster): void {
   const cursor = emitter.scratch("i32", node.groups);
   const at = (index: Expr): Expr => ({ op: "load", type: "i32", buffer: cursor, index });
   const put = (index: Expr, value: Expr): void => emitter.push({ op: "store", buffer: cursor, index, value });
-  emitter.for({ to: integer(node.groups), hint: "g" }, (group) => put(kernel.values.index(group), integer(0)));
+  emitter.for({ to: integer(node.groups), hint: "g" }, (group) =>
+    put(kernel.values.index(group), integer(0)),
+  );
   overPicks(kernel, node, ({ group, valid }) =>
     emitter.if(valid, () => put(group, binary("add", at(group), integer(1)))),
   );

@@ -22,8 +22,8 @@ import type { Reduction } from "./reduction.ts";
 import { scanRow } from "./scan.ts";
 import { elementsOf, joinable, overInner, overRows, rowsForTask, sizeOf } from "./space.ts";
 import { partialSums } from "./total.ts";
-import type { At } from "./value.ts";
-import { flatIndex } from "./value.ts";
+import type { At } from "./layout.ts";
+import { flatIndex } from "./layout.ts";
 
 /** Elements of a row that may be kept in scratch. */
 export const mostScratch = 4096;
@@ -97,7 +97,8 @@ function stage(
       const named = kernel.emitter.let(value);
       kernel.values.store(kernel.memoryOf(node), flatIndex(node.shape, [...row, ...at]), named);
       keepValue(kernel, node, keep, row, at, named);
-    } else if (isOutput) kernel.values.store(kernel.memoryOf(node), flatIndex(node.shape, [...row, ...at]), value);
+    } else if (isOutput)
+      kernel.values.store(kernel.memoryOf(node), flatIndex(node.shape, [...row, ...at]), value);
     else keepValue(kernel, node, keep, row, at, value);
   });
   bindKept(kernel, node, keep, row);
@@ -106,7 +107,8 @@ function stage(
 
 /** Writes an element of a row where it is kept. */
 export function keepValue(kernel: ClusterKernel, node: Node, keep: Keep, row: At, at: At, value: Expr): void {
-  if (keep.kind === "alias") kernel.values.store(kernel.memoryOf(keep.of), flatIndex(node.shape, [...row, ...at]), value);
+  if (keep.kind === "alias")
+    kernel.values.store(kernel.memoryOf(keep.of), flatIndex(node.shape, [...row, ...at]), value);
   else if (keep.kind === "scratch") {
     const index = kernel.values.index(flatIndex(node.shape.slice(row.length), at));
     const stored =
@@ -123,7 +125,10 @@ export function bindKept(kernel: ClusterKernel, node: Node, keep: Keep, row: At)
   values.bind(node, (at, lanes) => {
     const from =
       keep.kind === "alias"
-        ? { flat: placedIn(kernel.memoryOf(keep.of), flatIndex(node.shape, at)), load: loadMemory(kernel, keep.of) }
+        ? {
+            flat: placedIn(kernel.memoryOf(keep.of), flatIndex(node.shape, at)),
+            load: loadMemory(kernel, keep.of),
+          }
         : {
             flat: flatIndex(node.shape.slice(row.length), at.slice(row.length)),
             load: loadScratch(keep.name, type),
@@ -190,7 +195,9 @@ function joinedInner(
       return literal(member.dtype, 0, lanes);
     });
   unbindComputed(trial, cluster, run);
-  const names = inner.map((_, axis) => (prefix === undefined ? axisName(axis + cluster.rank) : `${prefix}${axis}`));
+  const names = inner.map((_, axis) =>
+    prefix === undefined ? axisName(axis + cluster.rank) : `${prefix}${axis}`,
+  );
   return joinable(inner, names, indices);
 }
 
@@ -219,9 +226,13 @@ function reduceRow(
     "r",
   );
   const result = accumulate(kernel, fn, node.dtype === "i32" ? "i32" : "f32", (add) =>
-    overInner(kernel, inner, joined, (at, lanes) => add(reduction.value(kernel.values, row, at, lanes), lanes)),
+    overInner(kernel, inner, joined, (at, lanes) =>
+      add(reduction.value(kernel.values, row, at, lanes), lanes),
+    ),
   );
-  kernel.values.bind(node, (_, lanes) => (lanes === 4 ? { op: "splat", type: `${result.type}x4` as "f32x4", a: result } : result));
+  kernel.values.bind(node, (_, lanes) =>
+    lanes === 4 ? { op: "splat", type: `${result.type}x4` as "f32x4", a: result } : result,
+  );
 }
 
 /** A reduction within the row that leaves an array: four neighbours of its last axis are reduced together. */
@@ -255,7 +266,11 @@ function reduceToArray(
 }
 
 export const initialOf = (fn: Reduction["fn"], type: "f32" | "i32", lanes: Lanes): Expr =>
-  literal(type, type === "i32" && fn !== "sum" ? (fn === "max" ? -2147483648 : 2147483647) : identityOf(fn), lanes);
+  literal(
+    type,
+    type === "i32" && fn !== "sum" ? (fn === "max" ? -2147483648 : 2147483647) : identityOf(fn),
+    lanes,
+  );
 
 /** One vector and one scalar accumulator, joined at the end in a fixed order. */
 export function accumulate(
@@ -281,4 +296,3 @@ export function accumulate(
   );
   return emitter.let(used[1] ? join(lanes, scalar.get) : lanes);
 }
-

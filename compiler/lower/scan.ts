@@ -14,8 +14,8 @@ import { binary, integer, literal } from "./expr.ts";
 import { bindKept, keepValue } from "./row.ts";
 import type { Keep } from "./row.ts";
 import { elementsOf, extentOf, overInner, overRows, rowsForTask } from "./space.ts";
-import type { At } from "./value.ts";
-import { flatIndex } from "./value.ts";
+import type { At } from "./layout.ts";
+import { flatIndex } from "./layout.ts";
 
 export function lowerScan(context: LowerContext, cluster: Cluster): void {
   const node = cluster.members[0]!;
@@ -27,8 +27,13 @@ export function lowerScan(context: LowerContext, cluster: Cluster): void {
   const grid = overRows(kernel, outer, rowsForTask(elementsOf(shape.slice(axis))), (rows) =>
     overInner(kernel, inner, 1, (last, lanes) => {
       const rest = [...rows, ...last];
-      walk(kernel, node, shape[axis]!, lanes, (at) => [...rest.slice(0, axis), at, ...rest.slice(axis)], (at, value) =>
-        kernel.values.store(kernel.memoryOf(node), flatIndex(shape, at), value),
+      walk(
+        kernel,
+        node,
+        shape[axis]!,
+        lanes,
+        (at) => [...rest.slice(0, axis), at, ...rest.slice(axis)],
+        (at, value) => kernel.values.store(kernel.memoryOf(node), flatIndex(shape, at), value),
       );
     }),
   );
@@ -41,10 +46,17 @@ export function scanRow(
   row: At,
   to: { readonly isOutput: boolean; readonly keep: Keep },
 ): void {
-  walk(kernel, node, node.shape.at(-1)!, 1, (at) => [...row, at], (at, value) => {
-    if (to.isOutput) kernel.values.store(kernel.memoryOf(node), flatIndex(node.shape, at), value);
-    keepValue(kernel, node, to.keep, row, at.slice(row.length), value);
-  });
+  walk(
+    kernel,
+    node,
+    node.shape.at(-1)!,
+    1,
+    (at) => [...row, at],
+    (at, value) => {
+      if (to.isOutput) kernel.values.store(kernel.memoryOf(node), flatIndex(node.shape, at), value);
+      keepValue(kernel, node, to.keep, row, at.slice(row.length), value);
+    },
+  );
   if (to.keep.kind !== "none") bindKept(kernel, node, to.keep, row);
   else if (to.isOutput) kernel.reveal(node);
 }

@@ -91,7 +91,13 @@ export function overRows(
 }
 
 /** Rows of a routing on an axis that is not the first are skipped one by one. */
-function guardRows(kernel: ClusterKernel, shape: Shape, at: readonly Affine[], from: number, body: () => void): void {
+function guardRows(
+  kernel: ClusterKernel,
+  shape: Shape,
+  at: readonly Affine[],
+  from: number,
+  body: () => void,
+): void {
   for (let axis = from; axis < shape.length; axis++) {
     const each = shape[axis]!;
     if (each.kind !== "ragged") continue;
@@ -118,7 +124,9 @@ export function overInner(
   const nest = (axis: number, at: readonly Affine[]): void => {
     if (axis < shape.length - joined) {
       const each = shape[axis]!;
-      emitter.for({ to: extentOf(kernel, each), bound: each.size }, (index) => nest(axis + 1, [...at, index]));
+      emitter.for({ to: extentOf(kernel, each), bound: each.size }, (index) =>
+        nest(axis + 1, [...at, index]),
+      );
       return;
     }
     const last = shape.slice(axis);
@@ -128,7 +136,8 @@ export function overInner(
     }
     const size = sizeOf(last);
     const each = (flat: Affine, lanes: Lanes): void => body([...at, ...split(last, flat)], lanes);
-    if (last[0]!.kind === "ragged") emitter.lanesFrom(integer(0), extentOf(kernel, last[0]!), size, each, true);
+    if (last[0]!.kind === "ragged")
+      emitter.lanesFrom(integer(0), extentOf(kernel, last[0]!), size, each, true);
     else emitter.lanes(size, each);
   };
   nest(0, []);
@@ -138,4 +147,5 @@ export function extentOf(kernel: ClusterKernel, axis: Shape[number]): Expr {
   return axis.kind === "ragged" ? kernel.rowCount(axis.by) : sizeExpr(axis.size);
 }
 
-export const elementsOf = (shape: Shape): number => shape.reduce((count, axis) => count * estimate(axis.size), 1);
+export const elementsOf = (shape: Shape): number =>
+  shape.reduce((count, axis) => count * estimate(axis.size), 1);

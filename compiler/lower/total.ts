@@ -38,7 +38,11 @@ export function partialSums(
   return partials;
 }
 
-function partial(context: LowerContext, cluster: Cluster, reduction: Reduction): (kernel: ClusterKernel) => void {
+function partial(
+  context: LowerContext,
+  cluster: Cluster,
+  reduction: Reduction,
+): (kernel: ClusterKernel) => void {
   const { node, fn, inner } = reduction;
   const type = elementOf(node);
   const memory = temporary(`${node.origin.path} parts`, type, number(parts));

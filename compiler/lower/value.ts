@@ -3,21 +3,46 @@
 // views, constants, gathers, random numbers) is computed in place, from nodes that have memory or are bound to locals.
 // Deliberately absent: loops and stores, and the choice of what has memory (fuse.ts).
 
-import type { DispatchNode, MapNode, Node, PartNode, RouteNode, Shape, TakeNode, ViewNode } from "../graph.ts";
+import type { DispatchNode, MapNode, Node, RouteNode, TakeNode, ViewNode } from "../graph.ts";
 import type { Expr } from "../kernel.ts";
 import type { Size } from "../../runtime/size.ts";
-import * as sizes from "../../runtime/size.ts";
-import { sizeKey } from "../../runtime/size.ts";
+import { known, sizeKey } from "../../runtime/size.ts";
 import type { Affine, Atom } from "./affine.ts";
 import {
-  add, divide, fixed, laneOf, levelOf, levelOfAll, multipleOf, number, ofAtom, read, scale, shift, stepOf, subtract, times, varies,
+  divide,
+  fixed,
+  laneOf,
+  levelOf,
+  levelOfAll,
+  multipleOf,
+  number,
+  ofAtom,
+  read,
+  shift,
+  stepOf,
+  subtract,
+  varies,
 } from "./affine.ts";
+import type { At } from "./layout.ts";
+import { flatIndex, reshaped } from "./layout.ts";
+import { canonical, inputBuffer, partOf, picksPerToken } from "./parts.ts";
 import type { KernelEmitter, Memory } from "./emitter.ts";
 import type { Lanes } from "./expr.ts";
-import { binary, cast, extract, integer, isAtomic, isVector, literal, lowerOf, select, sizeExpr, splat, upperOf } from "./expr.ts";
+import {
+  binary,
+  cast,
+  extract,
+  integer,
+  isAtomic,
+  isVector,
+  literal,
+  lowerOf,
+  select,
+  sizeExpr,
+  splat,
+  upperOf,
+} from "./expr.ts";
 import { emitMap, worksOnLanes } from "./map-functions.ts";
-
-export type At = readonly Affine[];
 
 /** What the evaluation sees, for analyses that run it without keeping the code. */
 export interface Trace {
@@ -36,57 +61,6 @@ export interface Sources {
   readonly usesOf: (node: Node) => number;
   readonly trace?: Trace;
 }
-
-const stridesOf = new WeakMap<Shape, readonly Size[]>();
-export function rowStrides(shape: Shape): readonly Size[] {
-  let strides = stridesOf.get(shape);
-  if (strides === undefined) stridesOf.set(shape, (strides = findStrides(shape)));
-  return strides;
-}
-
-function findStrides(shape: Shape): Size[] {
-  const strides: Size[] = [];
-  let stride = number(1);
-  for (let axis = shape.length - 1; axis >= 0; axis--) {
-    strides[axis] = stride;
-    stride = times(stride, shape[axis]!.size);
-  }
-  return strides;
-}
-
-export function flatIndex(shape: Shape, at: At): Affine {
-  let flat: Affine = fixed(number(0));
-  const strides = rowStrides(shape);
-  for (const [axis, coordinate] of at.entries()) flat = add(flat, scale(coordinate, strides[axis]!));
-  return flat;
-}
-
-const parts = new WeakMap<RouteNode, Map<PartNode["part"], PartNode>>();
-/** The one node that stands for a part of a routing, whichever node the graph reads it through. */
-export function partOf(route: RouteNode, part: PartNode["part"]): PartNode {
-  let known = parts.get(route);
-  if (known === undefined) parts.set(route, (known = new Map()));
-  let node = known.get(part);
-  if (node === undefined) {
-    const rows = { kind: "ragged", size: route.bound, by: route } as const;
-    const shape: Shape =
-      part === "offsets"
-        ? [{ kind: "dense", size: number(route.groups + 1) }]
-        : part === "slot"
-          ? route.picks.shape
-          : [rows];
-    const order = { offsets: 1, source: 2, group: 3, slot: 4 }[part];
-    node = { op: "part", part, route, dtype: "i32", shape, id: -(route.id * 8 + order), origin: route.origin };
-    known.set(part, node);
-  }
-  return node;
-}
-
-/** Parts of one routing are one node here. */
-export const canonical = (node: Node): Node => (node.op === "part" ? partOf(node.route, node.part) : node);
-
-/** Picks per token of a routing. */
-export const picksPerToken = (route: RouteNode): Size => route.picks.shape.at(-1)!.size;
 
 type Bound = (at: At, lanes: Lanes) => Expr;
 
@@ -128,7 +102,8 @@ export class Values {
     const before = this.emitter.recall(key);
     if (before !== undefined) return before;
     const level = levelOfAll(at);
-    let value = lanes === 4 && !at.some(varies) ? splat(this.value(node, at, 1)) : this.compute(node, at, lanes);
+    let value =
+      lanes === 4 && !at.some(varies) ? splat(this.value(node, at, 1)) : this.compute(node, at, lanes);
     if (!isAtomic(value) && (level < this.emitter.depth || this.sources.usesOf(node) > 1)) {
       value = this.emitter.name(value, level);
       this.emitter.remember(key, level, value);
@@ -227,7 +202,12 @@ export class Values {
     const flat = flatIndex(node.shape, at);
     this.sources.trace?.load?.(node, at, flat);
     const from = memory.offset === undefined ? flat : shift(flat, memory.offset);
-    const value = this.loadAt(from, lanes, (index, width) => this.emitter.load(memory, index, width), memory.type);
+    const value = this.loadAt(
+      from,
+      lanes,
+      (index, width) => this.emitter.load(memory, index, width),
+      memory.type,
+    );
     return node.dtype === "bool" ? binary("ne", value, literal("i32", 0, lanes)) : value;
   }
 
@@ -244,7 +224,11 @@ export class Values {
   /** Four scalar evaluations as one vector. */
   private byLane(node: Node, at: At): Expr {
     const lane = (i: number): Expr => {
-      const value = this.value(node, at.map((a) => laneOf(a, i)), 1);
+      const value = this.value(
+        node,
+        at.map((a) => laneOf(a, i)),
+        1,
+      );
       return node.dtype === "bool" ? cast("i32", value) : value;
     };
     const type = node.dtype === "f32" ? "f32x4" : "i32x4";
@@ -303,7 +287,7 @@ export class Values {
       case "pad": {
         const extent = input.shape[view.axis]!.size;
         const moved = subtract(at[view.axis]!, fixed(view.before));
-        const whole = sizes.known(extent) !== undefined && sizes.known(extent)! % 4 === 0;
+        const whole = known(extent) !== undefined && known(extent)! % 4 === 0;
         const together = whole && stepOf(moved) === 1 && multipleOf(moved) % 4 === 0;
         if (lanes === 4 && varies(moved) && !together) return this.byLane(node, at);
         const vector = lanes === 4 && together;
@@ -416,7 +400,12 @@ export class Values {
   private random(stream: number, counter: Affine): Expr {
     this.sources.trace?.index?.(counter);
     const scalar = (name: string): Expr => {
-      const memory: Memory = { key: `input:${name}`, type: "i32", length: number(1), buffer: inputBuffer(name) };
+      const memory: Memory = {
+        key: `input:${name}`,
+        type: "i32",
+        length: number(1),
+        buffer: inputBuffer(name),
+      };
       const before = this.emitter.recall(memory.key);
       if (before !== undefined) return before;
       const value = this.emitter.name(this.emitter.load(memory, integer(0)), 0);
@@ -434,56 +423,4 @@ export class Values {
   }
 }
 
-const inputs = new Map<string, { readonly kind: "input"; readonly name: string }>();
-/** One object per input name: buffers are compared by identity. */
-export function inputBuffer(name: string): { readonly kind: "input"; readonly name: string } {
-  let buffer = inputs.get(name);
-  if (buffer === undefined) inputs.set(name, (buffer = { kind: "input", name }));
-  return buffer;
-}
-
 export const describe = (node: Node): string => `%${node.id} ${node.op} of ${node.origin.path}`;
-
-/** Coordinates of the input of a reshape. Runs of axes with equal products correspond; inside a run the index is
- * flattened and split again. */
-export function reshaped(to: Shape, from: Shape, at: At): Affine[] {
-  const result: Affine[] = [];
-  let i = 0;
-  let j = 0;
-  while (i < to.length || j < from.length) {
-    let left: Size = number(1);
-    let right: Size = number(1);
-    const startOut = i;
-    const startIn = j;
-    if (i < to.length) left = to[i++]!.size;
-    if (j < from.length) right = from[j++]!.size;
-    while (sizeKey(left) !== sizeKey(right)) {
-      // grow the shorter side; with symbols, the one with fewer axes left to lose
-      const growLeft = i < to.length && (j >= from.length || isSmaller(left, right));
-      if (growLeft) left = times(left, to[i++]!.size);
-      else if (j < from.length) right = times(right, from[j++]!.size);
-      else throw new Error("internal: a reshape changes the number of elements");
-    }
-    // axes of size 1 that end a run belong to it
-    let flat: Affine = fixed(number(0));
-    for (let axis = startOut; axis < i; axis++) flat = add(scale(flat, to[axis]!.size), at[axis]!);
-    for (let axis = j - 1; axis > startIn; axis--) {
-      const { quotient, remainder } = divide(flat, from[axis]!.size);
-      result[axis] = remainder;
-      flat = quotient;
-    }
-    if (startIn < j) result[startIn] = sizeKey(from[startIn]!.size) === "1" ? fixed(number(0)) : flat;
-  }
-  return result;
-}
-
-/** Which product of a run to grow: numbers by value, polynomials by what divides what. */
-function isSmaller(left: Size, right: Size): boolean {
-  const degree = (size: Size): number => Math.max(0, ...size.map(({ factors }) => factors.length));
-  const a = degree(left);
-  const b = degree(right);
-  if (a !== b) return a < b;
-  const top = (size: Size): number => Math.max(0, ...size.map(({ coefficient }) => coefficient));
-  return top(left) < top(right);
-}
-

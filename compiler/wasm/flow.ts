@@ -3,15 +3,22 @@
 // and its safety allow, so that loop invariants leave their loops and common subexpressions are computed once.
 // Knows nothing of kernels (lower-kernel.ts) nor of bytes (emit.ts).
 
-import type { Instruction, MemoryInstruction, WasmType } from "./instructions.ts";
+import {
+  instructions,
+  memoryInstructions,
+  type Instruction,
+  type MemoryInstruction,
+  type WasmType,
+} from "./instructions.ts";
 
 /** What a value must not be moved across: nothing, an assignment to a variable, or a store. Bits. */
 export const readsVariables = 1;
 export const readsMemory = 2;
 
-interface ValueCommon {
+export interface Value {
   readonly id: number;
   readonly type: WasmType;
+  readonly operation: Operation;
   readonly args: readonly Value[];
   readonly region: Region;
   /** Epochs of the flow when the value was computed, see `Flow`. */
@@ -19,16 +26,17 @@ interface ValueCommon {
   readonly reads: number;
   /** i32 values that are known to be >= 0. */
   readonly nonNegative: boolean;
+  /** The next older value with the same hash. */
+  readonly older: Value | undefined;
 }
-
-export type Value = ValueCommon & Operation;
 
 export type Operation =
   | { readonly kind: "constant"; readonly value: number }
-  | { readonly kind: "vector"; readonly bytes: readonly number[] }
+  /** Four 32-bit words, the lowest lane first. */
+  | { readonly kind: "vector"; readonly words: readonly number[] }
   /** A local that keeps its value while the region that declares it runs: parameters, counters, pointers. */
   | { readonly kind: "local"; readonly index: number }
-  | { readonly kind: "variable"; readonly index: number }
+  | { readonly kind: "variable"; readonly index: number; readonly version: number }
   | { readonly kind: "operation"; readonly op: Instruction; readonly lane: number }
   | { readonly kind: "shuffle"; readonly lanes: readonly number[] }
   | { readonly kind: "select" }
@@ -37,6 +45,7 @@ export type Operation =
       readonly op: MemoryInstruction;
       readonly offset: number;
       readonly buffer: string;
+      readonly version: number;
     }
   | { readonly kind: "call"; readonly helper: string };
 
@@ -46,16 +55,15 @@ export interface Epochs {
 }
 
 export interface Region {
-  readonly parent?: Region;
+  readonly parent: Region | undefined;
   readonly depth: number;
   /** Entering the parent does not mean that this region runs. */
   readonly conditional: boolean;
   readonly items: Item[];
-  readonly table: Map<string, Value>;
-  /** Accesses seen here, by the moving part of their address: the smallest constant part. See address.ts. */
-  readonly witnesses: Map<string, number>;
+  /** Accesses seen here that may have failed: see address.ts. */
+  readonly witnesses: Witness[];
   /** Set once, when the region is the body of an innermost loop and its counter exists. */
-  loop?: Loop;
+  loop: Loop | undefined;
 }
 
 /** What address.ts needs to give an innermost loop pointers that move. */
@@ -66,7 +74,34 @@ export interface Loop {
   /** Where the initial values are computed. */
   readonly outside: Region;
   readonly moves: Move[];
-  readonly pointers: Map<string, Value>;
+  readonly pointers: Pointer[];
+}
+
+/** The address of an access, without its constant part: the smallest constant that some access has added to it. */
+export interface Witness {
+  readonly rest: Polynomial;
+  smallest: number;
+}
+
+/** A local that starts at `start` (plus a part that grows) and grows by `rate` times the counter. */
+export interface Pointer {
+  readonly start: Value | undefined;
+  readonly rate: Polynomial;
+  readonly value: Value;
+}
+
+/** One product of values. */
+export interface Term {
+  readonly coefficient: number;
+  /** Sorted by id; never empty. */
+  readonly factors: readonly Value[];
+}
+
+/** An integer polynomial over values, see polynomial.ts. No two terms have the same factors, no coefficient is 0. */
+export interface Polynomial {
+  readonly constant: number;
+  /** Sorted by their factors. */
+  readonly terms: readonly Term[];
 }
 
 export interface Move {
@@ -89,7 +124,7 @@ export type Item =
       readonly kind: "if";
       readonly condition: Value;
       readonly then: Region;
-      readonly otherwise?: Region;
+      readonly otherwise: Region | undefined;
       readonly epochs: Epochs;
     }
   /** do { body; moves } while (counter < limit), where the first move is the counter's. */
@@ -118,27 +153,20 @@ export interface Flow {
   memoryEpoch: number;
   nextId: number;
   readonly versions: Map<string, Version>;
-  readonly options: FlowOptions;
-  /** Helper functions that the flow calls. */
-  readonly helpers: Set<string>;
+  /** The newest value of each hash; older ones hang on it. */
+  readonly table: Map<number, Value>;
 }
 
-export interface FlowOptions {
-  readonly relaxed: boolean;
-}
+export const region = (parent: Region | undefined, conditional: boolean): Region => ({
+  parent,
+  depth: parent === undefined ? 0 : parent.depth + 1,
+  conditional,
+  items: [],
+  witnesses: [],
+  loop: undefined,
+});
 
-export function region(parent: Region | undefined, conditional: boolean): Region {
-  return {
-    ...(parent === undefined ? {} : { parent }),
-    depth: parent === undefined ? 0 : parent.depth + 1,
-    conditional,
-    items: [],
-    table: new Map(),
-    witnesses: new Map(),
-  };
-}
-
-export function flow(parameters: readonly WasmType[], options: FlowOptions): Flow {
+export function flow(parameters: readonly WasmType[]): Flow {
   const root = region(undefined, false);
   return {
     locals: [...parameters],
@@ -149,8 +177,7 @@ export function flow(parameters: readonly WasmType[], options: FlowOptions): Flo
     memoryEpoch: 0,
     nextId: 0,
     versions: new Map(),
-    options,
-    helpers: new Set(),
+    table: new Map(),
   };
 }
 
@@ -167,48 +194,125 @@ interface Placement {
   readonly reads?: number;
   readonly nonNegative?: boolean;
   /** Not outside this region. */
-  readonly within?: Region;
+  readonly within?: Region | undefined;
 }
 
-/** The value for `key`: found, or placed in the outermost region that its operands and its safety allow. */
+/** The value of an operation: found, or placed in the outermost region that its operands and its safety allow. */
 export function value(
   at: Flow,
-  key: string,
   type: WasmType,
   args: readonly Value[],
   operation: Operation,
   placement: Placement,
 ): Value {
+  let hash = hashOf(operation);
   let deepest = placement.within ?? at.root;
-  for (const arg of args) if (arg.region.depth > deepest.depth) deepest = arg.region;
-  for (
-    let scope: Region | undefined = at.region;
-    scope !== undefined && scope.depth >= deepest.depth;
-    scope = scope.parent
-  ) {
-    const found = scope.table.get(key);
-    if (found !== undefined) return found;
+  for (const arg of args) {
+    hash = Math.imul(hash, 31) + arg.id;
+    if (arg.region.depth > deepest.depth) deepest = arg.region;
   }
+  hash |= 0;
+  const newest = at.table.get(hash);
+  let found: Value | undefined;
+  for (let other = newest; other !== undefined; other = other.older)
+    if (
+      same(other, type, args, operation) &&
+      (found === undefined || other.region.depth > found.region.depth) &&
+      surrounds(other.region, at.region)
+    )
+      found = other;
+  if (found !== undefined) return found;
   let home = deepest;
   if (!placement.speculative) {
     home = at.region;
     while (home !== deepest && !home.conditional && home.parent !== undefined) home = home.parent;
   }
   const made: Value = {
-    ...operation,
     id: at.nextId++,
     type,
+    operation,
     args,
     region: home,
     epochs: epochs(at),
     reads: placement.reads ?? 0,
     nonNegative: placement.nonNegative ?? false,
+    older: newest,
   };
-  home.table.set(key, made);
+  at.table.set(hash, made);
   if (operation.kind !== "constant" && operation.kind !== "local")
     home.items.push({ kind: "value", value: made });
   return made;
 }
+
+function surrounds(outer: Region, inner: Region): boolean {
+  let region = inner;
+  while (region.depth > outer.depth) region = region.parent!;
+  return region === outer;
+}
+
+function hashOf(operation: Operation): number {
+  switch (operation.kind) {
+    case "constant":
+      return Math.imul(operation.value * 1024, 5);
+    case "vector":
+      return operation.words.reduce((hash, word) => Math.imul(hash, 31) + word, 0);
+    case "local":
+      return Math.imul(operation.index, 7);
+    case "variable":
+      return Math.imul(operation.version, 11);
+    case "operation":
+      return Math.imul(instructions[operation.op][0], 13) + operation.lane;
+    case "shuffle":
+      return 17;
+    case "select":
+      return 19;
+    case "load":
+      return Math.imul(operation.offset, 23) + memoryInstructions[operation.op][0];
+    case "call":
+      return 29;
+    default:
+      return operation satisfies never;
+  }
+}
+
+function same(known: Value, type: WasmType, args: readonly Value[], operation: Operation): boolean {
+  if (known.type !== type || known.args.length !== args.length) return false;
+  for (let index = 0; index < args.length; index++) if (known.args[index] !== args[index]) return false;
+  const other = known.operation;
+  switch (operation.kind) {
+    case "constant":
+      return other.kind === "constant" && Object.is(other.value, operation.value);
+    case "vector":
+      return other.kind === "vector" && equal(other.words, operation.words);
+    case "local":
+      return other.kind === "local" && other.index === operation.index;
+    case "variable":
+      return (
+        other.kind === "variable" && other.index === operation.index && other.version === operation.version
+      );
+    case "operation":
+      return other.kind === "operation" && other.op === operation.op && other.lane === operation.lane;
+    case "shuffle":
+      return other.kind === "shuffle" && equal(other.lanes, operation.lanes);
+    case "select":
+      return other.kind === "select";
+    case "load":
+      return (
+        other.kind === "load" &&
+        other.op === operation.op &&
+        other.offset === operation.offset &&
+        other.buffer === operation.buffer &&
+        other.version === operation.version
+      );
+    case "call":
+      return other.kind === "call" && other.helper === operation.helper;
+    default:
+      return operation satisfies never;
+  }
+}
+
+const equal = (a: readonly number[], b: readonly number[]): boolean =>
+  a.every((number, index) => number === b[index]);
 
 /** From now on, what `name` (a variable, or `@buffer`) held before is no longer known. */
 export function renew(at: Flow, name: string, within: Region = at.region): void {

@@ -5,21 +5,11 @@
 import { known, type Factor, type Size } from "../../runtime/size.ts";
 import type { BinaryFn, Expr, Kernel, ValueType } from "../kernel.ts";
 import type { Flow, Value } from "./flow.ts";
-import { callValue, f32, i32, lane, load, operation, v128, variable } from "./values.ts";
+import { callValue, constantOf, f32, i32, lane, load, operation, v128, variable } from "./values.ts";
 import { cast, isX4, lowerBinary, lowerUnary } from "./operators.ts";
-import { laneBytes } from "./encoder.ts";
-import { choose, either, f32x4, firstLane, i32x4, multiplyAdd } from "./math.ts";
-import {
-  addressOf,
-  materialise,
-  number,
-  ofValue,
-  plus,
-  scale,
-  times,
-  type Address,
-  type Polynomial,
-} from "./polynomial.ts";
+import { addressOf, type Address } from "./address.ts";
+import { choose, either, f32x4, firstLane, floatWord, i32x4, multiplyAdd } from "./math.ts";
+import { materialise, number, ofValue, plus, scale, times, type Polynomial } from "./polynomial.ts";
 
 export type Name =
   | { readonly kind: "whole"; readonly value: Polynomial }
@@ -159,14 +149,14 @@ function lowerOther(scope: Scope, expr: Expr): Value {
     case "fma": {
       const [a, b, c] = [lower(expr.a), lower(expr.b), lower(expr.c)];
       if (expr.type === "f32x4") return multiplyAdd(at, a, b, c);
-      if (!at.options.relaxed) return operation(at, "f32.add", operation(at, "f32.mul", a, b), c);
       // rounds as the vector code does, so that a scalar tail agrees with its vector body
       const [x, y, z] = [a, b, c].map((value) => splat(scope, "f32x4", value));
       return firstLane(at, multiplyAdd(at, x!, y!, z!));
     }
     case "select": {
       const condition = lower(expr.condition);
-      if (condition.kind === "constant") return lower(condition.value !== 0 ? expr.a : expr.b);
+      const known = constantOf(condition);
+      if (known !== undefined) return lower(known !== 0 ? expr.a : expr.b);
       const [a, b] = [lower(expr.a), lower(expr.b)];
       return isX4(expr.condition.type) ? choose(at, a, b, condition) : either(at, a, b, condition);
     }
@@ -217,19 +207,19 @@ export function lowerAddress(scope: Scope, buffer: string, index: Expr): Address
 function splat(scope: Scope, type: ValueType, a: Value): Value {
   const at = scope.flow;
   if (type === "boolx4") return operation(at, "i32x4.splat", operation(at, "i32.sub", i32(at, 0), a));
-  if (a.kind === "constant") return type === "f32x4" ? f32x4(at, a.value) : i32x4(at, a.value);
+  const read = a.operation;
+  if (read.kind === "constant") return type === "f32x4" ? f32x4(at, read.value) : i32x4(at, read.value);
   // one instruction reads and spreads; at another version of the buffer it would read another number
-  if (a.kind === "load" && a.reads === 0)
-    return load(at, "v128.load32_splat", a.buffer, false, a.args[0]!, a.offset);
-  if (a.kind === "load" && a.epochs.memory === at.memoryEpoch)
-    return load(at, "v128.load32_splat", a.buffer, true, a.args[0]!, a.offset);
+  if (read.kind === "load" && (a.reads === 0 || a.epochs.memory === at.memoryEpoch))
+    return load(at, "v128.load32_splat", read.buffer, a.reads !== 0, a.args[0]!, read.offset);
   return operation(at, type === "f32x4" ? "f32x4.splat" : "i32x4.splat", a);
 }
 
 function vector(scope: Scope, type: ValueType, lanes: readonly Value[]): Value {
   const at = scope.flow;
-  const numbers = lanes.flatMap((value) => (value.kind === "constant" ? [value.value] : []));
-  if (numbers.length === 4) return v128(at, laneBytes(type === "f32x4" ? "f32" : "i32", numbers));
+  const numbers = lanes.map(constantOf);
+  if (numbers.every((value) => value !== undefined))
+    return v128(at, numbers.map((value) => (type === "f32x4" ? floatWord(value) : value | 0)));
   const replace = type === "f32x4" ? "f32x4.replace_lane" : "i32x4.replace_lane";
   const [first, ...rest] = lanes;
   let result = splat(scope, type, first!);

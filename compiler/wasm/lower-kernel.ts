@@ -12,11 +12,10 @@ import {
   renew,
   store,
   type Flow,
-  type FlowOptions,
   type Move,
   type Value,
 } from "./flow.ts";
-import { i32, localValue, operation } from "./values.ts";
+import { constantOf, i32, localValue, operation } from "./values.ts";
 import type { WasmType } from "./instructions.ts";
 import { lowerAddress, lowerExpr, lowerWhole, type Memory, type Name, type Scope } from "./lower-expr.ts";
 import { isNonNegative, materialise, number, ofValue, type Polynomial } from "./polynomial.ts";
@@ -32,10 +31,10 @@ export const scratchBytes = (kernel: Kernel): number =>
 export const parametersOf = (kernel: Kernel): readonly WasmType[] =>
   Array<WasmType>(3 + kernel.buffers.length + kernel.sizes.length).fill("i32");
 
-export function lowerKernel(kernel: Kernel, options: FlowOptions): Flow {
+export function lowerKernel(kernel: Kernel): Flow {
   if (kernel.workgroup !== 1)
     throw new Error(`internal: kernel ${kernel.name} has workgroups of ${kernel.workgroup}; wasm runs 1`);
-  const at = flow(parametersOf(kernel), options);
+  const at = flow(parametersOf(kernel));
   const parameter = (index: number): Value => localValue(at, "i32", index, at.root, true);
   const memory = new Map<string, Memory>();
   kernel.buffers.forEach(({ name, access }, index) => {
@@ -104,7 +103,8 @@ function lowerStatement(scope: Scope, statement: Stmt): void {
 function lowerIf(scope: Scope, test: Expr, then: readonly Stmt[], otherwise: readonly Stmt[]): void {
   const at = scope.flow;
   const condition = lowerExpr(scope, test);
-  if (condition.kind === "constant") return lowerBody(scope, condition.value !== 0 ? then : otherwise);
+  const decided = constantOf(condition);
+  if (decided !== undefined) return lowerBody(scope, decided !== 0 ? then : otherwise);
   const outside = at.region;
   const before = new Map(at.versions);
   const branches = [then, otherwise].map((statements) => {
@@ -170,7 +170,7 @@ function loop(
   const moves: Move[] = [{ local, by: i32(at, step) }];
   const inside = region(outside, false);
   const counter = localValue(at, "i32", local, inside, isNonNegative(from));
-  if (innermost) inside.loop = { counter, from: start, step, outside, moves, pointers: new Map() };
+  if (innermost) inside.loop = { counter, from: start, step, outside, moves, pointers: [] };
   const effects = changed(statements).filter((name) => name.startsWith("@") || names.has(name));
   for (const name of effects) renew(at, name, inside);
   at.region = inside;
@@ -180,7 +180,7 @@ function loop(
   at.region = surroundings;
   if (outside !== surroundings) {
     const condition = operation(at, "i32.lt_s", start, limit);
-    surroundings.items.push({ kind: "if", condition, then: outside, epochs: epochs(at) });
+    surroundings.items.push({ kind: "if", condition, then: outside, otherwise: undefined, epochs: epochs(at) });
   }
   at.variableEpoch++;
   at.memoryEpoch++;

@@ -4,18 +4,34 @@
 // reduction done in double precision. Errors are a few units in the last place; results below the normal range may be zero.
 // `pow` is exp(b log |a|) with the signs and zeros of the real function: its relative error grows with |b log a|.
 
-import { f64LaneBytes, laneBytes } from "./encoder.ts";
 import type { Flow, Value } from "./flow.ts";
 import { lane, operation, shuffle, v128, i32, selectValue } from "./values.ts";
 import type { Instruction } from "./instructions.ts";
 
 export type MathFn = "exp" | "log" | "tanh" | "sin" | "cos" | "erf";
 
+const bits = new DataView(new ArrayBuffer(8));
+
+/** The bits of a number as f32. */
+export function floatWord(value: number): number {
+  bits.setFloat32(0, value);
+  return bits.getInt32(0);
+}
+
 /** All lanes the same. */
-export const f32x4 = (at: Flow, value: number): Value =>
-  v128(at, laneBytes("f32", [value, value, value, value]));
-export const i32x4 = (at: Flow, value: number): Value =>
-  v128(at, laneBytes("i32", [value, value, value, value]));
+export function f32x4(at: Flow, value: number): Value {
+  const word = floatWord(value);
+  return v128(at, [word, word, word, word]);
+}
+export function i32x4(at: Flow, value: number): Value {
+  const word = value | 0;
+  return v128(at, [word, word, word, word]);
+}
+function f64x2(at: Flow, value: number): Value {
+  bits.setFloat64(0, value);
+  const [high, low] = [bits.getInt32(0), bits.getInt32(4)];
+  return v128(at, [low, high, low, high]);
+}
 
 const op = (at: Flow, name: Instruction, ...args: readonly Value[]): Value => operation(at, name, ...args);
 const add = (at: Flow, a: Value, b: Value): Value => op(at, "f32x4.add", a, b);
@@ -24,11 +40,11 @@ const mul = (at: Flow, a: Value, b: Value): Value => op(at, "f32x4.mul", a, b);
 
 /** a * b + c, in one rounding where the engine has it. */
 export const multiplyAdd = (at: Flow, a: Value, b: Value, c: Value): Value =>
-  at.options.relaxed ? op(at, "f32x4.relaxed_madd", a, b, c) : add(at, mul(at, a, b), c);
+  op(at, "f32x4.relaxed_madd", a, b, c);
 
 /** a where the mask is set, else b; lanes of the mask are all ones or all zeros. */
 export const choose = (at: Flow, a: Value, b: Value, mask: Value): Value =>
-  op(at, at.options.relaxed ? "i32x4.relaxed_laneselect" : "v128.bitselect", a, b, mask);
+  op(at, "i32x4.relaxed_laneselect", a, b, mask);
 
 /** Coefficients from the highest power down. */
 function polynomial(at: Flow, x: Value, coefficients: readonly number[]): Value {
@@ -142,8 +158,8 @@ const lowerHalves = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
 function wave(at: Flow, x: Value, quarters: number): Value {
   const reduce = (half: Value): { quadrant: Value; rest: Value } => {
     const wide = op(at, "f64x2.promote_low_f32x4", half);
-    const turns = op(at, "f64x2.nearest", op(at, "f64x2.mul", wide, v128(at, f64LaneBytes(2 / Math.PI))));
-    const rest = op(at, "f64x2.sub", wide, op(at, "f64x2.mul", turns, v128(at, f64LaneBytes(Math.PI / 2))));
+    const turns = op(at, "f64x2.nearest", op(at, "f64x2.mul", wide, f64x2(at, 2 / Math.PI)));
+    const rest = op(at, "f64x2.sub", wide, op(at, "f64x2.mul", turns, f64x2(at, Math.PI / 2)));
     return {
       quadrant: op(at, "i32x4.trunc_sat_f64x2_s_zero", turns),
       rest: op(at, "f32x4.demote_f64x2_zero", rest),

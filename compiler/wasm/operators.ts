@@ -3,7 +3,7 @@
 
 import type { BinaryFn, UnaryFn, ValueType } from "../kernel.ts";
 import type { Flow, Value } from "./flow.ts";
-import { callValue, division, f32, i32, lane, operation } from "./values.ts";
+import { callValue, constantOf, division, f32, i32, lane, operation } from "./values.ts";
 import type { Instruction } from "./instructions.ts";
 import { either, extreme, f32x4, firstLane, i32x4, mathOf, type MathFn } from "./math.ts";
 
@@ -82,8 +82,8 @@ export function lowerBinary(at: Flow, fn: BinaryFn, type: ValueType, a: Value, b
   const prefix = type === "bool" ? "i32" : type === "boolx4" ? "i32x4" : type;
   const comparison = comparisons[fn];
   if (comparison !== undefined) {
-    if (type === "i32" && a.kind === "constant" && b.kind === "constant")
-      return i32(at, compare(fn, a.value, b.value));
+    const [x, y] = [constantOf(a), constantOf(b)];
+    if (type === "i32" && x !== undefined && y !== undefined) return i32(at, compare(fn, x, y));
     const ordered = (fn === "lt" || fn === "le") && !float ? `${comparison}_s` : comparison;
     return operation(at, `${prefix}.${ordered}` as Instruction, a, b);
   }
@@ -134,12 +134,12 @@ function compare(fn: BinaryFn, a: number, b: number): number {
   return Number(fn === "lt" ? a < b : fn === "le" ? a <= b : fn === "eq" ? a === b : a !== b);
 }
 
-const isNumber = (value: Value): boolean => value.kind === "constant" && !Number.isNaN(value.value);
+const isNumber = (value: Value): boolean => !Number.isNaN(constantOf(value) ?? NaN);
 
 function lowerExtreme(at: Flow, fn: "min" | "max", type: ValueType, a: Value, b: Value): Value {
   if (type === "f32x4") {
     // a vector literal is four numbers: kernels do not write NaN literals
-    const constants = { a: a.kind === "vector", b: b.kind === "vector" };
+    const constants = { a: a.operation.kind === "vector", b: b.operation.kind === "vector" };
     return extreme(at, fn, a, b, constants);
   }
   if (isNumber(a) && !isNumber(b)) return lowerExtreme(at, fn, type, b, a);
@@ -182,12 +182,13 @@ export function cast(at: Flow, from: ValueType, to: ValueType, a: Value): Value 
 }
 
 function quotient(at: Flow, fn: "div" | "mod", a: Value, b: Value): Value {
-  if (b.kind === "constant" && b.value > 0 && (b.value & (b.value - 1)) === 0)
+  const divisor = constantOf(b);
+  if (divisor !== undefined && divisor > 0 && (divisor & (divisor - 1)) === 0)
     return fn === "div"
-      ? operation(at, "i32.shr_u", a, i32(at, 31 - Math.clz32(b.value)))
-      : operation(at, "i32.and", a, i32(at, b.value - 1));
+      ? operation(at, "i32.shr_u", a, i32(at, 31 - Math.clz32(divisor)))
+      : operation(at, "i32.and", a, i32(at, divisor - 1));
   const op = fn === "div" ? "i32.div_u" : "i32.rem_u";
-  if (b.kind === "constant") return division(at, op, a, b, b.value !== 0);
+  if (divisor !== undefined) return division(at, op, a, b, divisor !== 0);
   // divisors known at launch are made safe once, so that the division may move out of loops that never run
   if (b.region !== at.root) return division(at, op, a, b, false);
   return division(at, op, a, operation(at, "i32.add", b, operation(at, "i32.eqz", b)), true);

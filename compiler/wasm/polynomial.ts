@@ -1,80 +1,104 @@
 // Integer arithmetic as polynomials over values, modulo 2^32. In: sums and products of i32 values. Out: one value of the
 // flow, its terms added from the outermost region inwards, so that each partial sum is computed as rarely as possible.
-// Also addresses of memory accesses: constant parts go into the instruction, parts that grow with the counter of an
-// innermost loop become a pointer that moves. Deliberately absent: division, comparison.
+// Terms are kept sorted, so that sums merge and equal polynomials are equal term by term.
+// Deliberately absent: division, comparison; addresses of memory accesses (address.ts).
 
-import { assign, declare, type Flow, type Loop, type Region, type Value } from "./flow.ts";
-import { i32, localValue, operation } from "./values.ts";
+import type { Flow, Polynomial, Term, Value } from "./flow.ts";
+import { i32, operation } from "./values.ts";
 
-interface Term {
-  readonly coefficient: number;
-  /** Sorted by id; never empty. */
-  readonly factors: readonly Value[];
-}
-
-export interface Polynomial {
-  readonly constant: number;
-  readonly terms: readonly Term[];
-}
+export type { Polynomial, Term } from "./flow.ts";
 
 /** Products that would have more terms than this are computed as a value first. */
 const mostTerms = 12;
 
-export const number = (value: number): Polynomial => ({ constant: value | 0, terms: [] });
+const noTerms: readonly Term[] = [];
+
+export const number = (value: number): Polynomial => ({ constant: value | 0, terms: noTerms });
 
 export const ofValue = (value: Value): Polynomial =>
-  value.kind === "constant"
-    ? number(value.value)
+  value.operation.kind === "constant"
+    ? number(value.operation.value)
     : { constant: 0, terms: [{ coefficient: 1, factors: [value] }] };
 
-const key = (factors: readonly Value[]): string => factors.map(({ id }) => id).join("*");
-
-function collect(constant: number, terms: readonly Term[]): Polynomial {
-  const sums = new Map<string, Term>();
-  for (const term of terms) {
-    const name = key(term.factors);
-    const coefficient = (term.coefficient + (sums.get(name)?.coefficient ?? 0)) | 0;
-    sums.set(name, { coefficient, factors: term.factors });
+/** Order of terms: by their factors. */
+export function compare({ factors: a }: Term, { factors: b }: Term): number {
+  const length = Math.min(a.length, b.length);
+  for (let index = 0; index < length; index++) {
+    const difference = a[index]!.id - b[index]!.id;
+    if (difference !== 0) return difference;
   }
-  return { constant: constant | 0, terms: [...sums.values()].filter(({ coefficient }) => coefficient !== 0) };
+  return a.length - b.length;
 }
 
-export const plus = (a: Polynomial, b: Polynomial): Polynomial =>
-  collect(a.constant + b.constant, [...a.terms, ...b.terms]);
+export function plus(a: Polynomial, b: Polynomial): Polynomial {
+  const constant = (a.constant + b.constant) | 0;
+  if (b.terms.length === 0) return { constant, terms: a.terms };
+  if (a.terms.length === 0) return { constant, terms: b.terms };
+  const terms: Term[] = [];
+  let [x, y] = [0, 0];
+  while (x < a.terms.length && y < b.terms.length) {
+    const [left, right] = [a.terms[x]!, b.terms[y]!];
+    const order = compare(left, right);
+    if (order < 0) terms.push(left);
+    else if (order > 0) terms.push(right);
+    else {
+      const coefficient = (left.coefficient + right.coefficient) | 0;
+      if (coefficient !== 0) terms.push({ coefficient, factors: left.factors });
+    }
+    if (order <= 0) x++;
+    if (order >= 0) y++;
+  }
+  for (; x < a.terms.length; x++) terms.push(a.terms[x]!);
+  for (; y < b.terms.length; y++) terms.push(b.terms[y]!);
+  return { constant, terms };
+}
 
-export const scale = (a: Polynomial, by: number): Polynomial =>
-  collect(
-    Math.imul(a.constant, by),
-    a.terms.map((term) => ({ ...term, coefficient: Math.imul(term.coefficient, by) })),
-  );
+export function scale(a: Polynomial, by: number): Polynomial {
+  if (by === 1) return a;
+  const terms: Term[] = [];
+  for (const { coefficient, factors } of a.terms) {
+    const scaled = Math.imul(coefficient, by);
+    if (scaled !== 0) terms.push({ coefficient: scaled, factors });
+  }
+  return { constant: Math.imul(a.constant, by), terms };
+}
 
 export function times(at: Flow, a: Polynomial, b: Polynomial): Polynomial {
   if (a.terms.length === 0) return scale(b, a.constant);
   if (b.terms.length === 0) return scale(a, b.constant);
   if ((a.terms.length + 1) * (b.terms.length + 1) > mostTerms)
     return times(at, ofValue(materialise(at, a)), ofValue(materialise(at, b)));
-  const terms: Term[] = [];
+  let sum = plus(scale({ constant: 0, terms: a.terms }, b.constant), scale(b, a.constant));
   for (const x of a.terms) {
-    if (b.constant !== 0) terms.push({ ...x, coefficient: Math.imul(x.coefficient, b.constant) });
-    for (const y of b.terms) {
-      const factors = [...x.factors, ...y.factors].sort((one, other) => one.id - other.id);
-      terms.push({ coefficient: Math.imul(x.coefficient, y.coefficient), factors });
-    }
+    const products = b.terms.map((y) => ({
+      coefficient: Math.imul(x.coefficient, y.coefficient),
+      factors: [...x.factors, ...y.factors].sort((one, other) => one.id - other.id),
+    }));
+    for (const product of products)
+      if (product.coefficient !== 0) sum = plus(sum, { constant: 0, terms: [product] });
   }
-  if (a.constant !== 0) terms.push(...scale(b, a.constant).terms);
-  return collect(Math.imul(a.constant, b.constant), terms);
+  return sum;
 }
 
 export const isNonNegative = (a: Polynomial): boolean =>
   a.constant >= 0 &&
   a.terms.every((term) => term.coefficient >= 0 && term.factors.every((factor) => factor.nonNegative));
 
-/** Equal for equal polynomials. */
-const textOf = (a: Polynomial): string =>
-  [...a.terms.map((term) => `${term.coefficient}*${key(term.factors)}`).sort(), a.constant].join("+");
+export function equals(a: Polynomial, b: Polynomial): boolean {
+  if (a.constant !== b.constant || a.terms.length !== b.terms.length) return false;
+  for (let index = 0; index < a.terms.length; index++) {
+    const [x, y] = [a.terms[index]!, b.terms[index]!];
+    if (x.coefficient !== y.coefficient || compare(x, y) !== 0) return false;
+  }
+  return true;
+}
 
-const deepest = (factors: readonly Value[]): number =>
-  Math.max(...factors.map((factor) => factor.region.depth));
+/** The depth of the innermost region that a term needs. */
+export function depthOf({ factors }: Term): number {
+  let depth = 0;
+  for (const factor of factors) depth = Math.max(depth, factor.region.depth);
+  return depth;
+}
 
 function scaled(at: Flow, value: Value, by: number): Value {
   if (by === 1) return value;
@@ -85,110 +109,33 @@ function scaled(at: Flow, value: Value, by: number): Value {
 
 /** A product, its outer factors first. The coefficient goes with the outermost. */
 function productOf(at: Flow, factors: readonly Value[], coefficient: number): Value {
+  if (factors.length === 1) return scaled(at, factors[0]!, coefficient);
   const [first, ...rest] = [...factors].sort((a, b) => a.region.depth - b.region.depth || a.id - b.id);
-  return rest.reduce(
-    (product, factor) => operation(at, "i32.mul", product, factor),
-    scaled(at, first!, coefficient),
-  );
+  let product = scaled(at, first!, coefficient);
+  for (const factor of rest) product = operation(at, "i32.mul", product, factor);
+  return product;
 }
 
-function addTerm(at: Flow, sum: Value | undefined, { coefficient, factors }: Term): Value {
+export function addTerm(at: Flow, sum: Value | undefined, { coefficient, factors }: Term): Value {
   if (sum === undefined) return productOf(at, factors, coefficient);
   if (coefficient < 0) return operation(at, "i32.sub", sum, productOf(at, factors, -coefficient));
   const product = productOf(at, factors, coefficient);
-  return sum.kind === "constant"
+  return sum.operation.kind === "constant"
     ? operation(at, "i32.add", product, sum)
     : operation(at, "i32.add", sum, product);
 }
 
-/** The value of a polynomial. `moving`: terms that grow with an innermost loop's counter become a moving pointer. */
-export function materialise(at: Flow, a: Polynomial, moving = false): Value {
+/** Terms by the region that they need, the outermost first. */
+export function outerFirst(terms: readonly Term[]): readonly Term[] {
+  if (terms.length <= 1) return terms;
+  const key = ({ factors }: Term): string => factors.map(({ id }) => id).join("*");
+  return [...terms].sort((a, b) => depthOf(a) - depthOf(b) || (key(a) < key(b) ? -1 : 1));
+}
+
+/** The value of a polynomial. */
+export function materialise(at: Flow, a: Polynomial): Value {
   if (a.terms.length === 0) return i32(at, a.constant);
-  const depths = [...new Set(a.terms.map((term) => deepest(term.factors)))].sort((x, y) => x - y);
-  let sum: Value | undefined = a.constant === 0 ? undefined : i32(at, a.constant);
-  for (const depth of depths) {
-    let terms = a.terms
-      .filter((term) => deepest(term.factors) === depth)
-      .sort((x, y) => (key(x.factors) < key(y.factors) ? -1 : 1));
-    const loop = moving ? regionAt(at, depth).loop : undefined;
-    if (loop !== undefined) {
-      const grows = (term: Term): boolean =>
-        term.factors.includes(loop.counter) &&
-        term.factors.filter((factor) => factor.region.depth === depth).length === 1;
-      const growing = terms.filter(grows);
-      if (growing.length > 0) {
-        sum = pointer(at, loop, regionAt(at, depth), sum, growing);
-        terms = terms.filter((term) => !grows(term));
-      }
-    }
-    for (const term of terms) sum = addTerm(at, sum, term);
-  }
+  let sum = a.constant === 0 ? undefined : i32(at, a.constant);
+  for (const term of outerFirst(a.terms)) sum = addTerm(at, sum, term);
   return sum!;
-}
-
-function regionAt(at: Flow, depth: number): Region {
-  let region = at.region;
-  while (region.depth > depth) region = region.parent!;
-  return region;
-}
-
-/** A local that holds start + (terms at the counter) in each round of the loop. */
-function pointer(
-  at: Flow,
-  loop: Loop,
-  body: Region,
-  start: Value | undefined,
-  terms: readonly Term[],
-): Value {
-  const rates: Polynomial = collect(
-    0,
-    terms.flatMap(({ coefficient, factors }) => {
-      const rest = factors.filter((factor) => factor !== loop.counter);
-      return rest.length === 0 ? [] : [{ coefficient, factors: rest }];
-    }),
-  );
-  const constantRate = terms.reduce(
-    (sum, term) => (term.factors.length === 1 ? sum + term.coefficient : sum),
-    0,
-  );
-  const rate: Polynomial = { constant: constantRate | 0, terms: rates.terms };
-  const name = `${start?.id ?? ""} ${textOf(rate)}`;
-  const known = loop.pointers.get(name);
-  if (known !== undefined) return known;
-  const inside = at.region;
-  at.region = loop.outside;
-  const from = ofValue(loop.from);
-  const initial = plus(start === undefined ? number(0) : ofValue(start), times(at, rate, from));
-  const local = declare(at, "i32");
-  assign(at, local, materialise(at, initial));
-  loop.moves.push({ local, by: materialise(at, scale(rate, loop.step)) });
-  at.region = inside;
-  const made = localValue(at, "i32", local, body, false);
-  loop.pointers.set(name, made);
-  return made;
-}
-
-export interface Address {
-  readonly address: Value;
-  readonly offset: number;
-}
-
-/** Offsets past this would need explicit bounds checks in some engines. */
-const largestOffset = 1 << 28;
-
-/** The address of `base + bytes`. A constant part goes to the instruction only where the rest is an address >= 0 by itself:
- * because no term can be negative, or because an access at a smaller constant is sure to have run with the same rest. */
-export function addressOf(at: Flow, base: Value, bytes: Polynomial): Address {
-  const rest: Polynomial = plus({ constant: 0, terms: bytes.terms }, ofValue(base));
-  const constant = bytes.constant;
-  if (constant >= 0 && constant < largestOffset && isNonNegative(rest))
-    return { address: materialise(at, rest, true), offset: constant };
-  const name = textOf(rest);
-  for (let scope: Region | undefined = at.region; scope !== undefined; scope = scope.parent) {
-    const smallest = scope.witnesses.get(name);
-    if (smallest !== undefined && smallest <= constant && constant - smallest < largestOffset)
-      return { address: materialise(at, { ...rest, constant: smallest }, true), offset: constant - smallest };
-  }
-  at.region.witnesses.set(name, constant);
-  return { address: materialise(at, { ...rest, constant }, true), offset: 0 };
 }

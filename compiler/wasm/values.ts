@@ -10,69 +10,69 @@ import {
   type WasmType,
 } from "./instructions.ts";
 
+const none: readonly Value[] = [];
+const anywhere = { speculative: true };
+const anywhereNonNegative = { speculative: true, nonNegative: true };
+const here = { speculative: false };
+const hereNonNegative = { speculative: false, nonNegative: true };
+
 export const i32 = (at: Flow, number: number): Value =>
   value(
     at,
-    `i32 ${number | 0}`,
     "i32",
-    [],
+    none,
     { kind: "constant", value: number | 0 },
-    {
-      speculative: true,
-      nonNegative: (number | 0) >= 0,
-    },
+    (number | 0) >= 0 ? anywhereNonNegative : anywhere,
   );
 
 export const f32 = (at: Flow, number: number): Value =>
-  value(
-    at,
-    `f32 ${Object.is(number, -0) ? "-0" : number}`,
-    "f32",
-    [],
-    { kind: "constant", value: number },
-    { speculative: true },
-  );
+  value(at, "f32", none, { kind: "constant", value: number }, anywhere);
 
-export const v128 = (at: Flow, bytes: readonly number[]): Value =>
-  value(at, `v128 ${bytes.join()}`, "v128", [], { kind: "vector", bytes }, { speculative: true });
+/** Four 32-bit words, the lowest lane first. */
+export const v128 = (at: Flow, words: readonly number[]): Value =>
+  value(at, "v128", none, { kind: "vector", words }, anywhere);
+
+/** The number of a constant. */
+export const constantOf = ({ operation }: Value): number | undefined =>
+  operation.kind === "constant" ? operation.value : undefined;
 
 /** A local of `region`, declared now; the caller sees to it that it is set before and not while the region runs. */
-export function localValue(
+export const localValue = (
   at: Flow,
   type: WasmType,
   index: number,
   within: Region,
   nonNegative: boolean,
-): Value {
-  return value(
-    at,
-    `local ${index}`,
-    type,
-    [],
-    { kind: "local", index },
-    { speculative: true, within, nonNegative },
-  );
-}
+): Value => value(at, type, none, { kind: "local", index }, { speculative: true, within, nonNegative });
 
-const cheap = /^i32\.(add|sub|mul|shl|shr_u|shr_s|and|or|xor|eqz|eq|ne|lt_s|le_s|gt_s)$/;
-const commutative = /^(i32|f32|i32x4|f32x4|v128)\.(add|mul|and|or|xor|eq|ne)$/;
+const matching = (pattern: RegExp): ReadonlySet<string> =>
+  new Set(Object.keys(instructions).filter((name) => pattern.test(name)));
+const cheap = matching(/^i32\.(add|sub|mul|shl|shr_u|shr_s|and|or|xor|eqz|eq|ne|lt_s|le_s|gt_s)$/);
+const commutative = matching(/^(i32|f32|i32x4|f32x4|v128)\.(add|mul|and|or|xor|eq|ne)$/);
 
 export function operation(at: Flow, op: Instruction, ...given: readonly Value[]): Value {
-  const args =
-    commutative.test(op) && given[0]!.id > given[1]!.id && given[1]!.kind !== "constant"
-      ? [given[1]!, given[0]!]
-      : given;
+  const swap =
+    given.length === 2 &&
+    given[0]!.id > given[1]!.id &&
+    given[1]!.operation.kind !== "constant" &&
+    commutative.has(op);
+  const args = swap ? [given[1]!, given[0]!] : given;
+  const nonNegative =
+    op === "i32.and"
+      ? args[0]!.nonNegative || args[1]!.nonNegative
+      : op === "i32.shr_u" && args[0]!.nonNegative;
   return value(
     at,
-    `${op} ${args.map(({ id }) => id).join()}`,
     instructions[op][1],
     args,
     { kind: "operation", op, lane: 0 },
-    {
-      speculative: cheap.test(op),
-      nonNegative:
-        op === "i32.and" ? args.some((arg) => arg.nonNegative) : op === "i32.shr_u" && args[0]!.nonNegative,
-    },
+    cheap.has(op)
+      ? nonNegative
+        ? anywhereNonNegative
+        : anywhere
+      : nonNegative
+        ? hereNonNegative
+        : here,
   );
 }
 
@@ -80,59 +80,23 @@ export function operation(at: Flow, op: Instruction, ...given: readonly Value[])
 export const division = (at: Flow, op: "i32.div_u" | "i32.rem_u", a: Value, b: Value, safe: boolean): Value =>
   value(
     at,
-    `${op} ${a.id},${b.id}`,
     "i32",
     [a, b],
     { kind: "operation", op, lane: 0 },
-    {
-      speculative: safe,
-      nonNegative: true,
-    },
+    safe ? anywhereNonNegative : hereNonNegative,
   );
 
 export const lane = (at: Flow, op: Instruction, index: number, ...args: readonly Value[]): Value =>
-  value(
-    at,
-    `${op} ${index} ${args.map(({ id }) => id).join()}`,
-    instructions[op][1],
-    args,
-    { kind: "operation", op, lane: index },
-    {
-      speculative: false,
-    },
-  );
+  value(at, instructions[op][1], args, { kind: "operation", op, lane: index }, here);
 
 export const shuffle = (at: Flow, a: Value, b: Value, lanes: readonly number[]): Value =>
-  value(
-    at,
-    `shuffle ${lanes.join()} ${a.id},${b.id}`,
-    "v128",
-    [a, b],
-    { kind: "shuffle", lanes },
-    { speculative: false },
-  );
+  value(at, "v128", [a, b], { kind: "shuffle", lanes }, here);
 
 export const selectValue = (at: Flow, a: Value, b: Value, condition: Value): Value =>
-  value(
-    at,
-    `select ${a.id},${b.id},${condition.id}`,
-    a.type,
-    [a, b, condition],
-    { kind: "select" },
-    { speculative: false },
-  );
+  value(at, a.type, [a, b, condition], { kind: "select" }, here);
 
-export function callValue(at: Flow, helper: string, type: WasmType, ...args: readonly Value[]): Value {
-  at.helpers.add(helper);
-  return value(
-    at,
-    `call ${helper} ${args.map(({ id }) => id).join()}`,
-    type,
-    args,
-    { kind: "call", helper },
-    { speculative: false },
-  );
-}
+export const callValue = (at: Flow, helper: string, type: WasmType, ...args: readonly Value[]): Value =>
+  value(at, type, args, { kind: "call", helper }, here);
 
 /** `changing`: something stores to this buffer while the function runs. */
 export function load(
@@ -144,18 +108,12 @@ export function load(
   offset: number,
 ): Value {
   const version = at.versions.get(`@${buffer}`);
-  const key = `${op} ${buffer} ${version?.id ?? 0} ${address.id} ${offset}`;
   return value(
     at,
-    key,
     memoryInstructions[op][1],
     [address],
-    { kind: "load", op, offset, buffer },
-    {
-      speculative: false,
-      reads: changing ? readsMemory : 0,
-      ...(version === undefined ? {} : { within: version.region }),
-    },
+    { kind: "load", op, offset, buffer, version: version?.id ?? 0 },
+    { speculative: false, reads: changing ? readsMemory : 0, within: version?.region },
   );
 }
 
@@ -164,14 +122,9 @@ export function variable(at: Flow, name: string, index: number): Value {
   if (version === undefined) throw new Error(`internal: the variable ${name} is read before it is set`);
   return value(
     at,
-    `variable ${index} ${version.id}`,
     at.locals[index]!,
-    [],
-    { kind: "variable", index },
-    {
-      speculative: true,
-      reads: readsVariables,
-      within: version.region,
-    },
+    none,
+    { kind: "variable", index, version: version.id },
+    { speculative: true, reads: readsVariables, within: version.region },
   );
 }

@@ -21,13 +21,13 @@ export const told = (model: Model, diagnostics: readonly Diagnostic[]): readonly
 
 export const checkText = (text: string): readonly string[] => {
   const model = load(text);
-  return told(model, checkModel(model));
+  return told(model, [...model.diagnostics, ...checkModel(model)]);
 };
 
 /** Elaborates the first model of a text; mistakes fail the test. */
 export function buildText(text: string, options: Partial<ElaborateOptions> = {}): { readonly built: Built; readonly builder: GraphBuilder } {
   const model = load(text);
-  const found = checkModel(model);
+  const found = [...model.diagnostics, ...checkModel(model)];
   if (hasErrors(found)) throw new Error(told(model, found).join("\n"));
   const builder = new GraphBuilder();
   const { built, diagnostics } = elaborateModel(model, modelsOf(model)[0]!.name.text, { mode: "training", ...options, builder });

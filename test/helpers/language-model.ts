@@ -51,21 +51,31 @@ export function languageModel(sizes: ModelSizes, train: boolean): LanguageModel 
     x = b.add(x, attention(b, at, tensor, `${path}.attention`, norm(`${path}.norm1`, x), sizes));
     x = b.add(x, experts(b, at, tensor, `${path}.experts`, norm(`${path}.norm2`, x), sizes));
   }
-  const logits = at("unembed", () => b.contract(norm("norm", x), tensor("unembed", [width, vocabulary]), "td,dv->tv"));
+  const logits = at("unembed", () =>
+    b.contract(norm("norm", x), tensor("unembed", [width, vocabulary]), "td,dv->tv"),
+  );
   const loss = at("loss", () => {
     const picked = b.take(b.logSoftmax(logits), b.reshape(next, [tokens, 1]), 1);
     return b.neg(b.mean(picked));
   });
   const outputs = [{ name: "loss", node: loss }];
-  if (train) for (const [leaf, node] of differentiate(b, loss, parameters))
-    if (leaf.op === "tensor") outputs.push({ name: `gradient ${leaf.name}`, node });
+  if (train)
+    for (const [leaf, node] of differentiate(b, loss, parameters))
+      if (leaf.op === "tensor") outputs.push({ name: `gradient ${leaf.name}`, node });
   return { graph: { name: train ? "train" : "evaluate", outputs, updates: [] }, shapes };
 }
 
 type At = <N>(path: string, make: () => N) => N;
 type MakeTensor = (name: string, shape: readonly number[]) => Node;
 
-function attention(b: GraphBuilder, at: At, tensor: MakeTensor, path: string, x: Node, sizes: ModelSizes): Node {
+function attention(
+  b: GraphBuilder,
+  at: At,
+  tensor: MakeTensor,
+  path: string,
+  x: Node,
+  sizes: ModelSizes,
+): Node {
   const { width, heads } = sizes;
   const each = width / heads;
   return at(path, () => {
@@ -74,14 +84,25 @@ function attention(b: GraphBuilder, at: At, tensor: MakeTensor, path: string, x:
     const [q, k, v] = [project("q"), project("k"), project("v")];
     const scores = b.mul(b.contract(q, k, "bthd,bshd->bhts"), 1 / Math.sqrt(each));
     const index = b.index(T);
-    const mask = b.map("le", b.broadcastTo(index, scores.shape, [3]), b.broadcastTo(index, scores.shape, [2]));
+    const mask = b.map(
+      "le",
+      b.broadcastTo(index, scores.shape, [3]),
+      b.broadcastTo(index, scores.shape, [2]),
+    );
     const masked = b.select(mask, scores, b.broadcastTo(b.constant(-Infinity), scores.shape, []));
     const mixed = b.contract(b.softmax(masked), v, "bhts,bshd->bthd");
     return b.contract(b.reshape(mixed, [tokens, width]), tensor(`${path}.o`, [width, width]), "td,dn->tn");
   });
 }
 
-function experts(b: GraphBuilder, at: At, tensor: MakeTensor, path: string, x: Node, sizes: ModelSizes): Node {
+function experts(
+  b: GraphBuilder,
+  at: At,
+  tensor: MakeTensor,
+  path: string,
+  x: Node,
+  sizes: ModelSizes,
+): Node {
   const { width, hidden, experts: count, k } = sizes;
   return at(path, () => {
     const score = b.softmax(b.contract(x, tensor(`${path}.router`, [width, count]), "td,de->te"));

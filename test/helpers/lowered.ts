@@ -44,7 +44,11 @@ function allocate(entry: LoweredEntry, environment: Environment): Map<LoweredBuf
   return memory;
 }
 
-function runInterpreted(entry: LoweredEntry, memory: Map<LoweredBuffer, Data>, environment: Environment): void {
+function runInterpreted(
+  entry: LoweredEntry,
+  memory: Map<LoweredBuffer, Data>,
+  environment: Environment,
+): void {
   for (const { kernel, buffers } of entry.dispatches) {
     const byName = new Map(kernel.buffers.map(({ name }, i) => [name, memory.get(buffers[i]!)!]));
     runKernel(kernel, byName, environment.sizes);
@@ -89,7 +93,12 @@ export function runEntry(entry: LoweredEntry, environment: Environment, target: 
 }
 
 /** Expects equal numbers, NaN and infinities included, within a tolerance of f32. */
-export function expectClose(actual: ArrayLike<number>, wanted: ArrayLike<number>, what: string, tolerance = 2e-4): void {
+export function expectClose(
+  actual: ArrayLike<number>,
+  wanted: ArrayLike<number>,
+  what: string,
+  tolerance = 2e-4,
+): void {
   let largest = 1e-3;
   for (let i = 0; i < wanted.length; i++)
     if (Number.isFinite(wanted[i]!)) largest = Math.max(largest, Math.abs(wanted[i]!));

@@ -1,0 +1,79 @@
+// Cost: what one run of an entry takes, from the program alone. In: a program, an entry, sizes. Out: multiply-adds and bytes
+// of each kernel launch and of the whole. Nothing is allocated, so that models that no machine could hold have a cost too.
+// Bytes are those of the buffers that a launch binds, each once: what it would move if every buffer were read or written whole.
+
+import { elements } from "../runtime/arena.ts";
+import type { BufferRef, Entry, Program } from "../runtime/program.ts";
+import { evaluate, type Sizes } from "../runtime/size.ts";
+
+export interface Launch {
+  readonly label: string;
+  readonly kernel: string;
+  /** How many launches have this label, kernel and cost. */
+  readonly times: number;
+  /** Of one launch. */
+  readonly bytes: number;
+  readonly multiplyAdds: number;
+}
+
+export interface EntryCost {
+  readonly name: string;
+  readonly launches: readonly Launch[];
+  readonly kernels: number;
+  readonly bytes: number;
+  readonly multiplyAdds: number;
+}
+
+export function costOf(program: Program, name: string, sizes: Sizes): EntryCost {
+  const entry = program.entries[name];
+  if (entry === undefined) throw new Error(`internal: the program has no entry ${name}`);
+  const bytesOf = buffersOf(program, entry, sizes);
+  const launches = entry.dispatches.map(({ kernel, label, buffers }): Launch => {
+    const { name: kernelName, multiplyAdds } = program.kernels[kernel]!;
+    const bytes = buffers.reduce((sum, buffer) => sum + bytesOf(buffer), 0);
+    const adds = multiplyAdds === undefined ? 0 : evaluate(multiplyAdds, sizes);
+    return { label, kernel: kernelName, times: 1, bytes, multiplyAdds: adds };
+  });
+  const sum = (of: (launch: Launch) => number): number => launches.reduce((total, launch) => total + of(launch), 0);
+  return {
+    name,
+    launches: folded(launches),
+    kernels: launches.length,
+    bytes: sum(({ bytes }) => bytes),
+    multiplyAdds: sum(({ multiplyAdds }) => multiplyAdds),
+  };
+}
+
+function buffersOf(program: Program, entry: Entry, sizes: Sizes): (buffer: BufferRef) => number {
+  const tensors = new Map(program.tensors.map(({ name, shape }) => [name, 4 * shape.reduce((a, b) => a * b, 1)]));
+  const ports = new Map(
+    [...entry.inputs, ...entry.outputs].map(({ name, shape }) => [name, 4 * elements(shape, sizes)]),
+  );
+  return (buffer) => {
+    switch (buffer.kind) {
+      case "tensor":
+        return tensors.get(buffer.name) ?? 0;
+      case "input":
+      case "output":
+        return ports.get(buffer.name) ?? 0;
+      case "temporary":
+        return 4 * evaluate(entry.temporaries[buffer.index]!.length, sizes);
+      default:
+        return buffer satisfies never;
+    }
+  };
+}
+
+/** `block.0.experts` and `block.11.experts` do the same: one row for all layers. */
+function folded(launches: readonly Launch[]): readonly Launch[] {
+  const rows = new Map<string, Launch>();
+  for (const launch of launches) {
+    const label = foldedLabel(launch.label);
+    const key = JSON.stringify([label, launch.kernel.replace(/\d+/g, "*"), launch.bytes, launch.multiplyAdds]);
+    const before = rows.get(key);
+    rows.set(key, before === undefined ? { ...launch, label } : { ...before, times: before.times + 1 });
+  }
+  return [...rows.values()];
+}
+
+export const foldedLabel = (label: string): string => label.replace(/\.\d+(?=\.|:|,|\s|$)/g, ".*");

@@ -1,0 +1,74 @@
+// What the report is made of. In: what a run folder holds (read in report.ts) and what the command knows besides. Out: one
+// value that all parts of the page read, with the loads of each router already in buckets of time.
+
+import type { EvaluationRecord, MetricsRecord, StepRecord } from "../../runtime/metrics.ts";
+import type { Program, RouterInfo } from "../../runtime/program.ts";
+import { loadHistory, meanActive, type LoadHistory } from "./measure.ts";
+import type { RouterReport, RoutingReport } from "./routing.ts";
+
+/** What only the command knows. Everything may be left out. */
+export interface ReportAbout {
+  /** How the run ended: `finished`, `interrupted`, ... */
+  readonly state?: string;
+  /** The file that was trained, and the tool with its version. */
+  readonly source?: string;
+  readonly tool?: string;
+  readonly threads?: number;
+  /** Lines about the data, as `Data.summary`. */
+  readonly data?: readonly string[];
+  /** Text that the trained model wrote, and how it was begun. */
+  readonly prompt?: string;
+  readonly text?: string;
+}
+
+export interface RunData {
+  readonly program: Program;
+  readonly records: readonly MetricsRecord[];
+  readonly routing?: RoutingReport;
+  readonly about: ReportAbout;
+}
+
+/** One routed layer as the page shows it. */
+export interface Layer {
+  readonly info: RouterInfo;
+  /** `block.0.experts`: the router's name without what every router is called. */
+  readonly title: string;
+  readonly history: LoadHistory;
+  readonly seen?: RouterReport;
+  /** Picks of each expert, nulls last: held-out data, else the last steps. Undefined when nothing was ever counted. */
+  readonly load?: readonly number[];
+}
+
+export const stepsOf = (records: readonly MetricsRecord[]): StepRecord[] =>
+  records.filter((record): record is StepRecord => record.kind === "step");
+export const evaluationsOf = (records: readonly MetricsRecord[]): EvaluationRecord[] =>
+  records.filter((record): record is EvaluationRecord => record.kind === "evaluation");
+
+export const layerTitle = (router: string): string => router.replace(/\.router$/, "") || "router";
+
+/** Buckets of time: fewer where there are very many experts, so that the page stays small. */
+const bucketsFor = (experts: number): number => Math.max(24, Math.min(96, Math.floor(120_000 / Math.max(1, experts))));
+
+export function layersOf({ program, records, routing }: RunData): Layer[] {
+  const all = program.routers.reduce((sum, { experts, nulls }) => sum + experts + nulls, 0);
+  const most = bucketsFor(all);
+  const evaluation = evaluationsOf(records).at(-1);
+  return program.routers.map((info) => {
+    const history = loadHistory(records, info.name, most);
+    const seen = routing?.routers.find(({ name }) => name === info.name);
+    const load = seen?.load ?? evaluation?.loads[info.name] ?? history.loads.at(-1);
+    return {
+      info,
+      title: layerTitle(info.name),
+      history,
+      ...(seen === undefined ? {} : { seen }),
+      ...(load === undefined ? {} : { load }),
+    };
+  });
+}
+
+/** True experts of a row on average: counted, or the most there can be. */
+export const activeOf = (layer: Layer): number =>
+  layer.seen === undefined || layer.seen.rows === 0
+    ? Math.min(layer.info.width, layer.info.experts)
+    : meanActive(layer.seen.active);

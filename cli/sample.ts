@@ -1,0 +1,53 @@
+// Text from a trained model. In: a run folder, a prompt, how to sample. Out: pieces of text as they come, with no character
+// cut in two.
+
+import { UserError } from "../runtime/errors.ts";
+import { generate } from "../runtime/generate.ts";
+import type { SampleOptions } from "../runtime/sample.ts";
+import { streamingDecoder, type Tokenizer } from "../runtime/tokenizer.ts";
+import type { Run } from "./run-folder.ts";
+import { checkpointIn, openTrained } from "./sessions.ts";
+
+export interface TextOptions extends SampleOptions {
+  readonly prompt?: string;
+  readonly tokens?: number;
+  readonly seed?: number;
+  readonly checkpoint?: string;
+  readonly threads?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** The modality that the model speaks in, and its tokenizer. */
+export function voiceOf(run: Run): Tokenizer {
+  const decode = run.program.entries["decode"];
+  const text = run.program.modalities.find(
+    ({ name, kind }) => kind === "tokens" && decode?.inputs.some((input) => input.name === name),
+  );
+  const tokenizer = text === undefined ? undefined : run.tokenizers[text.name];
+  if (tokenizer !== undefined) return tokenizer;
+  throw new UserError("R0401", `the model ${run.program.name} cannot generate text`, {
+    help: "only models that read one token modality from left to right can; `moe eval` works for every model",
+  });
+}
+
+export async function* textOf(
+  folder: string,
+  run: Run,
+  { prompt, checkpoint, threads, ...options }: TextOptions,
+): AsyncGenerator<string, void, void> {
+  const tokenizer = voiceOf(run);
+  const path = checkpointIn(folder, run.shown, checkpoint);
+  const { session } = await openTrained(run, folder, path, { entries: ["decode"], threads });
+  try {
+    const decoder = streamingDecoder(tokenizer);
+    const ids = prompt === undefined || prompt === "" ? [tokenizer.end] : lastOf(tokenizer.encode(prompt), session.sizes["C"]);
+    for await (const id of generate(session, { ...options, prompt: ids, stop: tokenizer.end })) yield decoder.push(id);
+    yield decoder.finish();
+  } finally {
+    session.dispose();
+  }
+}
+
+/** A prompt that is longer than the context keeps its end. */
+const lastOf = (ids: Int32Array, most: number | undefined): Int32Array =>
+  most === undefined || ids.length <= most ? ids : ids.subarray(ids.length - most);

@@ -1,0 +1,126 @@
+// Opens the model of a generated module. In: the places of its files, and the options of `load`. Out: a model that is ready.
+// Finds the tokenizer: given, beside the weights in the folder of a run, or known from the recipe (bytes need no file).
+
+import { UserError } from "./errors.ts";
+import { LoadedModel } from "./model.ts";
+import {
+  inside,
+  isFolder,
+  modelTrouble,
+  readBytes,
+  readJson,
+  weightsTrouble,
+  type BytesSource,
+} from "./model-files.ts";
+import { programVersion, type Program } from "./program.ts";
+import { openSession } from "./session.ts";
+import { bytesTokenizer, type Tokenizer, type TokenizerJSON } from "./tokenizer.ts";
+import { tokenizerFromJSON } from "./tokenizer-load.ts";
+
+/** Where the files of a compiled model are. */
+export interface ModelFiles {
+  readonly program: BytesSource | Program;
+  readonly wasm: { readonly plain: BytesSource; readonly relaxed?: BytesSource };
+}
+
+export interface LoadOptions {
+  /** Trained weights: a checkpoint or other safetensors file as path, URL or bytes; in Node also the folder of a run (its
+   * last checkpoint and its tokenizer). Without, the parameters have their initial values. */
+  readonly weights?: BytesSource;
+  /** How text becomes tokens: the file that training wrote, as path, URL, JSON, or a tokenizer. Bytes need none. */
+  readonly tokenizer?: string | URL | TokenizerJSON | Tokenizer;
+  /** The main thread counts. Default: one per core, at most eight. */
+  readonly threads?: number;
+  /** Keys initial values, noise and sampling. Default: the recipe's. */
+  readonly seed?: number;
+  /** false: no `trainStep`, and no memory for it. */
+  readonly training?: boolean;
+  /** Other places than beside the module, or the bytes themselves. */
+  readonly files?: Partial<ModelFiles>;
+}
+
+export async function openModel(files: ModelFiles, options: LoadOptions = {}): Promise<LoadedModel> {
+  const places: ModelFiles = { ...files, ...options.files };
+  const [program, plain, relaxed] = await Promise.all([
+    readProgram(places.program),
+    readBytes(places.wasm.plain, modelTrouble),
+    places.wasm.relaxed === undefined ? undefined : readBytes(places.wasm.relaxed, modelTrouble),
+  ]);
+  const { threads, seed, training = true, weights } = options;
+  const entries = Object.keys(program.entries).filter((name) => training || (name !== "train" && name !== "update"));
+  const tokenizers = await findTokenizers(program, options);
+  const session = await openSession(
+    program,
+    { plain: plain.bytes, ...(relaxed === undefined ? {} : { relaxed: relaxed.bytes }) },
+    {
+      entries,
+      initialise: weights === undefined,
+      ...(threads === undefined ? {} : { threads }),
+      ...(seed === undefined ? {} : { seed }),
+    },
+  );
+  const model = new LoadedModel(program, session, tokenizers);
+  try {
+    if (weights !== undefined) await model.loadWeights(await checkpointOf(weights));
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+  return model;
+}
+
+async function readProgram(source: ModelFiles["program"]): Promise<Program> {
+  if (isProgram(source)) return source;
+  const { json, name } = await readJson(source, modelTrouble);
+  if (isProgram(json)) return json;
+  throw new UserError("R0507", `${name} is not a program of this version of moe`, {
+    file: name,
+    help: "build the model again with the version of moelang that is installed",
+  });
+}
+
+const isProgram = (value: unknown): value is Program =>
+  typeof value === "object" &&
+  value !== null &&
+  "format" in value &&
+  value.format === "moe-program" &&
+  "version" in value &&
+  value.version === programVersion;
+
+/** The folder of a run stands for its last checkpoint. */
+async function checkpointOf(weights: BytesSource): Promise<BytesSource> {
+  return isPlace(weights) && (await isFolder(weights)) ? inside(weights, "last.safetensors") : weights;
+}
+
+const isPlace = (source: unknown): source is string | URL => typeof source === "string" || source instanceof URL;
+
+/** By modality. */
+async function findTokenizers(
+  program: Program,
+  { tokenizer, weights }: LoadOptions,
+): Promise<Readonly<Record<string, Tokenizer>>> {
+  const texts = program.modalities.filter(({ kind }) => kind === "tokens");
+  const [first] = texts;
+  const found: Record<string, Tokenizer> = {};
+  for (const { name, count } of texts) {
+    const readers = program.training?.data.filter(({ modality }) => modality === name) ?? [];
+    if (readers.length > 0 && readers.every(({ reader }) => reader === "bytes"))
+      found[name] = bytesTokenizer((count ?? 256) > 256 ? 256 : 0);
+  }
+  if (isPlace(weights) && (await isFolder(weights)))
+    for (const { name } of texts) {
+      const file = inside(weights, `tokenizer.${name}.json`);
+      const read = await readJson(file, weightsTrouble).catch((error: unknown) => {
+        if (error instanceof UserError && error.code === weightsTrouble.missing.code) return undefined;
+        throw error;
+      });
+      if (read !== undefined) found[name] = tokenizerFromJSON(read.json, read.name);
+    }
+  if (tokenizer !== undefined && first !== undefined) {
+    if (isPlace(tokenizer)) {
+      const { json, name } = await readJson(tokenizer, weightsTrouble);
+      found[first.name] = tokenizerFromJSON(json, name);
+    } else found[first.name] = "encode" in tokenizer ? tokenizer : tokenizerFromJSON(tokenizer);
+  }
+  return found;
+}
