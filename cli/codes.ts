@@ -78,6 +78,6 @@ export const commandCodes: Readonly<Record<string, RuntimeCode>> = {
   },
   C0403: {
     title: "nothing to override",
-    text: "`--steps`, `--batch` and the like change the file's `train` block; the model has none, or the value is not of its kind.",
+    text: "`--steps`, `--seed` and `--set` change the file's `train` block; it has none, or the setting is not one of its settings.",
   },
 };

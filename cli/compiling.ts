@@ -27,6 +27,8 @@ export interface CompiledFile {
   readonly compiled: Compiled;
   readonly sources: Sources;
   readonly hash: string;
+  /** Of the files as they are, without the settings of the command line. */
+  readonly givenHash: string;
 }
 
 /** Undefined when the file has errors, which are then printed. Warnings are printed too. */
@@ -37,7 +39,10 @@ export function compileFile(shell: Shell, given: string, options: CompileOptions
   printDiagnostics(shell, diagnostics, sources);
   if (compiled === undefined) return undefined;
   const base = dirname(resolve(shell.folder, path));
-  return { path, base, compiled, sources, hash: sourceHash(path, sources.texts()) };
+  const hash = sourceHash(path, sources.texts());
+  const plain = openSources(shell.folder);
+  for (const module of sources.texts().keys()) plain.read(module);
+  return { path, base, compiled, sources, hash, givenHash: sourceHash(path, plain.texts()) };
 }
 
 /** The same without wasm. */

@@ -64,12 +64,14 @@ function lines(shell: Shell): ProgressView {
 async function bar(shell: Shell, terminal: NodeJS.WriteStream, steps: number): Promise<ProgressView> {
   const { SingleBar } = (await import("cli-progress")).default;
   const paint = paintWith(shell.colour.err);
+  const size = Math.max(8, Math.min(24, shell.columns - 88));
   let held: number | undefined;
   const view = new SingleBar({
-    format: `${paint.cyan("{bar}")} {percentage}%  step {value}/{total}  {facts}`,
-    barCompleteChar: "\u2501",
-    barIncompleteChar: " ",
-    barsize: Math.max(8, Math.min(24, shell.columns - 84)),
+    format: "{bar} {percentage}%  step {value}/{total}  {facts}",
+    formatBar: (progress) => {
+      const done = Math.round(size * progress);
+      return paint.cyan("\u2501".repeat(done)) + paint.dim("\u2501".repeat(size - done));
+    },
     stream: terminal,
     hideCursor: true,
     // The loop never waits for timers: every update draws by itself, at most so many times a second.

@@ -30,6 +30,8 @@ export interface RunNote {
   /** The main module, below `source/`. */
   readonly main: string;
   readonly sourceHash: string;
+  /** The same of the files as they were, where the command line changed the recipe. */
+  readonly givenHash?: string;
   /** What paths of the data are relative to, seen from the run folder. */
   readonly base: string;
   readonly seed: number;
@@ -54,7 +56,7 @@ export const isRunFolder = (folder: string, given: string): boolean =>
 /** Writes the folder of a new run. */
 export function createRun(
   folder: string,
-  { path, base, compiled, sources, hash }: CompiledFile,
+  { path, base, compiled, sources, hash, givenHash }: CompiledFile,
   tokenizers: Readonly<Record<string, Tokenizer>>,
   more: Pick<RunNote, "seed"> & Partial<Pick<RunNote, "prompt">>,
 ): RunNote {
@@ -73,6 +75,7 @@ export function createRun(
     model: compiled.program.name,
     main: inside(path),
     sourceHash: hash,
+    ...(givenHash === hash ? {} : { givenHash }),
     base: relative(folder, base).split(sep).join("/") || ".",
     ...more,
     state: "running",

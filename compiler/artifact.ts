@@ -4,7 +4,7 @@
 
 import type { Program } from "../runtime/program.ts";
 import type { Planned } from "./plan.ts";
-import { printWasm } from "./wasm/print.ts";
+import { printBoth } from "./wasm/print.ts";
 
 export interface Artifact {
   readonly program: Program;
@@ -12,11 +12,5 @@ export interface Artifact {
 }
 
 export function artifact({ program, kernels }: Planned): Artifact {
-  return {
-    program,
-    wasm: {
-      plain: printWasm(kernels, { relaxed: false, shared: true }),
-      relaxed: printWasm(kernels, { relaxed: true, shared: true }),
-    },
-  };
+  return { program, wasm: printBoth(kernels, { shared: true }) };
 }

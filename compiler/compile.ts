@@ -48,6 +48,8 @@ export interface CompileRequest {
 export interface PlannedModel {
   readonly program: Program;
   readonly kernels: readonly Kernel[];
+  /** Before simplification, by entry. */
+  readonly drafts: Readonly<Record<string, Graph>>;
   /** After simplification, by entry. */
   readonly graphs: Readonly<Record<string, Graph>>;
   readonly lowered: readonly LoweredEntry[];
@@ -209,5 +211,6 @@ function lowerAll(model: Model, elaborated: Elaborated, request: CompileRequest)
     ...(training.training === undefined ? {} : { training: training.training.training }),
   });
   if (verify) kernels.forEach(verifyKernel);
-  return { program, kernels, graphs, lowered, model };
+  const drafts = Object.fromEntries(elaborated.graphs.map((graph) => [graph.name, graph]));
+  return { program, kernels, drafts, graphs, lowered, model };
 }

@@ -18,7 +18,7 @@ import type { Read } from "./fuse-trace.ts";
 import { contractRoles } from "./lower/contract-roles.ts";
 import { isReduction, reductionOf } from "./lower/reduction.ts";
 import { canonical } from "./lower/parts.ts";
-import { sizeKey } from "../runtime/size.ts";
+import { known, product, sizeKey } from "../runtime/size.ts";
 
 export type ClusterKind = "map" | "row" | "contract" | "column" | "scan" | "route";
 
@@ -60,6 +60,8 @@ const defaultBindings = 8;
 /** Static elements of a row that a row kernel may be widened by. */
 const mostRowElements = 16384;
 const mostSiblings = 3;
+/** Elements of a row that a kernel may keep in scratch. */
+export const mostScratch = 4096;
 /** Elements that a row may reduce to an array. */
 const mostSmall = 4096;
 
@@ -250,12 +252,12 @@ class ClusterMaker {
     };
     draft.reads.forEach(read);
     for (const { node: leaf } of this.reads.get(extra)!) read(leaf);
-    for (const member of members) if (this.isOutput(member, members)) bind(member, draft);
+    for (const member of members) if (this.isOutput(member, members, draft)) bind(member, draft);
     return bound.size;
   }
 
-  private isOutput(node: Node, members: ReadonlySet<Node>): boolean {
-    if (this.roots.has(node)) return true;
+  private isOutput(node: Node, members: ReadonlySet<Node>, { kind, rank }: Draft): boolean {
+    if (this.roots.has(node) || (kind === "row" && isWideArray(node, rank))) return true;
     for (const reader of this.readers.get(node) ?? []) if (!members.has(reader)) return true;
     return false;
   }
@@ -266,9 +268,10 @@ class ClusterMaker {
   }
 
   finish(): Cluster[] {
-    return this.drafts.map(({ kind, members, rank }) => {
+    return this.drafts.map((draft) => {
+      const { kind, members, rank } = draft;
       const all = new Set(members);
-      return { kind, members, rank, outputs: members.filter((member) => this.isOutput(member, all)) };
+      return { kind, members, rank, outputs: members.filter((member) => this.isOutput(member, all, draft)) };
     });
   }
 }
@@ -318,6 +321,13 @@ function rowRankOf(node: Node): number {
   if (node.op === "contract") return reductionOf(node).trailing ? node.shape.length : node.shape.length - 1;
   if (node.op === "choose" || node.op === "scan") return node.shape.length - 1;
   return 0;
+}
+
+/** An array of a row that is no map, so that it cannot be computed again where it is read, and too long for scratch. */
+function isWideArray(node: Node, rank: number): boolean {
+  if (node.op === "map" || node.shape.length === rank) return false;
+  const count = known(product(node.shape.slice(rank).map(({ size }) => size)));
+  return count === undefined || count > mostScratch;
 }
 
 /** Whether a reduction that leaves an array for each row is little work for one row, and there are many rows. */

@@ -4,7 +4,7 @@
 import { EmbeddedActionsParser, EOF, isRecognitionException, tokenMatcher, type IToken, type TokenType } from "chevrotain";
 import type { Diagnostic } from "./diagnostic.ts";
 import { depthOf, spanOf } from "./layout.ts";
-import { error, heard, messages, misfit, NestingProblem, SyntaxProblem } from "./problems.ts";
+import { error, heard, messages, misfit, misspelt, NestingProblem, SyntaxProblem } from "./problems.ts";
 import { nearest } from "./spelling.ts";
 import type { Expression, Name, Span } from "./syntax.ts";
 import * as T from "./tokens.ts";
@@ -14,6 +14,9 @@ import { isDeeperThan } from "./walk.ts";
 export const nestingLimit = 64;
 /** Levels of one expression's tree; a row of operators has one level for each. */
 export const depthLimit = 250;
+
+/** More errors than this say nothing more. */
+export const diagnosticLimit = 100;
 
 export class ParserBase extends EmbeddedActionsParser {
   protected module = "";
@@ -104,7 +107,8 @@ export class ParserBase extends EmbeddedActionsParser {
     } catch (thrown) {
       this.tell(thrown, first[0]!.image);
       this.forget();
-      this.skip(depth, []);
+      // A text with so many errors is none in this language: the rest is not read.
+      this.skip(this.found.length < diagnosticLimit ? depth : -1, []);
       return salvage(first);
     }
   }
@@ -218,12 +222,7 @@ export class ParserBase extends EmbeddedActionsParser {
     const spellings = new Map(words.map((type) => [type.PATTERN as string, type]));
     const [best] = nearest(first.image, spellings.keys());
     if (best === undefined) return;
-    const span = spanOf(first);
-    const message = `there is no \`${first.image}\` here`;
-    this.report({
-      ...error("M0006", message, this.module, span, "not a word of the language", `write \`${best}\``),
-      fix: { span, text: best, safe: false },
-    });
+    this.report(misspelt(first, best, this.module));
     const type = spellings.get(best)!;
     first.tokenType = type;
     first.tokenTypeIdx = type.tokenTypeIdx!;

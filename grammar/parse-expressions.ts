@@ -12,20 +12,14 @@ export class ExpressionParser extends ParserBase {
   readonly expression = this.RULE("expression", (): Expression => {
     const start = this.start();
     return this.outermost(() => {
-      const value = this.SUBRULE(this.value);
-      return this.SUBRULE(this.reshapes, { ARGS: [start, value] });
+      let value = this.SUBRULE(this.value);
+      this.MANY(() => {
+        this.CONSUME(T.As);
+        const type = this.SUBRULE(this.type);
+        value = { node: "as", of: value, type, span: this.from(start) };
+      });
+      return value;
     });
-  });
-
-  /** `as [T, heads, C]`, any number of times. */
-  readonly reshapes = this.RULE("reshapes", (start: number, first: Expression): Expression => {
-    let value = first;
-    this.MANY(() => {
-      this.CONSUME(T.As);
-      const type = this.SUBRULE(this.type);
-      value = { node: "as", of: value, type, span: this.from(start) };
-    });
-    return value;
   });
 
   readonly value = this.RULE("value", (): Expression => {
@@ -41,15 +35,10 @@ export class ExpressionParser extends ParserBase {
     const start = this.start();
     this.CONSUME(T.If);
     const condition = this.SUBRULE(this.value);
-    return this.SUBRULE(this.choices, { ARGS: [start, condition] });
-  });
-
-  /** The rest of `if c then a else b`: a statement reads the condition before it knows which `if` it has. */
-  readonly choices = this.RULE("choices", (start: number, condition: Expression): Expression => {
     this.CONSUME(T.Then);
-    const then = this.SUBRULE(this.value);
+    const then = this.SUBRULE2(this.value);
     this.CONSUME(T.Else);
-    const otherwise = this.SUBRULE2(this.value);
+    const otherwise = this.SUBRULE3(this.value);
     return { node: "if", condition, then, otherwise, span: this.from(start) };
   });
 

@@ -1,8 +1,8 @@
 // The grammar of statements: what stands in the body of a definition. A statement that cannot be read costs an error and
 // itself: names that it would have bound stay known, with a value that is `broken`.
 
-import { tokenMatcher, type IToken } from "chevrotain";
-import { spanOf } from "./layout.ts";
+import { EOF, tokenMatcher, type IToken } from "chevrotain";
+import { depthOf, spanOf } from "./layout.ts";
 import { ChoiceParser } from "./parse-choices.ts";
 import type { Expression, IndexBinder, Mode, Name, Span, Statement, StatementForm, Type } from "./syntax.ts";
 import * as T from "./tokens.ts";
@@ -77,7 +77,7 @@ export class StatementParser extends ChoiceParser {
         { ALT: () => this.SUBRULE(this.metric) },
         { ALT: () => this.SUBRULE(this.after) },
         { ALT: () => this.SUBRULE(this.repeat) },
-        { ALT: () => this.SUBRULE(this.branch) },
+        { GATE: () => !this.isChoice(), ALT: () => this.SUBRULE(this.branch) },
         { ALT: () => this.SUBRULE(this.shared) },
         { ALT: () => this.SUBRULE(this.routed) },
         { ALT: () => this.SUBRULE(this.nothing) },
@@ -90,9 +90,10 @@ export class StatementParser extends ChoiceParser {
   /** A statement's word before another word is that statement, though it is wrong: no expression begins with two words. */
   private isUnfinished(): boolean {
     const [first, second] = [this.LA(1), this.LA(2)];
-    if (!T.statementWords.some((type) => type === first.tokenType)) return false;
+    if (first.tokenType === T.If || !T.statementWords.some((type) => type === first.tokenType)) return false;
     const isSuffix = [T.In, T.As, T.By].some((type) => type === second.tokenType);
-    return (tokenMatcher(second, T.Name) && !isSuffix) || second.tokenType === T.NumberLiteral;
+    const isWord = [T.Name, T.NumberLiteral, T.Not, T.If, T.Then, T.Else].some((type) => tokenMatcher(second, type));
+    return isWord && !isSuffix;
   }
 
   /** `x =`, `x +=`, and by a look behind the brackets `score[h, t: T] =`. */
@@ -104,7 +105,7 @@ export class StatementParser extends ChoiceParser {
       const { tokenType } = this.LA(ahead);
       if (tokenType === T.LSquare) open += 1;
       else if (tokenType === T.RSquare) open -= 1;
-      else if (tokenType.name === "EOF") return false;
+      else if (tokenType === EOF) return false;
     }
     return tokenMatcher(this.LA(ahead), T.Assign);
   }
@@ -247,38 +248,31 @@ export class StatementParser extends ChoiceParser {
     return { node: "repeat", ...(index === undefined ? {} : { index }), count, body };
   });
 
-  /** `if c { ... } else { ... }`, or an expression that is the result: `if c then a else b`. */
-  readonly branch = this.RULE("branch", (): Form<"if"> | Form<"result"> => {
-    const start = this.start();
+  /** `if c then a else b` is an expression; of a statement no `then` stands in the header. */
+  private isChoice(): boolean {
+    const depth = depthOf(this.LA(1));
+    for (let ahead = 2; ; ahead += 1) {
+      const token = this.LA(ahead);
+      if (token.tokenType === EOF || depthOf(token) < depth) return false;
+      if (depthOf(token) > depth) continue;
+      if (token.tokenType === T.Then) return true;
+      if (token.tokenType === T.Newline || token.tokenType === T.Else) return false;
+    }
+  }
+
+  readonly branch = this.RULE("branch", (): Form<"if"> => {
     const word = this.CONSUME(T.If);
     let condition: Expression = { node: "broken", span: spanOf(word) };
     this.guardedHeader(() => {
       condition = this.outermost(() => this.within({ noOptions: true, noBy: false }, () => this.SUBRULE(this.value)));
+      this.ACTION(() => this.expectBody("branch"));
     });
-    return this.OR([
-      {
-        ALT: (): Form<"result"> => {
-          const value = this.outermost(() => {
-            const chosen = this.SUBRULE(this.choices, { ARGS: [start, condition] });
-            return this.SUBRULE(this.reshapes, { ARGS: [start, chosen] });
-          });
-          return { node: "result", value };
-        },
-      },
-      {
-        ALT: (): Form<"if"> => {
-          const then = this.SUBRULE(this.block);
-          const otherwise = this.OPTION(() => {
-            this.CONSUME(T.Else);
-            return this.OR2([
-              { ALT: () => this.SUBRULE2(this.block) },
-              { ALT: () => this.SUBRULE(this.elseIf) },
-            ]);
-          });
-          return { node: "if", condition, then, otherwise: otherwise ?? [] };
-        },
-      },
-    ]);
+    const then = this.SUBRULE(this.block);
+    const otherwise = this.OPTION(() => {
+      this.CONSUME(T.Else);
+      return this.OR([{ ALT: () => this.SUBRULE2(this.block) }, { ALT: () => this.SUBRULE(this.elseIf) }]);
+    });
+    return { node: "if", condition, then, otherwise: otherwise ?? [] };
   });
 
   /** `else if c { ... }` is an `if` alone in the other branch. */

@@ -3,13 +3,11 @@
 
 import type { Diagnostic } from "./diagnostic.ts";
 import { layOut, type Layout } from "./layout.ts";
+import { diagnosticLimit } from "./parse-base.ts";
 import { moduleParser } from "./parse-modules.ts";
 import { error } from "./problems.ts";
 import type { Comment, Module, Span } from "./syntax.ts";
 import { linesOf } from "./text.ts";
-
-/** More errors than this say nothing more. */
-const diagnosticLimit = 100;
 
 export interface Parse {
   readonly module: Module;
@@ -45,6 +43,8 @@ function onePerCause(first: readonly Diagnostic[], then: readonly Diagnostic[], 
   const spoilt = new Set<number>();
   for (const diagnostic of first) {
     const { start, end } = diagnostic.at.span;
+    // A string that does not end has swallowed the closing brackets of its line.
+    if (diagnostic.code === "M0003" && kept.has(`${lineAt(start)} M0002`)) continue;
     const key = `${lineAt(start)} ${diagnostic.code}`;
     if (!kept.has(key)) kept.set(key, diagnostic);
     // An open `{` spoils no line: its statement is read to the place where the `}` was put.

@@ -64,7 +64,7 @@ export function describeExpected(labels: readonly string[]): string {
   const rest = isExpression ? labels.filter((label) => !expressionStarts.includes(label)) : [...labels];
   // A word that is also a name needs no mention of its own.
   const shown = isExpression ? ["an expression", ...rest] : rest.includes("a name") ? ["a name"] : rest;
-  if (shown.length > 6) return "something else";
+  if (shown.length > 6) return "another word";
   return shown.length <= 1 ? (shown[0] ?? "nothing more") : `${shown.slice(0, -1).join(", ")} or ${shown.at(-1)}`;
 }
 
@@ -115,7 +115,7 @@ const forms: Readonly<Record<string, string>> = {
   rate: 'write `rate "*.router.*" = 0.5`',
   entry: "write a static as `D` or `k = 8`, an input as `x: [D]`",
   type: "write a type as `[T, D]`, `int [T]` or `[]`",
-  choices: "write `if condition then a else b`",
+  conditional: "write `if condition then a else b`",
   options: "write options as `{ k = 2, rate = 1e-3 }`",
   "a declaration": "begin with `import`, `expert`, `router`, `moe`, `layer`, `chain`, `function`, `model`, `dim` or `train`",
   "a setting": "begin with `data`, `batch`, `optimizer`, `steps`, `evaluate`, `checkpoint`, `stop`, `clip`, `accumulate`, `seed`, `freeze` or `rate`",
@@ -144,7 +144,7 @@ export function misfit({ labels, token, rule, word, module, end, before }: Misfi
     return say("M0008", `\`${token.image}\` is a word of the language and cannot be a name`, "choose another name");
   const [meant] = nearest(token.image, labels.filter((one) => one.startsWith("`")).map((one) => one.slice(1, -1)));
   if (meant !== undefined && tokenMatcher(token, T.Name))
-    return { ...say("M0006", `there is no \`${token.image}\` here`, `write \`${meant}\``), fix: { span, text: meant, safe: false } };
+    return misspelt(token, meant, module);
   if (before.tokenType === T.Comma && closers.includes(token.tokenType)) {
     const comma = { start: before.startOffset, end: T.endOf(before) };
     const what = error("M0005", `expected ${expected} after \`,\``, module, comma, "nothing follows this", "remove the comma");
@@ -153,6 +153,16 @@ export function misfit({ labels, token, rule, word, module, end, before }: Misfi
   const message = `expected ${expected}, found ${describeToken(token)}`;
   const help = token.tokenType === T.Equals && word !== "rate" ? comparing : (forms[rule] ?? forms[labels[0] ?? ""] ?? forms[word]);
   return say("M0005", message, help ?? adviceFor(labels, token));
+}
+
+/** A word that is nearly another, with the edit that makes it that. */
+export function misspelt(token: IToken, meant: string, module: string): Diagnostic {
+  const span = { start: token.startOffset, end: T.endOf(token) };
+  const message = `there is no \`${token.image}\` here`;
+  return {
+    ...error("M0006", message, module, span, "not a word of the language", `write \`${meant}\``),
+    fix: { span, text: meant, safe: false },
+  };
 }
 
 const reserved = new Set(["and", "or", "not", "if", "then", "else"]);

@@ -12,7 +12,7 @@ export {
   type RunState,
 } from "./checkpoint.ts";
 export type { Batch, Batches, Data } from "./data/data.ts";
-export { dataFromMemory } from "./data/open.ts";
+export { dataFromMemory } from "./data/open-memory.ts";
 export { runtimeCodes, UserError, type RuntimeCode } from "./errors.ts";
 export { evaluate, type EvaluateOptions, type Evaluation } from "./evaluate.ts";
 export { generate, type GenerateOptions } from "./generate.ts";

@@ -3,6 +3,7 @@
 // gives them the recipe, keeps to tokenizers that the model already has, and gives shapes to what comes out.
 
 import type { Batch, Batches, Data, TokenStore } from "./data/data.ts";
+import { dataFromMemory } from "./data/open-memory.ts";
 import { UserError } from "./errors.ts";
 import type { Entry, Modality, Program, Training } from "./program.ts";
 import type { Shape, Shaped } from "./shaped.ts";
@@ -77,8 +78,8 @@ export async function openModelData(
 
 type Opened = Pick<Data, "train" | "held" | "labels" | "summary" | "tokenizers">;
 
-const withReaders = async (program: Program, recipe: Training, sources: Sources): Promise<Opened> =>
-  (await import("./data/open.ts")).dataFromMemory(sources, recipe, program.modalities);
+const withReaders = (program: Program, recipe: Training, sources: Sources): Promise<Opened> =>
+  dataFromMemory(sources, recipe, program.modalities);
 
 /** The text of models that already have their tokenizer, in its tokens. Undefined when the readers make the ids. */
 async function withKnown(

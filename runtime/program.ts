@@ -135,6 +135,8 @@ export interface RouterInfo {
   readonly picks: string;
   /** Picks per token at most. */
   readonly width: number;
+  /** A capacity may drop picks: then -1 among the picks is a dropped one. Without it, -1 is a pick that the router did not use. */
+  readonly dropping?: boolean;
 }
 
 /** The recipe of the file's `train` block, with defaults filled in. */

@@ -1,40 +1,27 @@
-// Builds dist/: the command, the library, the runtime alone and the prettier plugin, each one file; then the type declarations.
-import { build } from "esbuild";
+// Builds dist/: the command, the library, the runtime alone and the prettier plugin, with the chunks that they share; then the
+// type declarations. `--no-types` leaves those out.
 import { execFileSync } from "node:child_process";
-import { chmodSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { gzipSync } from "node:zlib";
+import { bundle, entryPoints, loadedBy } from "./bundle.mjs";
 import { stdlibSources } from "./stdlib.mjs";
 
 writeFileSync("stdlib/sources.ts", stdlibSources());
 rmSync("dist", { recursive: true, force: true });
-const common = {
-  bundle: true,
-  format: "esm",
-  target: "es2022",
-  packages: "external",
-  sourcemap: false,
-  legalComments: "none",
-  logLevel: "warning",
-};
-await Promise.all([
-  build({
-    ...common,
-    platform: "node",
-    entryPoints: { cli: "cli/main.ts" },
-    outdir: "dist",
-    banner: { js: "#!/usr/bin/env node" },
-  }),
-  build({
-    ...common,
-    platform: "neutral",
-    external: ["node:*"],
-    entryPoints: { index: "index.ts", runtime: "runtime/index.ts", prettier: "grammar/prettier.ts" },
-    outdir: "dist",
-  }),
-]);
+const metafile = await bundle(Object.keys(entryPoints), "dist");
+
+const command = readFileSync("dist/cli.js", "utf8");
+if (!command.startsWith("#!")) writeFileSync("dist/cli.js", `#!/usr/bin/env node\n${command}`);
 chmodSync("dist/cli.js", 0o755);
+
+const kilobytes = (files) => {
+  const bytes = Buffer.concat(files.map((file) => readFileSync(file)));
+  return `${(bytes.length / 1000).toFixed(1)} kB, ${(gzipSync(bytes).length / 1000).toFixed(1)} kB gzipped`;
+};
+for (const name of ["cli", "index", "runtime"])
+  console.log(`dist/${name}.js: ${kilobytes(loadedBy(metafile, `dist/${name}.js`))} at start`);
+
 if (!process.argv.includes("--no-types"))
-  execFileSync(
-    process.execPath,
-    ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"],
-    { stdio: "inherit" },
-  );
+  execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"], {
+    stdio: "inherit",
+  });

@@ -12,6 +12,8 @@ import { readBytes } from "../files.ts";
 import { bytes } from "../numbers.ts";
 import type { Shell } from "../shell.ts";
 import { table } from "../table.ts";
+import { docsOf } from "../module/docs.ts";
+import { moduleText } from "../module/module.ts";
 import { tool, version } from "../version.ts";
 
 export interface BuildOptions extends CompileOptions {
@@ -43,9 +45,11 @@ export async function build(shell: Shell, file: string, options: BuildOptions): 
 /** Every file of the folder, build.json last. */
 async function contents({ path, compiled, hash }: CompiledFile): Promise<Files> {
   const { program, kernels } = compiled;
-  const { moduleText } = await import("../module/module.ts");
   const main = path.split("/").at(-1)!;
-  const { js, dts } = await moduleText(program, { source: main, version, sourceHash: hash });
+  const { js, dts } = await moduleText(program, {
+    ...{ source: main, version, sourceHash: hash },
+    docs: docsOf(compiled.model, program.name),
+  });
   const head = `// Made by ${tool} from ${main} (${hash}). Do not edit.\n`;
   const name = program.name.toLowerCase();
   const files = new Map<string, string | Uint8Array>([

@@ -65,7 +65,11 @@ export function planOf(program: Program, sizes: Sizes, threads: number): Plan {
   const length = program.modalities.find((modality) => modality.length !== undefined)?.length;
   const tokens = (sizes["B"] ?? 1) * (length === undefined ? 1 : (sizes[length] ?? 1));
   const names = Object.keys(program.entries);
-  const entries = names.map((name) => costOf(program, name, sizes));
+  const lengths = program.modalities.flatMap((modality) => modality.length ?? []);
+  // Decoding goes token by token, but reads a prompt in pieces, which need more memory.
+  const one = Object.fromEntries(["B", ...lengths].map((name) => [name, 1]));
+  const piece = Object.fromEntries(lengths.map((name) => [name, Math.min(pieceLength, sizes["C"] ?? pieceLength)]));
+  const entries = names.map((name) => costOf(program, name, name === "decode" ? { ...sizes, ...one } : sizes));
   const arithmetic = (name: string): number | undefined => {
     const cost = entries.find((entry) => entry.name === name);
     return cost === undefined ? undefined : (2 * cost.multiplyAdds) / tokens;
@@ -82,7 +86,8 @@ export function planOf(program: Program, sizes: Sizes, threads: number): Plan {
   const memory: Record<string, MemoryPlan> = {};
   for (const [use, wanted] of Object.entries(uses)) {
     const there = wanted.filter((name) => program.entries[name] !== undefined);
-    if (there[0] === wanted[0]) memory[use] = memoryPlan(program, there, sizes, threads);
+    const values = use === "generation" ? { ...sizes, B: 1, ...piece } : sizes;
+    if (there[0] === wanted[0]) memory[use] = memoryPlan(program, there, values, threads);
   }
   return {
     model: program.name,
@@ -104,7 +109,8 @@ function print(result: Plan, all: boolean, paint: Paint): string {
   const { total, active } = result.parameters;
   const { forward, training } = result.flops;
   const head = (text: string): string => `\n${paint.bold(text)}\n`;
-  const sizes = Object.entries(result.sizes).map(([name, value]) => `${name} = ${whole(value)}`);
+  const sizes = Object.entries(result.sizes).map(([name, value]) => `${sizeWords[name] ?? name} ${whole(value)}`);
+  const chosen = result.entries.filter(({ name }) => all || name === (training === undefined ? "forward" : "train"));
   const summary = table(
     [
       ["parameters", `${count(total)}`, paint.dim(whole(total))],
@@ -120,7 +126,9 @@ function print(result: Plan, all: boolean, paint: Paint): string {
     head("Memory"),
     memoryTable(result),
     ...Object.entries(result.memory).slice(0, 1).map(([use, memory]) => head(`Largest tensors while ${use} is fullest`) + largest(memory, all, paint)),
-    ...result.entries.map((entry) => head(`Kernels of ${entry.name}`) + kernelTable(entry, all, paint)),
+    head("Entries"),
+    entryTable(result.entries),
+    ...chosen.map((entry) => head(`Kernels of ${entry.name}`) + kernelTable(entry, all, paint)),
     refusalList(result, all, head, paint),
   ].join("");
 }
@@ -131,6 +139,17 @@ function memoryTable({ memory }: Plan): string {
     ...[parameters, state, optimiser, arena, total].map(bytes),
   ]);
   return table([["", "parameters", "state", "optimiser", "values", "total"], ...rows], "lrrrrr", "  ");
+}
+
+/** Names of sizes that every model may have, in words. */
+const sizeWords: Readonly<Record<string, string>> = { B: "batch", T: "length", C: "context" };
+
+function entryTable(entries: readonly EntryCost[]): string {
+  const rows = entries.map(({ name, kernels, bytes: moved, multiplyAdds }) => [
+    ...[name, whole(kernels), bytes(moved), multiplyAdds === 0 ? "" : count(multiplyAdds)],
+    name === "decode" ? "one token" : name === "update" ? "one step" : "one batch",
+  ]);
+  return table([["", "launches", "bytes moved", "multiply-adds", ""], ...rows], "lrrrl", "  ");
 }
 
 const shownRows = 12;
@@ -153,7 +172,7 @@ function largest({ entries }: MemoryPlan, all: boolean, paint: Paint): string {
   );
 }
 
-function kernelTable({ launches, kernels, bytes: moved, multiplyAdds }: EntryCost, all: boolean, paint: Paint): string {
+function kernelTable({ launches }: EntryCost, all: boolean, paint: Paint): string {
   const ordered = all ? launches : [...launches].sort((a, b) => weight(b) - weight(a)).slice(0, shownRows);
   const rows = ordered.map(({ label, times, bytes: size, multiplyAdds: adds }) => [
     times === 1 ? "" : `${times} x`,
@@ -161,10 +180,13 @@ function kernelTable({ launches, kernels, bytes: moved, multiplyAdds }: EntryCos
     adds === 0 ? "" : count(adds),
     label,
   ]);
-  const sum = `  ${paint.dim(`${kernels} launches, ${bytes(moved)} read and written, ${count(multiplyAdds)} multiply-adds`)}\n`;
+  const sum = `  ${paint.dim("of one launch; a mark (block.0') marks the backward pass")}\n`;
   const table_ = table([["", "bytes", "multiply-adds", ""], ...rows], "rrrl", "  ");
   return sum + table_ + more(launches.length - ordered.length, paint);
 }
+
+/** Tokens of a prompt that generation reads at once. */
+const pieceLength = 256;
 
 /** What is worth looking at: arithmetic and bytes on one scale (about ten multiply-adds in the time of a byte). */
 const weight = ({ times, bytes: size, multiplyAdds }: EntryCost["launches"][number]): number =>
@@ -176,7 +198,7 @@ function refusalList({ refusals }: Plan, all: boolean, head: (text: string) => s
   const counts = new Map<string, number>();
   for (const list of Object.values(refusals))
     for (const refusal of list) {
-      const text = foldedLabel(refusal);
+      const text = foldedLabel(refusal).replace(/^: /, "");
       counts.set(text, (counts.get(text) ?? 0) + 1);
     }
   if (counts.size === 0) return "";

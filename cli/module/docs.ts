@@ -87,9 +87,9 @@ export function metricDoc(name: string, docs: Docs): string {
   return docs.metrics[name] ?? (name === "loss" ? "What training makes smaller: all losses together." : "");
 }
 
-/** `B`: batch; ... */
+/** What the names in shapes mean. */
 export const sizesDoc = ({ sizes }: Program): string =>
   sizes
     .filter(({ name }) => name !== "C")
-    .map(({ name, doc }) => `\`${name}\`${doc === "" ? "" : ` is the ${doc.replace(/\.$/, "").replace(/^(The )?./, (start) => start.toLowerCase())}`}`)
+    .map(({ name, doc }) => `\`${name}\`: ${doc.slice(0, 1).toLowerCase()}${doc.slice(1).replace(/\.$/, "")}`)
     .join("; ");

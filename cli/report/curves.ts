@@ -18,6 +18,7 @@ interface Figure {
   readonly note: string;
   readonly unit: ChartData["unit"];
   readonly wide?: boolean;
+  readonly fromZero?: boolean;
   readonly lines: readonly (Omit<Line, "y"> & { readonly curve: Curve })[];
 }
 
@@ -25,13 +26,13 @@ const known = (curve: Curve): boolean => curve.y.some((value) => value !== null)
 
 function render(figures: readonly Figure[], prefix: string): Figures {
   const charts: ChartData[] = [];
-  const markup = figures.flatMap(({ title, note, unit, wide, lines }) => {
+  const markup = figures.flatMap(({ title, note, unit, wide, fromZero = false, lines }) => {
     const drawn = lines.filter(({ curve }) => known(curve));
     if (drawn.length === 0) return [];
     const id = `${prefix}-${charts.length}`;
     const { x, ys } = align(drawn.map(({ curve }) => curve));
     const series = drawn.map(({ label, tone, look }, i) => ({ label, tone, look, y: ys[i]! }));
-    charts.push({ id, x, series, unit });
+    charts.push({ id, x, series, unit, fromZero });
     const last = series.map(({ label, y }) => `${label}: ${y.findLast((value) => value !== null) ?? "none"}`).join(", ");
     return [
       html`<figure${wide === true ? html` class="wide"` : ""}><figcaption><b>${title}</b><p class="note">${note}</p></figcaption>
@@ -81,18 +82,21 @@ export function learningCurves({ program, records }: RunData): Figures {
       })),
     {
       title: "Learning rate",
+      fromZero: true,
       note: "What the schedule asked for; compare its bends with those of the loss.",
-      unit: "rate",
+      unit: "number",
       lines: [{ label: "rate", tone: "third", look: "line", curve: curveOf(steps, (record) => (record.kind === "step" ? record.rate : undefined)) }],
     },
     {
       title: "Gradient norm",
+      fromZero: true,
       note: "Before clipping. A few spikes are normal; steady growth comes before a run that breaks.",
       unit: "number",
       lines: [{ label: "norm", tone: "third", look: "line", curve: curveOf(steps, (record) => (record.kind === "step" ? record.norm : undefined)) }],
     },
     {
       title: "Speed",
+      fromZero: true,
       note: `${program.training?.length === undefined ? "Examples" : "Tokens"} per second. It should be flat; a step down means that something else took the machine.`,
       unit: "number",
       lines: [{ label: "per second", tone: "third", look: "line", curve: curveOf(steps, (record) => (record.kind === "step" ? record.perSecond : undefined)) }],
@@ -101,7 +105,7 @@ export function learningCurves({ program, records }: RunData): Figures {
   return render(figures, "curve");
 }
 
-/** Balance over time of all layers together: the worst and the middle one. */
+/** Balance over time of all layers together: the worst one and the mean. */
 export function balanceCurves(layers: readonly Layer[]): Figures {
   const longest = layers.reduce((most, { history }) => Math.max(most, history.steps.length), 0);
   if (longest === 0) return { markup: html``, charts: [] };
@@ -117,12 +121,13 @@ export function balanceCurves(layers: readonly Layer[]): Figures {
     [
       {
         title: "Imbalance over time",
+      fromZero: true,
         note: "How much more than an even share the busiest expert got: 0 % is even, 100 % is twice its share. It should fall early and stay low; a rise late in the run means that the router is collapsing.",
         unit: "percent",
         wide: true,
         lines: [
           ...(several ? [{ label: "worst layer", tone: "held", look: "line", curve: curve((values) => values.at(-1)) } as const] : []),
-          { label: several ? "middle layer" : "busiest expert", tone: "train", look: "line", curve: curve((values) => values[values.length >> 1]) },
+          { label: several ? "mean of the layers" : "busiest expert", tone: "train", look: "line", curve: curve((values) => values.reduce((sum, value) => sum + value, 0) / values.length) },
         ],
       },
     ],

@@ -77,7 +77,7 @@ export function placeMaps(
       squares.set(key, `${squares.get(key) ?? ""}M${place % width} ${Math.floor(place / width)}h1v1h-1z`);
     });
     const paths = [...squares].map(([key, d]) => html`<path class="${key[0]}" opacity="${Math.min(1, Number(key.slice(1)) / 4)}" d="${d}"/>`);
-    return html`<div><svg viewBox="0 0 ${width} ${height}" preserveAspectRatio="none" style="aspect-ratio:${width}/${height}" role="img" aria-label="places of ${name}">${(load[expert] ?? 0) === 0 ? "" : paths}</svg>${name}</div>`;
+    return html`<div><svg viewBox="0 0 ${width} ${height}" preserveAspectRatio="none" style="aspect-ratio:${width}/${Math.max(height, width / 8)}" role="img" aria-label="places of ${name}">${(load[expert] ?? 0) === 0 ? "" : paths}</svg>${name}</div>`;
   });
   return html`<div class="maps">${maps}</div>`;
 }

@@ -41,18 +41,15 @@ export function curveOf(
   };
 }
 
-/** Exponential mean, corrected at its start: what the eye follows through a noisy curve. */
-export function smooth(curve: Curve, span = 15): Curve {
-  const keep = 1 - 1 / Math.max(1, Math.min(span, curve.y.length / 8));
-  let sum = 0;
-  let weight = 0;
+/** Mean of the neighbours on both sides: what the eye follows through a noisy curve, without lagging behind it. */
+export function smooth(curve: Curve): Curve {
+  const reach = Math.min(10, Math.floor(curve.y.length / 30));
   return {
     x: curve.x,
-    y: curve.y.map((value) => {
-      if (value === null) return null;
-      sum = keep * sum + (1 - keep) * value;
-      weight = keep * weight + (1 - keep);
-      return finite(sum / weight);
+    // As many on one side as on the other, so that the ends are not pulled to the middle.
+    y: curve.y.map((value, i) => {
+      const side = Math.min(reach, i, curve.y.length - 1 - i);
+      return value === null ? null : finite(meanOf(curve.y.slice(i - side, i + side + 1).map((each) => each ?? undefined)));
     }),
   };
 }

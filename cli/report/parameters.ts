@@ -11,11 +11,12 @@ export interface ParameterCount {
 }
 
 const elements = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
-const parent = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf(".")));
+/** Where the router stands: `block.0.experts` of `block.0.experts.router` or `block.0.experts.router.1`. */
+export const placeOfRouter = (name: string): string => name.replace(/(^|\.)[^.]+(\.\d+)?$/, "");
 
 /** Parameters of the pool of a router, one entry for each expert. Unlike experts lie in parts: `routed.0`, `routed.1`. */
 export function expertTensors(program: Program, router: RouterInfo): readonly Tensor[] {
-  const base = parent(router.name);
+  const base = placeOfRouter(router.name);
   const inside = (name: string): string | undefined =>
     base === "" ? name : name.startsWith(`${base}.`) ? name.slice(base.length + 1) : undefined;
   const parameters = program.tensors.filter(({ role, name }) => role === "parameter" && !name.startsWith(`${router.name}.`));

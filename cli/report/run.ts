@@ -31,7 +31,7 @@ export interface RunData {
 /** One routed layer as the page shows it. */
 export interface Layer {
   readonly info: RouterInfo;
-  /** `block.0.experts`: the router's name without what every router is called. */
+  /** `block.0.experts`: the router's name without what every router is called; `twice.0, router 1` where there are several. */
   readonly title: string;
   readonly history: LoadHistory;
   readonly seen?: RouterReport;
@@ -44,7 +44,8 @@ export const stepsOf = (records: readonly MetricsRecord[]): StepRecord[] =>
 export const evaluationsOf = (records: readonly MetricsRecord[]): EvaluationRecord[] =>
   records.filter((record): record is EvaluationRecord => record.kind === "evaluation");
 
-export const layerTitle = (router: string): string => router.replace(/\.router$/, "") || "router";
+export const layerTitle = (router: string): string =>
+  router.replace(/\.router$/, "").replace(/(.)\.router\.(\d+)$/, "$1, router $2");
 
 /** Buckets of time: fewer where there are very many experts, so that the page stays small. */
 const bucketsFor = (experts: number): number => Math.max(24, Math.min(96, Math.floor(120_000 / Math.max(1, experts))));

@@ -16,7 +16,9 @@ export interface ChartData {
     readonly y: readonly (number | null)[];
   }[];
   /** How values are read. */
-  readonly unit: "number" | "percent" | "rate";
+  readonly unit: "number" | "percent";
+  /** The axis begins at zero: small changes of a large number should look small. */
+  readonly fromZero: boolean;
 }
 
 export interface PageData {
@@ -51,7 +53,10 @@ export function drawCharts(data: PageData, Plot: typeof uPlot): void {
         {
           width: Math.max(200, box.clientWidth),
           height: heightOf(box),
-          scales: { x: { time: false, ...(one ? { range: () => [chart.x[0]! - 1, chart.x[0]! + 1] } : {}) } },
+          scales: {
+            x: { time: false, ...(one ? { range: () => [chart.x[0]! - 1, chart.x[0]! + 1] } : {}) },
+            y: chart.fromZero ? { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } : {},
+          },
           cursor: { points: { size: 7 }, drag: { x: true, y: false } },
           legend: { live: true },
           axes: [

@@ -30,7 +30,7 @@ code, .mono { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu San
 .tiles li { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 10px 14px 9px; min-width: 0; }
 .tiles b { display: block; font-size: 21px; font-weight: 650; letter-spacing: -0.01em; font-variant-numeric: tabular-nums; }
 .tiles span { color: var(--soft); font-size: 13px; } .tiles small { color: var(--soft); font-size: 12.5px; display: block; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 340px), 1fr)); gap: 14px; margin-top: 14px; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 250px), 1fr)); gap: 14px; margin-top: 14px; }
 figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 12px 14px 10px; min-width: 0; }
 figure.wide { grid-column: 1 / -1; }
 figcaption b { font-weight: 620; } figcaption .note { font-size: 13px; line-height: 1.4; margin: 1px 0 4px; }
@@ -44,7 +44,8 @@ th { font-weight: 560; text-align: left; } thead th { color: var(--soft); font-s
 .layers { width: 100%; margin-top: 10px; } .layers td, .layers tbody th { padding: 7px 8px; border-top: 1px solid var(--line); white-space: nowrap; }
 .layers td.n, .layers thead th.n { text-align: right; } .layers svg { display: block; width: 110px; height: 26px; }
 details.layer { background: var(--card); border: 1px solid var(--line); border-radius: 12px; margin-top: 12px; padding: 0 16px; }
-details.layer > summary { cursor: pointer; padding: 12px 0; display: flex; flex-wrap: wrap; gap: 2px 14px; align-items: baseline; list-style-position: inside; }
+details.layer > summary { cursor: pointer; padding: 12px 0; display: flex; flex-wrap: wrap; gap: 2px 14px; align-items: baseline; list-style: none; }
+details.layer > summary::-webkit-details-marker { display: none; } details.layer > summary::before { content: "▸"; color: var(--soft); width: 0.8em; } details.layer[open] > summary::before { content: "▾"; }
 details.layer > summary b { font-size: 16px; overflow-wrap: anywhere; } details.layer > summary span { color: var(--soft); }
 details.layer[open] { padding-bottom: 16px; }
 details.more { margin-top: 12px; } details.more > summary { cursor: pointer; color: var(--soft); }
@@ -76,7 +77,7 @@ dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 3px 
 footer { color: var(--soft); font-size: 13px; padding-top: 40px; padding-bottom: 40px; }
 @media (max-width: 720px) {
   .experts, .experts tbody { display: block; } .experts thead { display: none; }
-  .experts tr { display: grid; grid-template-columns: 60px 1fr 104px; border-top: 1px solid var(--line); padding: 5px 0; } .experts td, .experts tbody th { border: 0; padding: 2px 4px; }
+  .experts tr { display: grid; grid-template-columns: 78px 1fr 104px; border-top: 1px solid var(--line); padding: 5px 0; } .experts td, .experts tbody th { border: 0; padding: 2px 4px; }
   .experts td.sees { grid-column: 1 / -1; } dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: 6px; }
 }
 @media print { details.layer { break-inside: avoid; } body { background: none; } }

@@ -24,6 +24,10 @@ export const shapeOf = (hidden: readonly Hidden[], axes: readonly VisibleAxis[])
 
 /** All hidden axes of some tensors, outer first. Rows stand for their groups where both occur. */
 export function unionHidden(tensors: readonly { readonly hidden: readonly Hidden[] }[]): readonly Hidden[] {
+  // Nearly always all that have any have the same.
+  let widest: readonly Hidden[] = [];
+  for (const { hidden } of tensors) if (hidden.length > widest.length) widest = hidden;
+  if (tensors.every(({ hidden }) => hidden === widest || hidden.length === 0 || hidden.every((axis, i) => axis === widest[i]))) return widest;
   const all = new Set(tensors.flatMap(({ hidden }) => hidden));
   return [...all]
     .filter((axis) => axis.kind !== "group" || !all.has(axis.rows!))

@@ -201,7 +201,7 @@ function readInputs(of: Elaboration, definition: Definition, inputs: readonly Va
     if (!fits) {
       report(of, "M0405", span, `\`${name.text}\` of \`${definition.name.text}\` is ${elementName(type.element)}, not ${elementName(given.element)}`, {
         label: elementName(given.element),
-        help: given.element === "bool" ? "write `if x then 1 else 0`" : `declare \`${name.text}: ${given.element} [...]\` or give ${elementName(type.element)}`,
+        help: given.element === "bool" ? "write `if x then 1 else 0`" : `give ${elementName(type.element)}, or declare \`${name.text}: ${given.element === "number" ? "" : `${given.element} `}[...]\``,
       });
       return undefined;
     }
@@ -228,6 +228,8 @@ export function apply(of: Elaboration, instance: Instance, inputs: readonly Valu
     } else
       return report(of, "M0104", span, `\`${definition.name.text}\` contains itself`, { label: "here again", help: "write a `repeat`, or pass the inner definition as a static" });
   }
+  // Deep inside, after an error: nothing new would be said, and what calls itself twice would never end.
+  if (of.frames.length > deepest && of.diagnostics.length > 0) return broken;
   const read = readInputs(of, definition, inputs, span);
   if (read === undefined) return broken;
   const lifted = lift(of, definition, read, span);

@@ -107,6 +107,8 @@ function logical(of: Elaboration, span: Span, operator: "and" | "or", a: Value, 
 
 /** What stands where numbers are wanted and cannot be one. */
 export function reportNotNumber(of: Elaboration, span: Span, value: Value, where: string): Value {
+  if (value.kind === "index")
+    return report(of, "M0307", span, `nothing bounds the index \`${value.name}\``, { label: "its range is not known", help: `give it on the left: \`${value.name}: T\`` });
   return report(of, "M0201", span, `${where} takes numbers and tensors, not ${describe(value)}`, {
     label: `this is ${describe(value)}`,
     help:
@@ -114,9 +116,7 @@ export function reportNotNumber(of: Elaboration, span: Span, value: Value, where
         ? "apply it to its inputs first: `Name(statics)(inputs)`"
         : value.kind === "gates"
           ? "read `.weight`, `.picks`, `.chosen` or `.load` of the gates"
-          : value.kind === "index"
-            ? "bound the index by a tensor, or give its range on the left: `y[t: T] = ...`"
-            : "write a number or a tensor",
+          : "write a number or a tensor",
   });
 }
 
@@ -149,6 +149,7 @@ export function binary(of: Elaboration, span: Span, operator: ElementWise, a: Va
     const wrong = toTensor(of, a) === undefined ? a : b;
     return reportNotNumber(of, span, wrong, `\`${operator}\``);
   }
+  if (operator === "/" && b.kind === "number" && valueOf(b) === 0) return staticBinary(of, span, operator, number(1), b) ?? broken;
   let [left, right] = pair;
   const comparison = isComparison(operator);
   const equality = operator === "==" || operator === "!=";
@@ -191,7 +192,7 @@ export function not(of: Elaboration, span: Span, value: Value): Value {
   if (value.kind === "truth") return truth(value.value === undefined ? undefined : !value.value);
   const operand = toTensor(of, value);
   if (operand?.element !== "bool")
-    return report(of, "M0402", span, "`not` takes a truth value", { label: `this is ${describe(value)}`, help: "compare first: `not (a > 0)`" });
+    return report(of, "M0402", span, "`not` takes a truth value", { label: operand === undefined ? `this is ${describe(value)}` : "these are numbers", help: "compare first: `not (a > 0)`" });
   return elementWise(of, span, "not", [operand], "bool");
 }
 
@@ -200,7 +201,7 @@ export function choice(of: Elaboration, span: Span, condition: Value, a: Value, 
   if (isBroken(condition) || isBroken(a) || isBroken(b)) return broken;
   const test = toTensor(of, condition);
   if (test?.element !== "bool")
-    return report(of, "M0402", span, "the condition of `if` is no truth value", { label: `this is ${describe(condition)}`, help: "compare: `if x > 0 then ... else ...`" });
+    return report(of, "M0402", span, "the condition of `if` is no truth value", { label: test === undefined ? `this is ${describe(condition)}` : "these are numbers", help: "compare: `if x > 0 then ... else ...`" });
   const pair = promote(of, a, b);
   if (pair === undefined) return reportNotNumber(of, span, toTensor(of, a) === undefined ? a : b, "`if`");
   const [left, right] = pair;

@@ -146,6 +146,8 @@ export interface Elaboration {
   nextStream: number;
   /** Lengths of the token modalities: axes of these sizes are positions of a text. */
   readonly lengths: Set<string>;
+  /** Statements run so far: a model that never ends, or nearly, is refused. */
+  work: number;
   /** Inside `after step`: states read what they will be when an earlier application has already changed them. */
   afterStep: boolean;
 }

@@ -37,5 +37,6 @@ export const startElaboration = ({ builder, mode, decode, steps, diagnostics = [
   nextOrder: 0,
   nextStream: 0,
   lengths: new Set(),
+  work: 0,
   afterStep: false,
 });

@@ -27,37 +27,48 @@ function boundAxis(of: Elaboration, index: IndexValue, axis: Pick<VisibleAxis, "
   return undefined;
 }
 
-/** Bare names in brackets that are not bound to anything but indices. */
-function eachIndexing(expression: unknown, visit: (of: Expression, indices: readonly Expression[]) => void): void {
-  if (typeof expression !== "object" || expression === null) return;
-  if (Array.isArray(expression)) return expression.forEach((each) => eachIndexing(each, visit));
-  const node = expression as Partial<Extract<Expression, { node: "index" }>>;
-  if (node.node === "index" && node.of !== undefined && node.indices !== undefined) visit(node.of, node.indices);
-  for (const value of Object.values(expression)) eachIndexing(value, visit);
+type Indexing = Extract<Expression, { node: "index" }>;
+/** Bodies are elaborated many times, and their text stays the same. */
+const indexings = new WeakMap<object, readonly Indexing[]>();
+
+/** Every `of[indices]` in an expression or a list of them, outer ones first. */
+function indexingsIn(expression: object): readonly Indexing[] {
+  const before = indexings.get(expression);
+  if (before !== undefined) return before;
+  const found: Indexing[] = [];
+  const collect = (value: unknown): void => {
+    if (typeof value !== "object" || value === null) return;
+    if (Array.isArray(value)) return value.forEach(collect);
+    if ((value as Partial<Indexing>).node === "index") found.push(value as Indexing);
+    Object.values(value).forEach(collect);
+  };
+  collect(expression);
+  indexings.set(expression, found);
+  return found;
 }
 
 /** Gives indices their ranges from the tensors that they index, before anything is evaluated: an index may be used as a
  * number to the left of the tensor that bounds it. */
-export function boundIndices(of: Elaboration, expression: unknown, scope: Scope): void {
-  eachIndexing(expression, (indexed, indices) => {
-    if (indexed.node !== "name") return;
+export function boundIndices(of: Elaboration, expression: object, scope: Scope): void {
+  for (const { of: indexed, indices } of indexingsIn(expression)) {
+    if (indexed.node !== "name") continue;
     const value = lookUp(scope, indexed.text);
     const bounding = value === undefined ? undefined : asTensor(value);
-    if (bounding === undefined) return;
+    if (bounding === undefined) continue;
     indices.forEach((index, i) => {
       const axis = bounding.axes[i];
       if (index.node !== "name" || axis === undefined) return;
       const meaning = lookUp(scope, index.text);
       if (meaning?.kind === "index" && meaning.axis === undefined) boundAxis(of, meaning, axis, index.span);
     });
-  });
+  }
 }
 
 /** A scope in which the names after `over` that stand in brackets are indices. */
-export function overScope(of: Elaboration, over: readonly Name[], inner: unknown, scope: Scope): Scope {
+export function overScope(of: Elaboration, over: readonly Name[], inner: object, scope: Scope): Scope {
   if (over.length === 0) return scope;
   const used = new Set<string>();
-  eachIndexing(inner, (_, indices) => indices.forEach((index) => index.node === "name" && used.add(index.text)));
+  for (const { indices } of indexingsIn(inner)) for (const index of indices) if (index.node === "name") used.add(index.text);
   const fresh = over.filter(({ text }) => used.has(text) && lookUp(scope, text)?.kind !== "index");
   if (fresh.length === 0) return scope;
   const inside = openScope(scope);

@@ -14,11 +14,17 @@ import { lookUp, namesInSight, openScope, type Scope } from "./scope.ts";
 import { broken, truth, type Value } from "./value.ts";
 
 const evaluatingDims = new WeakMap<Elaboration, Set<DimDeclaration>>();
+/** Circles that have been reported, by where they were: once is enough for all who stand in one. */
+const circles = new WeakMap<Elaboration["diagnostics"], Set<DimDeclaration>>();
 
 /** A `dim` of a module, in that module's own names. */
 function moduleDim(of: Elaboration, declaration: DimDeclaration, module: LoadedModule): Value {
   const open = evaluatingDims.get(of) ?? new Set();
   evaluatingDims.set(of, open);
+  const reported = circles.get(of.diagnostics) ?? new Set();
+  circles.set(of.diagnostics, reported);
+  if (reported.has(declaration)) return broken;
+  if (open.has(declaration)) open.forEach((each) => reported.add(each));
   if (open.has(declaration)) return report(of, "M0104", declaration.name.span, `\`${declaration.name.text}\` is defined by itself`, { label: "in a circle", help: "give it a value that does not need itself" });
   open.add(declaration);
   const { router: _, pool: __, ...frame } = frameOf(of);

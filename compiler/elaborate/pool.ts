@@ -25,6 +25,9 @@ export function countsOf(pool: Pool): { readonly experts: NumberValue; readonly 
 export function poolArithmetic(of: Elaboration, span: Span, operator: string, a: Value, b: Value): Value | undefined {
   const part = (value: Value): boolean => ["definition", "instance", "pool", "null"].includes(value.kind);
   if (!part(a) && !part(b)) return undefined;
+  // What is neither is no pool: the operator says so.
+  const numeric = (value: Value): boolean => ["tensor", "modality", "index", "truth", "gates", "text"].includes(value.kind);
+  if (numeric(a) || numeric(b)) return undefined;
   if (operator === "*") {
     const [what, times] = part(a) ? [a, b] : [b, a];
     if (isBroken(times)) return broken;
@@ -197,6 +200,10 @@ export function runPool(of: Elaboration, span: Span, pool: Pool, inputs: readonl
   const tokens: Tokens = { hidden: gates.picks.hidden, count: product(gates.picks.hidden.map(({ size }) => size)) };
   if (tokens.hidden.some(({ kind }) => kind === "rows"))
     return report(of, "M0511", span, "a routed expert cannot route again by itself", { label: "inside a routed expert", help: "route in a layer or a chain around the experts" });
+  const experts = known(countsOf(pool).all.poly ?? gates.count);
+  const gated = known(gates.count);
+  if (experts !== undefined && gated !== undefined && experts !== gated)
+    return report(of, "M0521", span, `the gates choose among ${gated}, and the pool has ${experts} experts`, { label: "null experts count", help: `give the router \`N = ${experts}\`, or write it after \`by\`` });
   const flatPicks = flatten(of, gates.picks, tokens, gates.picks.axes).node;
   const weights = flatten(of, gates.weight, tokens, gates.weight.axes);
   const routed: Routed = { tokens, picks: flatPicks, weight: weights.node, bound: gates.bound };

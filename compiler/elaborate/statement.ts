@@ -20,6 +20,9 @@ import { asTensor, broken, describe, isBroken, type Value } from "./value.ts";
 /** Turns of `repeat` that are looked at while checking; more would say nothing new. */
 const turnsChecked = 3;
 
+/** Statements that one model may run: a thousand layers of a hundred statements. */
+const mostWork = 200_000;
+
 /** Whether two values may stand for each other where branches meet. */
 function merge(a: Value | undefined, b: Value | undefined): Value {
   if (a === b && a !== undefined) return a;
@@ -138,6 +141,13 @@ function after(of: Elaboration, body: readonly Statement[], scope: Scope): void 
   }
 }
 
+/** What is reported under a name already: losses of one name add up, metrics of one name are averaged, but never both. */
+function takenBy(of: Elaboration, node: "loss" | "metric", name: string): string | undefined {
+  if (["loss", "rate", "norm", "logits"].includes(name)) return "the report itself";
+  const others = node === "loss" ? of.collected.metrics : of.collected.losses;
+  return others.some((each) => each.name === name) ? (node === "loss" ? "a metric" : "a loss") : undefined;
+}
+
 /** `loss` and `metric`: one number, the mean over what remains. */
 function measure(of: Elaboration, statement: Extract<Statement, { node: "loss" | "metric" }>, scope: Scope): void {
   if (of.decode !== undefined) return;
@@ -158,6 +168,11 @@ function measure(of: Elaboration, statement: Extract<Statement, { node: "loss" |
   const { node } = meanOfAll(of, found);
   const { path } = frameOf(of);
   const name = statement.name?.text;
+  const taken = name === undefined ? undefined : takenBy(of, statement.node, name);
+  if (taken !== undefined) {
+    report(of, "M0613", statement.name!.span, `the name \`${name}\` is taken by ${taken}`, { label: "would be reported twice", help: "choose another name" });
+    return;
+  }
   if (statement.node === "loss") of.collected.losses.push({ path, ...(name === undefined ? {} : { name }), ...(node === undefined ? {} : { node }) });
   else of.collected.metrics.push({ path, name: statement.name.text, ...(node === undefined ? {} : { node }), ...(statement.doc === undefined ? {} : { doc: statement.doc }) });
 }
@@ -226,6 +241,10 @@ export function run(of: Elaboration, statements: readonly Statement[], scope: Sc
   let result: Value | undefined;
   for (const statement of statements) {
     if (statement.mode !== undefined && statement.mode !== of.mode && !checking(of)) continue;
+    if (++of.work > mostWork) {
+      if (of.work === mostWork + 1) report(of, "M0218", statement.span, "the model has too many parts", { label: `more than ${mostWork} statements by here`, help: "repeat less often" });
+      return broken;
+    }
     const { path, module } = frameOf(of);
     const origin: Origin = { path, span: statement.span, module: module.path };
     const value = of.builder === undefined ? runOne(of, statement, scope) : of.builder.at(origin, () => runOne(of, statement, scope));

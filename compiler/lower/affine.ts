@@ -278,8 +278,26 @@ export function isBelow(a: Affine, limit: Size): boolean {
 /** a = quotient * by + remainder, 0 <= remainder < by, for a >= 0. Splits off what divides exactly; only what is left
  * becomes a quotient atom. */
 export function divide(a: Affine, by: Size): { readonly quotient: Affine; readonly remainder: Affine } {
-  const divisorValue = sizes.known(by);
-  if (divisorValue === 1) return { quotient: a, remainder: zero };
+  if (sizes.known(by) === 1) return { quotient: a, remainder: zero };
+  const parts = splitExactly(a, by);
+  // what is left must not be negative, because kernels divide non-negative numbers only
+  const { whole, rest } = isNatural(parts.rest) ? parts : { whole: zero, rest: a };
+  if (isZero(rest) || isBelow(rest, by)) return { quotient: whole, remainder: rest };
+  const atom: Atom = {
+    kind: "quotient",
+    key: `[${rest.key}/${keyOfSize(by)}]`,
+    of: rest,
+    by,
+    level: levelOf(rest),
+    varying: varies(rest) && !uniformQuotient(rest, sizes.known(by)),
+  };
+  return { quotient: add(whole, ofAtom(atom)), remainder: subtract(rest, scale(ofAtom(atom), by)) };
+}
+
+const isZero = (a: Affine): boolean => a.terms.length === 0 && a.offset.length === 0;
+
+/** a = whole * by + rest, term by term. */
+function splitExactly(a: Affine, by: Size): { readonly whole: Affine; readonly rest: Affine } {
   const whole: AffineTerm[] = [];
   const rest: AffineTerm[] = [];
   for (const term of a.terms) {
@@ -287,36 +305,25 @@ export function divide(a: Affine, by: Size): { readonly quotient: Affine; readon
     if (exact === undefined) rest.push(term);
     else whole.push({ atom: term.atom, coefficient: exact });
   }
-  let wholeOffset = number(0);
-  let restOffset = a.offset;
-  const offsetValue = sizes.known(a.offset);
-  if (offsetValue !== undefined && divisorValue !== undefined) {
-    const floor = Math.floor(offsetValue / divisorValue);
-    wholeOffset = number(floor);
-    restOffset = number(offsetValue - floor * divisorValue);
-  } else {
-    const exact = sizes.divideExactly(a.offset, by);
-    if (exact !== undefined) {
-      wholeOffset = exact;
-      restOffset = number(0);
-    }
+  const [offset, value] = [sizes.known(a.offset), sizes.known(by)];
+  if (offset !== undefined && value !== undefined) {
+    const floor = Math.floor(offset / value);
+    return { whole: affine(whole, number(floor)), rest: affine(rest, number(offset - floor * value)) };
   }
-  const quotient = affine(whole, wholeOffset);
-  const remainder = affine(rest, restOffset);
-  if (isBelow(remainder, by) || (remainder.terms.length === 0 && restOffset.length === 0))
-    return { quotient, remainder };
-  const atom: Atom = {
-    kind: "quotient",
-    key: `[${remainder.key}/${keyOfSize(by)}]`,
-    of: remainder,
-    by,
-    level: levelOf(remainder),
-    varying: varies(remainder) && !uniformQuotient(remainder, divisorValue),
-  };
-  return {
-    quotient: add(quotient, ofAtom(atom)),
-    remainder: subtract(remainder, scale(ofAtom(atom), by)),
-  };
+  const exact = sizes.divideExactly(a.offset, by);
+  if (exact === undefined) return { whole: affine(whole, number(0)), rest: affine(rest, a.offset) };
+  return { whole: affine(whole, exact), rest: affine(rest, number(0)) };
+}
+
+/** Whether a form cannot be negative: no negative terms but those of remainders, x - by * floor(x / by). */
+function isNatural(a: Affine): boolean {
+  let rest = a;
+  for (const { atom, coefficient } of a.terms) {
+    if (nonNegative(coefficient)) continue;
+    if (atom.kind !== "quotient" || !sizes.sizeEquals(sizes.negate(coefficient), atom.by)) return false;
+    rest = subtract(add(rest, scale(ofAtom(atom), atom.by)), atom.of);
+  }
+  return nonNegative(rest.offset) && rest.terms.every(({ coefficient }) => nonNegative(coefficient));
 }
 
 /** Four lanes in a row that start at a multiple of 4 never cross a multiple of `by` when 4 divides it. */

@@ -15,7 +15,7 @@ import { binary, integer, lowerOf, sizeExpr } from "./expr.ts";
 import type { Reduction } from "./reduction.ts";
 import { isReduction, reductionOf } from "./reduction.ts";
 import { combineOf, initialOf } from "./row.ts";
-import { elementsOf, extentOf, overRows, rowsForTask, sizeOf, split, taskElements } from "./space.ts";
+import { elementsOf, extentOf, guardRows, overRows, rowsForTask, sizeOf, taskElements } from "./space.ts";
 import type { At } from "./layout.ts";
 import { flatIndex } from "./layout.ts";
 import { partOf } from "./parts.ts";
@@ -96,22 +96,8 @@ function columnBlocks(
   };
   const rows = sizeOf(outer);
   const row = emitter.let(binary("div", task, integer(blocks)), "i");
-  rowOf(kernel, outer, emitter.given(row, { bound: rows }), body);
+  guardRows(kernel, outer, emitter.given(row, { bound: rows }), 0, body);
   kernel.finish(titleOf(cluster), multiply(rows, number(blocks)));
-}
-
-function rowOf(kernel: ClusterKernel, outer: Shape, flat: Affine, body: (at: At) => void): void {
-  const at = outer.length === 0 ? [] : split(outer, flat);
-  const guard = (axis: number): void => {
-    const each = outer[axis];
-    if (each === undefined) body(at);
-    else if (each.kind === "ragged")
-      kernel.emitter.if(binary("lt", kernel.values.index(at[axis]!), extentOf(kernel, each)), () =>
-        guard(axis + 1),
-      );
-    else guard(axis + 1);
-  };
-  guard(0);
 }
 
 /** Reduces at one place of the result, or at several vectors that are `offsets` apart. */

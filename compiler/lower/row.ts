@@ -6,6 +6,7 @@
 import type { Node } from "../graph.ts";
 import type { Expr } from "../kernel.ts";
 import { known } from "../../runtime/size.ts";
+import { mostScratch } from "../fuse.ts";
 import type { Cluster } from "../fuse.ts";
 import { axisName, identity } from "../fuse-trace.ts";
 import { sameShape } from "../graph-axis.ts";
@@ -24,9 +25,6 @@ import { elementsOf, joinable, overInner, overRows, rowsForTask, sizeOf } from "
 import { partialSums } from "./total.ts";
 import type { At } from "./layout.ts";
 import { flatIndex } from "./layout.ts";
-
-/** Elements of a row that may be kept in scratch. */
-export const mostScratch = 4096;
 
 /** Where an array of a row is kept for members that read it later. */
 export type Keep =

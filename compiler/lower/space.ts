@@ -69,10 +69,7 @@ export function overRows(
     const others = sizeOf(shape.slice(1));
     limit = emitter.let(binary("mul", kernel.rowCount(first.by), sizeExpr(others)), "n");
   }
-  const walk = (flat: Affine): void => {
-    const at = split(shape, flat);
-    guardRows(kernel, shape, at, 1, () => body(at));
-  };
+  const walk = (flat: Affine): void => guardRows(kernel, shape, flat, 1, body);
   const count = known(rows);
   const perTask = count === undefined ? rowsPerTask : Math.min(rowsPerTask, count);
   if (perTask === 1) {
@@ -90,22 +87,30 @@ export function overRows(
   return grid;
 }
 
-/** Rows of a routing on an axis that is not the first are skipped one by one. */
-function guardRows(
+/** Rows of a routing, on axes from `from` on, are skipped one by one when they are not there. What depends on a row is
+ * computed inside of its guard: the index gets a new name there. */
+export function guardRows(
   kernel: ClusterKernel,
   shape: Shape,
-  at: readonly Affine[],
+  flat: Affine,
   from: number,
-  body: () => void,
+  body: (at: readonly Affine[]) => void,
 ): void {
+  const { emitter, values } = kernel;
+  const at = split(shape, flat);
+  let inside: Expr | undefined;
   for (let axis = from; axis < shape.length; axis++) {
     const each = shape[axis]!;
     if (each.kind !== "ragged") continue;
-    const inside = binary("lt", kernel.values.index(at[axis]!), kernel.rowCount(each.by));
-    kernel.emitter.if(inside, () => guardRows(kernel, shape, at, axis + 1, body));
-    return;
+    const test = binary("lt", values.index(at[axis]!), kernel.rowCount(each.by));
+    inside = inside === undefined ? test : binary("and", inside, test);
   }
-  body();
+  if (inside === undefined) return body(at);
+  emitter.if(inside, () => {
+    const name = emitter.fresh("i");
+    emitter.push({ op: "let", name, value: values.index(flat) });
+    body(split(shape, variable(name, emitter.depth, { bound: sizeOf(shape) })));
+  });
 }
 
 /** Rows for one workgroup when each has `inner` elements of `work` additions. */

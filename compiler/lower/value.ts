@@ -3,13 +3,12 @@
 // views, constants, gathers, random numbers) is computed in place, from nodes that have memory or are bound to locals.
 // Deliberately absent: loops and stores, and the choice of what has memory (fuse.ts).
 
-import type { DispatchNode, MapNode, Node, RouteNode, TakeNode, ViewNode } from "../graph.ts";
+import type { MapNode, Node, TakeNode, ViewNode } from "../graph.ts";
 import type { Expr } from "../kernel.ts";
 import type { Size } from "../../runtime/size.ts";
 import { known, sizeKey } from "../../runtime/size.ts";
 import type { Affine, Atom } from "./affine.ts";
 import {
-  divide,
   fixed,
   laneOf,
   levelOf,
@@ -25,7 +24,7 @@ import {
 } from "./affine.ts";
 import type { At } from "./layout.ts";
 import { flatIndex, reshaped } from "./layout.ts";
-import { canonical, inputBuffer, partOf, picksPerToken } from "./parts.ts";
+import { canonical, dispatched, inputBuffer, partOf } from "./parts.ts";
 import type { KernelEmitter, Memory } from "./emitter.ts";
 import type { Lanes } from "./expr.ts";
 import {
@@ -163,7 +162,7 @@ export class Values {
       case "view":
         return this.view(node, at, lanes);
       case "dispatch":
-        return this.value(node.input, this.dispatched(node, at), lanes);
+        return this.value(node.input, dispatched(node, at), lanes);
       case "combine":
         if (node.per === "pick") {
           const slot = partOf(node.route, "slot");
@@ -355,28 +354,6 @@ export class Values {
     const vector = isVector(value.type);
     const zero: Expr = literal(node.dtype, 0, vector ? 4 : 1);
     return select(vector ? splat(test) : test, value, zero);
-  }
-
-  private dispatched(node: DispatchNode, at: At): At {
-    const [row, ...rest] = at;
-    const { token, pick } = this.sourceOf(node.route, row!);
-    return node.per === "token" ? [token, ...rest] : [token, pick, ...rest];
-  }
-
-  /** Token and pick of a row. The row in a slot is where that slot is from. */
-  private sourceOf(route: RouteNode, row: Affine): { readonly token: Affine; readonly pick: Affine } {
-    const atom = row.terms[0]?.atom;
-    if (
-      atom?.kind === "read" &&
-      row.terms.length === 1 &&
-      row.offset.length === 0 &&
-      atom.node === partOf(route, "slot") &&
-      atom.at.length === 2
-    )
-      return { token: atom.at[0]!, pick: atom.at[1]! };
-    const source = read(partOf(route, "source"), [row]);
-    const { quotient, remainder } = divide(source, picksPerToken(route));
-    return { token: quotient, pick: remainder };
   }
 
   private take(node: TakeNode, at: At, lanes: Lanes): Expr {

@@ -93,9 +93,7 @@ function pointer(
     const rest = factors.filter((factor) => factor !== loop.counter);
     rate = plus(
       rate,
-      rest.length === 0
-        ? number(coefficient)
-        : { constant: 0, terms: [{ coefficient, factors: rest }] },
+      rest.length === 0 ? number(coefficient) : { constant: 0, terms: [{ coefficient, factors: rest }] },
     );
   }
   const known = loop.pointers.find((other) => other.start === start && equals(other.rate, rate));

@@ -17,22 +17,23 @@ import {
 } from "./flow.ts";
 import type { WasmType } from "./instructions.ts";
 
-interface Use {
-  count: number;
-  /** All uses stand in the value's own region, at its own epochs. */
-  here: boolean;
-  sameVariables: boolean;
-  sameMemory: boolean;
-}
+/** Of all uses of a value. Bits. */
+const elsewhere = 1;
+const otherVariables = 2;
+const otherMemory = 4;
 
 interface Emitter {
   readonly flow: Flow;
   readonly code: Code;
-  readonly uses: Map<Value, Use>;
-  /** Locals of values that have been computed. */
-  readonly locals: Map<Value, number>;
+  // by the values' ids
+  /** How often a value is used; 0: it is dead. */
+  readonly counts: Int32Array;
+  /** Whether uses stand in another region than the value, or at other epochs. */
+  readonly uses: Uint8Array;
+  /** Locals of values that have been computed, else -1. */
+  readonly locals: Int32Array;
   /** What the values that are not computed yet read, with all they contain. */
-  readonly waiting: Map<Value, number>;
+  readonly waiting: Uint8Array;
   readonly functionIndex: (helper: string) => number;
 }
 
@@ -51,54 +52,51 @@ export function emitFunction(
   const emitter: Emitter = {
     flow,
     code: encode.code(),
-    uses: new Map(),
-    locals: new Map(),
-    waiting: new Map(),
+    counts: new Int32Array(flow.nextId),
+    uses: new Uint8Array(flow.nextId),
+    locals: new Int32Array(flow.nextId).fill(-1),
+    waiting: new Uint8Array(flow.nextId),
     functionIndex,
   };
-  const end: Epochs = { variables: flow.variableEpoch, memory: flow.memoryEpoch };
-  countUses(emitter.uses, flow.root);
-  if (result !== undefined) use(emitter.uses, result, flow.root, end);
+  countUses(emitter, flow.root);
+  if (result !== undefined) use(emitter, result, flow.root, flow.epochs);
   emitRegion(emitter, flow.root);
   if (result !== undefined) push(emitter, result);
-  return { ...signature, locals: flow.locals.slice(flow.parameters), code: emitter.code.bytes };
+  const { bytes, edits } = emitter.code;
+  return { ...signature, locals: flow.locals.slice(flow.parameters), code: new Uint8Array(bytes), edits };
 }
 
 /** Marks `value` as used at a place; a value that was dead until now uses its operands. */
-function use(uses: Map<Value, Use>, value: Value, region: Region, at: Epochs): void {
-  let known = uses.get(value);
-  if (known === undefined) {
-    known = { count: 0, here: true, sameVariables: true, sameMemory: true };
-    uses.set(value, known);
-    for (const arg of value.args) use(uses, arg, value.region, value.epochs);
-  }
-  known.count++;
-  if (region !== value.region) known.here = false;
-  if (at.variables !== value.epochs.variables) known.sameVariables = false;
-  if (at.memory !== value.epochs.memory) known.sameMemory = false;
+function use(emitter: Emitter, value: Value, region: Region, at: Epochs): void {
+  const { id, epochs } = value;
+  if (emitter.counts[id]!++ === 0) for (const arg of value.args) use(emitter, arg, value.region, epochs);
+  emitter.uses[id]! |=
+    (region === value.region ? 0 : elsewhere) |
+    (at.variables === epochs.variables ? 0 : otherVariables) |
+    (at.memory === epochs.memory ? 0 : otherMemory);
 }
 
-function countUses(uses: Map<Value, Use>, region: Region): void {
+function countUses(emitter: Emitter, region: Region): void {
   for (const item of region.items)
     switch (item.kind) {
       case "value":
         break;
       case "set":
-        use(uses, item.value, region, item.epochs);
+        use(emitter, item.value, region, item.epochs);
         break;
       case "store":
-        use(uses, item.address, region, item.epochs);
-        use(uses, item.value, region, item.epochs);
+        use(emitter, item.address, region, item.epochs);
+        use(emitter, item.value, region, item.epochs);
         break;
       case "if":
-        use(uses, item.condition, region, item.epochs);
-        countUses(uses, item.then);
-        if (item.otherwise !== undefined) countUses(uses, item.otherwise);
+        use(emitter, item.condition, region, item.epochs);
+        countUses(emitter, item.then);
+        if (item.otherwise !== undefined) countUses(emitter, item.otherwise);
         break;
       case "loop":
-        countUses(uses, item.body);
-        use(uses, item.limit, item.body, item.epochs);
-        for (const { by } of item.moves) use(uses, by, item.body, item.epochs);
+        countUses(emitter, item.body);
+        use(emitter, item.limit, item.body, item.epochs);
+        for (const { by } of item.moves) use(emitter, by, item.body, item.epochs);
         break;
       default:
         item satisfies never;
@@ -153,58 +151,72 @@ function emitItem(emitter: Emitter, item: Item): void {
 
 /** Where a value stands: leaves it for its use, or computes it into a local. */
 function compute(emitter: Emitter, value: Value): void {
-  const uses = emitter.uses.get(value);
-  if (uses === undefined) return;
-  let reads = value.reads;
-  for (const arg of value.args) reads |= emitter.waiting.get(arg) ?? 0;
-  const stays =
-    uses.here &&
-    ((reads & readsVariables) === 0 || uses.sameVariables) &&
-    ((reads & readsMemory) === 0 || uses.sameMemory);
-  emitter.waiting.set(value, reads);
-  if (stays) return;
+  const { id } = value;
+  if (emitter.counts[id] === 0) return;
+  let { reads } = value;
+  for (const arg of value.args) reads |= emitter.waiting[arg.id]!;
+  const uses = emitter.uses[id]!;
+  emitter.waiting[id] = reads;
+  const moves =
+    (uses & elsewhere) === 0 &&
+    ((reads & readsVariables) === 0 || (uses & otherVariables) === 0) &&
+    ((reads & readsMemory) === 0 || (uses & otherMemory) === 0);
+  if (moves) return;
   pushOperation(emitter, value);
   encode.localSet(emitter.code, remember(emitter, value));
 }
 
 function remember(emitter: Emitter, value: Value): number {
   const local = declare(emitter.flow, value.type);
-  emitter.locals.set(value, local);
-  emitter.waiting.delete(value);
+  emitter.locals[value.id] = local;
+  emitter.waiting[value.id] = 0;
   return local;
 }
 
 function push(emitter: Emitter, value: Value): void {
-  const local = emitter.locals.get(value);
-  if (local !== undefined) return encode.localGet(emitter.code, local);
+  const local = emitter.locals[value.id]!;
+  if (local >= 0) return encode.localGet(emitter.code, local);
   pushOperation(emitter, value);
-  const inPlace = value.kind === "constant" || value.kind === "local" || emitter.uses.get(value)!.count === 1;
+  const { kind } = value.operation;
+  const inPlace = kind === "constant" || kind === "local" || emitter.counts[value.id] === 1;
   if (!inPlace) encode.localTee(emitter.code, remember(emitter, value));
 }
 
 function pushOperation(emitter: Emitter, value: Value): void {
   const { code } = emitter;
+  const { operation } = value;
+  if (operation.kind === "operation" && operation.op === "f32x4.relaxed_madd") {
+    const [a, b, c] = value.args;
+    push(emitter, a!);
+    push(emitter, b!);
+    encode.withoutRelaxed(code, "f32x4.mul");
+    push(emitter, c!);
+    return encode.relaxed(code, operation.op, "f32x4.add");
+  }
   for (const arg of value.args) push(emitter, arg);
-  switch (value.kind) {
+  switch (operation.kind) {
     case "constant":
-      return value.type === "i32" ? encode.i32Const(code, value.value) : encode.f32Const(code, value.value);
+      return value.type === "i32"
+        ? encode.i32Const(code, operation.value)
+        : encode.f32Const(code, operation.value);
     case "vector":
-      return encode.v128Const(code, value.bytes);
+      return encode.v128Const(code, operation.words);
     case "local":
     case "variable":
-      return encode.localGet(code, value.index);
+      return encode.localGet(code, operation.index);
     case "operation":
-      return encode.plain(code, value.op, value.lane);
+      return operation.op === "i32x4.relaxed_laneselect"
+        ? encode.relaxed(code, operation.op, "v128.bitselect")
+        : encode.plain(code, operation.op, operation.lane);
     case "shuffle":
-      encode.plain(code, "i8x16.shuffle");
-      return void code.bytes.push(...value.lanes);
+      return encode.shuffle(code, operation.lanes);
     case "select":
       return encode.select(code, value.type);
     case "load":
-      return encode.memory(code, value.op, value.offset);
+      return encode.memory(code, operation.op, operation.offset);
     case "call":
-      return encode.call(code, emitter.functionIndex(value.helper));
+      return encode.call(code, emitter.functionIndex(operation.helper));
     default:
-      return value satisfies never;
+      return operation satisfies never;
   }
 }

@@ -2,48 +2,57 @@
 // imports one memory. Knows the format (LEB128, sections, local declarations), nothing of kernels.
 // Deliberately absent: tables, globals, data segments, names, checking: tests hold the result against binaryen.
 
-import {
-  hasLane,
-  instructions,
-  memoryInstructions,
-  opcodeBytes,
-  type Instruction,
-  type MemoryInstruction,
-  type WasmType,
-} from "./instructions.ts";
+import { factsOf, type Instruction, type MemoryInstruction, type WasmType } from "./instructions.ts";
 
 export interface WasmFunction {
   readonly parameters: readonly WasmType[];
   readonly results: readonly WasmType[];
   /** Types of the locals after the parameters. */
   readonly locals: readonly WasmType[];
-  readonly code: readonly number[];
+  readonly code: ArrayLike<number>;
+  /** What to change in `code` for engines without relaxed SIMD, in order. */
+  readonly edits?: readonly Edit[];
   /** Exported under this name, if given. */
   readonly export?: string;
 }
 
+/** At byte `at` of some code: leaves out `remove` bytes and puts others there. */
+export interface Edit {
+  readonly at: number;
+  readonly remove: number;
+  readonly insert: readonly number[];
+}
+
 const typeByte = { i32: 0x7f, f32: 0x7d, v128: 0x7b } as const;
+
+function pushUnsigned(bytes: number[], value: number): void {
+  let rest = value >>> 0;
+  while (rest > 0x7f) {
+    bytes.push((rest & 0x7f) | 0x80);
+    rest >>>= 7;
+  }
+  bytes.push(rest);
+}
+
+function pushSigned(bytes: number[], value: number): void {
+  let rest = value | 0;
+  while (rest < -64 || rest > 63) {
+    bytes.push((rest & 0x7f) | 0x80);
+    rest >>= 7;
+  }
+  bytes.push(rest & 0x7f);
+}
 
 export function unsigned(value: number): number[] {
   const bytes: number[] = [];
-  let rest = value >>> 0;
-  do {
-    const byte = rest & 0x7f;
-    rest >>>= 7;
-    bytes.push(rest === 0 ? byte : byte | 0x80);
-  } while (rest !== 0);
+  pushUnsigned(bytes, value);
   return bytes;
 }
 
 export function signed(value: number): number[] {
   const bytes: number[] = [];
-  let rest = value | 0;
-  for (;;) {
-    const byte = rest & 0x7f;
-    rest >>= 7;
-    if ((rest === 0 && (byte & 0x40) === 0) || (rest === -1 && (byte & 0x40) !== 0)) return [...bytes, byte];
-    bytes.push(byte | 0x80);
-  }
+  pushSigned(bytes, value);
+  return bytes;
 }
 
 const vector = (items: readonly (readonly number[])[]): number[] => [
@@ -60,53 +69,104 @@ const section = (id: number, content: readonly number[]): number[] => [
   ...content,
 ];
 
-/** Little-endian bytes of four f32 or four i32 lanes, as `v128.const` wants them. */
-export function laneBytes(type: "f32" | "i32", lanes: readonly number[]): number[] {
-  const array = type === "f32" ? new Float32Array(lanes) : new Int32Array(lanes);
-  return littleEndian(array.buffer, 4);
-}
-export const f64LaneBytes = (value: number): number[] =>
-  littleEndian(new Float64Array([value, value]).buffer, 8);
-
-function littleEndian(buffer: ArrayBuffer, width: number): number[] {
-  const bytes = [...new Uint8Array(buffer)];
-  if (new Uint8Array(new Uint16Array([1]).buffer)[0] === 1) return bytes;
-  return bytes.flatMap((_, at) => bytes[at - (at % width) + width - 1 - (at % width)]!);
-}
-
 /** Appends instructions to one function's code. */
 export interface Code {
   readonly bytes: number[];
+  readonly edits: Edit[];
 }
 
-export const code = (): Code => ({ bytes: [] });
+export const code = (): Code => ({ bytes: [], edits: [] });
+
+function pushOpcode({ bytes }: Code, op: Instruction | MemoryInstruction): void {
+  for (const byte of factsOf(op).bytes) bytes.push(byte);
+}
 
 export function plain(into: Code, op: Instruction, lane = 0): void {
-  into.bytes.push(...opcodeBytes(instructions[op][0]));
-  if (hasLane(op)) into.bytes.push(lane);
+  pushOpcode(into, op);
+  if (factsOf(op).hasLane) into.bytes.push(lane);
 }
+
+/** `op`; or, in engines without relaxed SIMD, `instead`. */
+export function relaxed(into: Code, op: Instruction, instead: Instruction): void {
+  const insert = factsOf(instead).bytes;
+  into.edits.push({ at: into.bytes.length, remove: factsOf(op).bytes.length, insert });
+  pushOpcode(into, op);
+}
+
+/** Only in engines without relaxed SIMD. */
+export const withoutRelaxed = (into: Code, op: Instruction): void =>
+  void into.edits.push({ at: into.bytes.length, remove: 0, insert: factsOf(op).bytes });
 
 /** A load or store; the address (and the value) are on the stack. Alignment is a hint: that of one element. */
 export function memory(into: Code, op: MemoryInstruction, offset: number): void {
-  into.bytes.push(...opcodeBytes(memoryInstructions[op][0]), 2, ...unsigned(offset));
+  pushOpcode(into, op);
+  into.bytes.push(2);
+  pushUnsigned(into.bytes, offset);
 }
 
-export const localGet = (into: Code, index: number): void => void into.bytes.push(0x20, ...unsigned(index));
-export const localSet = (into: Code, index: number): void => void into.bytes.push(0x21, ...unsigned(index));
-export const localTee = (into: Code, index: number): void => void into.bytes.push(0x22, ...unsigned(index));
-export const i32Const = (into: Code, value: number): void => void into.bytes.push(0x41, ...signed(value));
-export const f32Const = (into: Code, value: number): void =>
-  void into.bytes.push(0x43, ...laneBytes("f32", [value]).slice(0, 4));
-export const v128Const = (into: Code, bytes: readonly number[]): void =>
-  void into.bytes.push(0xfd, 0x0c, ...bytes);
-export const call = (into: Code, index: number): void => void into.bytes.push(0x10, ...unsigned(index));
+function withIndex({ bytes }: Code, opcode: number, index: number): void {
+  bytes.push(opcode);
+  pushUnsigned(bytes, index);
+}
+
+export const localGet = (into: Code, index: number): void => withIndex(into, 0x20, index);
+export const localSet = (into: Code, index: number): void => withIndex(into, 0x21, index);
+export const localTee = (into: Code, index: number): void => withIndex(into, 0x22, index);
+export const call = (into: Code, index: number): void => withIndex(into, 0x10, index);
+export const branchIf = (into: Code, depth: number): void => withIndex(into, 0x0d, depth);
+export function i32Const({ bytes }: Code, value: number): void {
+  bytes.push(0x41);
+  pushSigned(bytes, value);
+}
+
+const word = new DataView(new ArrayBuffer(4));
+const pushWord = (bytes: number[], value: number): void =>
+  void bytes.push(value & 0xff, (value >> 8) & 0xff, (value >> 16) & 0xff, (value >> 24) & 0xff);
+
+export function f32Const({ bytes }: Code, value: number): void {
+  word.setFloat32(0, value);
+  bytes.push(0x43);
+  pushWord(bytes, word.getInt32(0));
+}
+/** Four 32-bit words, the lowest lane first. */
+export function v128Const({ bytes }: Code, words: readonly number[]): void {
+  bytes.push(0xfd, 0x0c);
+  for (const lane of words) pushWord(bytes, lane);
+}
+export function shuffle(into: Code, lanes: readonly number[]): void {
+  pushOpcode(into, "i8x16.shuffle");
+  into.bytes.push(...lanes);
+}
 /** Typed: takes v128 too. */
 export const select = (into: Code, type: WasmType): void => void into.bytes.push(0x1c, 1, typeByte[type]);
 export const beginLoop = (into: Code): void => void into.bytes.push(0x03, 0x40);
 export const beginIf = (into: Code): void => void into.bytes.push(0x04, 0x40);
 export const otherwise = (into: Code): void => void into.bytes.push(0x05);
 export const end = (into: Code): void => void into.bytes.push(0x0b);
-export const branchIf = (into: Code, depth: number): void => void into.bytes.push(0x0d, ...unsigned(depth));
+
+/** A function's body: its length, its locals, its code. */
+function bodyOf(fn: WasmFunction, relaxed: boolean): Uint8Array {
+  const locals = vector(localRuns(fn.locals));
+  const edits = relaxed ? [] : (fn.edits ?? []);
+  const grown = edits.reduce((sum, { remove, insert }) => sum + insert.length - remove, 0);
+  const length = unsigned(locals.length + fn.code.length + grown + 1);
+  const body = new Uint8Array(length.length + locals.length + fn.code.length + grown + 1);
+  body.set(length);
+  body.set(locals, length.length);
+  const code = fn.code instanceof Uint8Array ? fn.code : new Uint8Array(fn.code);
+  let to = length.length + locals.length;
+  let from = 0;
+  for (const { at, remove, insert } of edits) {
+    body.set(code.subarray(from, at), to);
+    to += at - from;
+    body.set(insert, to);
+    to += insert.length;
+    from = at + remove;
+  }
+  body.set(code.subarray(from), to);
+  body[body.length - 1] = 0x0b;
+  return body;
+}
 
 /** Runs of one type, as the format wants locals. */
 function localRuns(locals: readonly WasmType[]): number[][] {
@@ -124,7 +184,7 @@ const maximumPages = 65536;
 
 export function encodeModule(
   functions: readonly WasmFunction[],
-  options: { readonly shared: boolean },
+  options: { readonly shared: boolean; readonly relaxed: boolean },
 ): Uint8Array {
   const types: number[][] = [];
   const typeAt = new Map<string, number>();
@@ -148,11 +208,7 @@ export function encodeModule(
   push(section(2, vector([[...name("env"), ...name("memory"), 0x02, ...limits]])));
   push(section(3, vector(indices.map((index) => unsigned(index)))));
   push(section(7, vector(exports)));
-  const bodies = functions.map((fn) => {
-    const locals = vector(localRuns(fn.locals));
-    const length = unsigned(locals.length + fn.code.length + 1);
-    return Uint8Array.from([...length, ...locals, ...fn.code, 0x0b]);
-  });
+  const bodies = functions.map((fn) => bodyOf(fn, options.relaxed));
   const count = unsigned(bodies.length);
   const total = bodies.reduce((sum, body) => sum + body.length, count.length);
   push([10, ...unsigned(total), ...count]);

@@ -3,13 +3,7 @@
 // and its safety allow, so that loop invariants leave their loops and common subexpressions are computed once.
 // Knows nothing of kernels (lower-kernel.ts) nor of bytes (emit.ts).
 
-import {
-  instructions,
-  memoryInstructions,
-  type Instruction,
-  type MemoryInstruction,
-  type WasmType,
-} from "./instructions.ts";
+import { factsOf, type Instruction, type MemoryInstruction, type WasmType } from "./instructions.ts";
 
 /** What a value must not be moved across: nothing, an assignment to a variable, or a store. Bits. */
 export const readsVariables = 1;
@@ -49,6 +43,7 @@ export type Operation =
     }
   | { readonly kind: "call"; readonly helper: string };
 
+/** Grow with each assignment and each store, so that equal epochs mean: nothing happened between. */
 export interface Epochs {
   readonly variables: number;
   readonly memory: number;
@@ -148,9 +143,7 @@ export interface Flow {
   readonly parameters: number;
   readonly root: Region;
   region: Region;
-  /** Grow with each assignment and each store, so that equal epochs mean: nothing happened between. */
-  variableEpoch: number;
-  memoryEpoch: number;
+  epochs: Epochs;
   nextId: number;
   readonly versions: Map<string, Version>;
   /** The newest value of each hash; older ones hang on it. */
@@ -173,15 +166,17 @@ export function flow(parameters: readonly WasmType[]): Flow {
     parameters: parameters.length,
     root,
     region: root,
-    variableEpoch: 0,
-    memoryEpoch: 0,
+    epochs: { variables: 0, memory: 0 },
     nextId: 0,
     versions: new Map(),
     table: new Map(),
   };
 }
 
-export const epochs = (at: Flow): Epochs => ({ variables: at.variableEpoch, memory: at.memoryEpoch });
+/** Something was assigned, something stored, or (after loops and branches) perhaps both. */
+export function advance(at: Flow, variables: 0 | 1, memory: 0 | 1): void {
+  at.epochs = { variables: at.epochs.variables + variables, memory: at.epochs.memory + memory };
+}
 
 export function declare(at: Flow, type: WasmType): number {
   at.locals.push(type);
@@ -233,7 +228,7 @@ export function value(
     operation,
     args,
     region: home,
-    epochs: epochs(at),
+    epochs: at.epochs,
     reads: placement.reads ?? 0,
     nonNegative: placement.nonNegative ?? false,
     older: newest,
@@ -255,19 +250,19 @@ function hashOf(operation: Operation): number {
     case "constant":
       return Math.imul(operation.value * 1024, 5);
     case "vector":
-      return operation.words.reduce((hash, word) => Math.imul(hash, 31) + word, 0);
+      return Math.imul(operation.words[0]!, 3) + operation.words[3]!;
     case "local":
       return Math.imul(operation.index, 7);
     case "variable":
       return Math.imul(operation.version, 11);
     case "operation":
-      return Math.imul(instructions[operation.op][0], 13) + operation.lane;
+      return Math.imul(factsOf(operation.op).code, 13) + operation.lane;
     case "shuffle":
       return 17;
     case "select":
       return 19;
     case "load":
-      return Math.imul(operation.offset, 23) + memoryInstructions[operation.op][0];
+      return Math.imul(operation.offset, 23) + factsOf(operation.op).code;
     case "call":
       return 29;
     default:
@@ -320,8 +315,8 @@ export function renew(at: Flow, name: string, within: Region = at.region): void 
 }
 
 export function assign(at: Flow, local: number, assigned: Value): void {
-  at.region.items.push({ kind: "set", local, value: assigned, epochs: epochs(at) });
-  at.variableEpoch++;
+  at.region.items.push({ kind: "set", local, value: assigned, epochs: at.epochs });
+  advance(at, 1, 0);
 }
 
 export function store(
@@ -332,7 +327,7 @@ export function store(
   offset: number,
   stored: Value,
 ): void {
-  at.region.items.push({ kind: "store", op, offset, address, value: stored, epochs: epochs(at) });
-  at.memoryEpoch++;
+  at.region.items.push({ kind: "store", op, offset, address, value: stored, epochs: at.epochs });
+  advance(at, 0, 1);
   renew(at, `@${buffer}`);
 }

@@ -92,8 +92,12 @@ export const instructions = {
   "f32x4.div": [simd + 0xe7, "v128"],
   "f32x4.pmin": [simd + 0xea, "v128"],
   "f32x4.pmax": [simd + 0xeb, "v128"],
+  "f64x2.add": [simd + 0xf0, "v128"],
   "f64x2.sub": [simd + 0xf1, "v128"],
   "f64x2.mul": [simd + 0xf2, "v128"],
+  "f64x2.div": [simd + 0xf3, "v128"],
+  "f64x2.pmin": [simd + 0xf6, "v128"],
+  "f64x2.pmax": [simd + 0xf7, "v128"],
   "i32x4.trunc_sat_f32x4_s": [simd + 0xf8, "v128"],
   "f32x4.convert_i32x4_s": [simd + 0xfa, "v128"],
   "i32x4.trunc_sat_f64x2_s_zero": [simd + 0xfc, "v128"],
@@ -102,10 +106,6 @@ export const instructions = {
 } as const satisfies Record<string, readonly [number, WasmType]>;
 
 export type Instruction = keyof typeof instructions;
-
-/** Instructions followed by one immediate byte: the lane. */
-export const hasLane = (name: Instruction): boolean =>
-  name.endsWith("extract_lane") || name.endsWith("replace_lane");
 
 export const memoryInstructions = {
   "i32.load": [0x28, "i32"],
@@ -120,9 +120,40 @@ export const memoryInstructions = {
 export type MemoryInstruction = keyof typeof memoryInstructions;
 
 /** The bytes of an opcode as these tables write it. */
-export function opcodeBytes(code: number): readonly number[] {
+function opcodeBytes(code: number): readonly number[] {
   if (code < 0x100) return [code];
   const prefix = code >= simd ? 0xfd : 0xfc;
   const number = code - (code >= simd ? simd : saturating);
   return number < 0x80 ? [prefix, number] : [prefix, (number & 0x7f) | 0x80, number >> 7];
 }
+
+export interface Facts {
+  readonly bytes: readonly number[];
+  readonly type: WasmType;
+  /** Different for each instruction. */
+  readonly code: number;
+  /** One immediate byte follows: the lane. */
+  readonly hasLane: boolean;
+  /** Cheap, and cannot trap: may run although the program would not have run it. */
+  readonly cheap: boolean;
+  readonly commutative: boolean;
+}
+
+const cheap = /^i32\.(add|sub|mul|shl|shr_u|shr_s|and|or|xor|eqz|eq|ne|lt_s|le_s|gt_s)$/;
+const commutative = /^(i32|f32|i32x4|f32x4|v128)\.(add|mul|and|or|xor|eq|ne)$/;
+
+/** What the printer wants to know of an instruction, looked up once. */
+const facts: ReadonlyMap<string, Facts> = new Map(
+  Object.entries({ ...instructions, ...memoryInstructions }).map(([name, [code, type]]) => [
+    name,
+    {
+      bytes: opcodeBytes(code),
+      type,
+      code,
+      hasLane: name.endsWith("extract_lane") || name.endsWith("replace_lane"),
+      cheap: cheap.test(name),
+      commutative: commutative.test(name),
+    },
+  ]),
+);
+export const factsOf = (name: Instruction | MemoryInstruction): Facts => facts.get(name)!;

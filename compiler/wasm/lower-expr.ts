@@ -210,7 +210,7 @@ function splat(scope: Scope, type: ValueType, a: Value): Value {
   const read = a.operation;
   if (read.kind === "constant") return type === "f32x4" ? f32x4(at, read.value) : i32x4(at, read.value);
   // one instruction reads and spreads; at another version of the buffer it would read another number
-  if (read.kind === "load" && (a.reads === 0 || a.epochs.memory === at.memoryEpoch))
+  if (read.kind === "load" && (a.reads === 0 || a.epochs.memory === at.epochs.memory))
     return load(at, "v128.load32_splat", read.buffer, a.reads !== 0, a.args[0]!, read.offset);
   return operation(at, type === "f32x4" ? "f32x4.splat" : "i32x4.splat", a);
 }
@@ -219,7 +219,10 @@ function vector(scope: Scope, type: ValueType, lanes: readonly Value[]): Value {
   const at = scope.flow;
   const numbers = lanes.map(constantOf);
   if (numbers.every((value) => value !== undefined))
-    return v128(at, numbers.map((value) => (type === "f32x4" ? floatWord(value) : value | 0)));
+    return v128(
+      at,
+      numbers.map((value) => (type === "f32x4" ? floatWord(value) : value | 0)),
+    );
   const replace = type === "f32x4" ? "f32x4.replace_lane" : "i32x4.replace_lane";
   const [first, ...rest] = lanes;
   let result = splat(scope, type, first!);

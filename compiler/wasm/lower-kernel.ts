@@ -4,9 +4,9 @@
 import { known } from "../../runtime/size.ts";
 import type { Expr, Kernel, Stmt } from "../kernel.ts";
 import {
+  advance,
   assign,
   declare,
-  epochs,
   flow,
   region,
   renew,
@@ -120,11 +120,10 @@ function lowerIf(scope: Scope, test: Expr, then: readonly Stmt[], otherwise: rea
     condition,
     then: branches[0]!,
     otherwise: branches[1]!,
-    epochs: epochs(at),
+    epochs: at.epochs,
   });
-  at.variableEpoch++;
-  at.memoryEpoch++;
-  for (const name of changed([...then, ...otherwise])) renew(at, name);
+  advance(at, 1, 1);
+  for (const name of new Set([...changed(then), ...changed(otherwise)])) renew(at, name);
 }
 
 type For = Extract<Stmt, { op: "for" }>;
@@ -171,20 +170,25 @@ function loop(
   const inside = region(outside, false);
   const counter = localValue(at, "i32", local, inside, isNonNegative(from));
   if (innermost) inside.loop = { counter, from: start, step, outside, moves, pointers: [] };
-  const effects = changed(statements).filter((name) => name.startsWith("@") || names.has(name));
-  for (const name of effects) renew(at, name, inside);
+  const renewed = [...changed(statements)].filter((name) => name.startsWith("@") || names.has(name));
+  for (const name of renewed) renew(at, name, inside);
   at.region = inside;
   body(counter);
   at.region = outside;
-  outside.items.push({ kind: "loop", body: inside, moves, limit, epochs: epochs(at) });
+  outside.items.push({ kind: "loop", body: inside, moves, limit, epochs: at.epochs });
   at.region = surroundings;
   if (outside !== surroundings) {
     const condition = operation(at, "i32.lt_s", start, limit);
-    surroundings.items.push({ kind: "if", condition, then: outside, otherwise: undefined, epochs: epochs(at) });
+    surroundings.items.push({
+      kind: "if",
+      condition,
+      then: outside,
+      otherwise: undefined,
+      epochs: at.epochs,
+    });
   }
-  at.variableEpoch++;
-  at.memoryEpoch++;
-  for (const name of effects) renew(at, name);
+  advance(at, 1, 1);
+  for (const name of renewed) renew(at, name);
 }
 
 function tripCount(from: Polynomial, to: Polynomial, step: number): number | undefined {
@@ -199,13 +203,24 @@ const mostUnrolled = 160;
 const unrolls = (trips: number, body: readonly Stmt[]): boolean =>
   trips <= 1 || (trips <= mostTrips && trips * weight(body) <= mostUnrolled);
 
-const weight = (statements: readonly Stmt[]): number =>
-  statements.reduce((sum, statement) => {
+/** Statements that are left when loops with known bounds are written out. */
+function weight(statements: readonly Stmt[]): number {
+  const known = weights.get(statements);
+  if (known !== undefined) return known;
+  let sum = 0;
+  for (const statement of statements) {
     if (statement.op === "for")
-      return sum + (literalTrips(statement) ?? mostUnrolled) * (weight(statement.body) + 1);
-    if (statement.op === "if") return sum + weight(statement.then) + weight(statement.otherwise) + 1;
-    return statement.op === "comment" || statement.op === "barrier" ? sum : sum + 1;
-  }, 0);
+      sum += (literalTrips(statement) ?? mostUnrolled) * (weight(statement.body) + 1);
+    else if (statement.op === "if") sum += weight(statement.then) + weight(statement.otherwise) + 1;
+    else if (statement.op !== "comment" && statement.op !== "barrier") sum++;
+  }
+  weights.set(statements, sum);
+  return sum;
+}
+
+/** Kernels do not change, and loops that are written out meet the same statements again and again. */
+const weights = new WeakMap<readonly Stmt[], number>();
+const effects = new WeakMap<readonly Stmt[], ReadonlySet<string>>();
 
 function literalTrips({ from, to, step }: For): number | undefined {
   const low = literal(from);
@@ -227,12 +242,17 @@ function keepsLoop(statement: Stmt): boolean {
 }
 
 /** Variables set and buffers (`@name`) stored to. */
-function changed(statements: readonly Stmt[], into: Set<string> = new Set()): string[] {
+function changed(statements: readonly Stmt[]): ReadonlySet<string> {
+  const known = effects.get(statements);
+  if (known !== undefined) return known;
+  const names = new Set<string>();
+  const all = (inner: readonly Stmt[]): void => changed(inner).forEach((name) => names.add(name));
   for (const statement of statements) {
-    if (statement.op === "set") into.add(statement.name);
-    if (statement.op === "store") into.add(`@${statement.buffer}`);
-    if (statement.op === "for") changed(statement.body, into);
-    if (statement.op === "if") changed([...statement.then, ...statement.otherwise], into);
+    if (statement.op === "set") names.add(statement.name);
+    if (statement.op === "store") names.add(`@${statement.buffer}`);
+    if (statement.op === "for") all(statement.body);
+    if (statement.op === "if") (all(statement.then), all(statement.otherwise));
   }
-  return [...into];
+  effects.set(statements, names);
+  return names;
 }

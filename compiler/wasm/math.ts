@@ -2,7 +2,7 @@
 // lane 0 of the same code, so that a vector body and its scalar tail agree to the last bit.
 // Polynomials: exp and log after Cephes (expf, logf), tanh and erf rational as in Eigen, sin and cos after Cephes with the
 // reduction done in double precision. Errors are a few units in the last place; results below the normal range may be zero.
-// `pow` is exp(b log |a|) with the signs and zeros of the real function: its relative error grows with |b log a|.
+// `pow` is exp(b log |a|), the product in double precision, with the signs and zeros of the real function.
 
 import type { Flow, Value } from "./flow.ts";
 import { lane, operation, shuffle, v128, i32, selectValue } from "./values.ts";
@@ -63,26 +63,37 @@ function exp(at: Flow, x: Value): Value {
   const n = sub(at, shifted, f32x4(at, rounder));
   const high = multiplyAdd(at, n, f32x4(at, -0.693359375), bounded);
   const r = multiplyAdd(at, n, f32x4(at, 2.1219444e-4), high);
+  return scaledExp(at, r, shifted, x);
+}
+
+/** 2^n e^r for |r| <= ln(2) / 2, with n in the low bits of `exponent`; zero where x < -86.9. */
+function scaledExp(at: Flow, r: Value, exponent: Value, x: Value): Value {
   const tail = polynomial(
     at,
     r,
     [1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1],
   );
   const power = add(at, multiplyAdd(at, tail, mul(at, r, r), r), f32x4(at, 1));
-  const halfScale = op(at, "i32x4.add", op(at, "i32x4.shl", shifted, i32(at, 23)), i32x4(at, 126 << 23));
+  const halfScale = op(at, "i32x4.add", op(at, "i32x4.shl", exponent, i32(at, 23)), i32x4(at, 126 << 23));
   const half = mul(at, power, halfScale);
   return op(at, "v128.andnot", add(at, half, half), op(at, "f32x4.lt", x, f32x4(at, -86.9)));
 }
 
-function log(at: Flow, x: Value): Value {
+/** x = 2^e m with m in [sqrt(1/2), sqrt(2)), for finite x > 0; for others e and m are some finite numbers. */
+function parts(at: Flow, x: Value): { e: Value; mantissa: Value } {
   const isSmall = op(at, "f32x4.lt", x, f32x4(at, 2 ** -126));
   const normal = choose(at, mul(at, x, f32x4(at, 2 ** 23)), x, isSmall);
-  // the mantissa in [sqrt(1/2), sqrt(2)): subtracting sqrt(1/2)'s bits makes the exponent round as wanted
+  // subtracting sqrt(1/2)'s bits makes the exponent round as wanted
   const root = 0x3f3504f3;
   const offset = op(at, "i32x4.sub", normal, i32x4(at, root));
   const exponent = op(at, "i32x4.shr_s", offset, i32(at, 23));
   const mantissa = op(at, "i32x4.sub", normal, op(at, "i32x4.shl", exponent, i32(at, 23)));
   const e = sub(at, op(at, "f32x4.convert_i32x4_s", exponent), op(at, "v128.and", isSmall, f32x4(at, 23)));
+  return { e, mantissa };
+}
+
+function log(at: Flow, x: Value): Value {
+  const { e, mantissa } = parts(at, x);
   const f = sub(at, mantissa, f32x4(at, 1));
   const square = mul(at, f, f);
   const tail = polynomial(
@@ -207,9 +218,41 @@ export function mathOf(at: Flow, fn: MathFn, x: Value): Value {
   }
 }
 
+/** n and r of e^y = 2^n e^r, and y, for y = b log x, all in double precision until the end: an error of y is one of e^y. */
+function powerParts(at: Flow, x: Value, b: Value): { n: Value; r: Value; y: Value } {
+  const { e, mantissa } = parts(at, x);
+  const finite = choose(at, e, x, op(at, "f32x4.lt", x, f32x4(at, infinity)));
+  const exponent = choose(at, f32x4(at, -infinity), finite, op(at, "f32x4.eq", x, f32x4(at, 0)));
+  const two = (name: Instruction, a: Value, other: Value | number): Value =>
+    op(at, name, a, typeof other === "number" ? f64x2(at, other) : other);
+  const half = (lanes: (whole: Value) => Value): { n: Value; r: Value; y: Value } => {
+    const wide = (whole: Value): Value => op(at, "f64x2.promote_low_f32x4", lanes(whole));
+    // log m = 2 atanh s = 2 s (1 + s^2 / 3 + s^4 / 5 + ...), s = (m - 1) / (m + 1)
+    const m = wide(mantissa);
+    const s = two("f64x2.div", two("f64x2.sub", m, 1), two("f64x2.add", m, 1));
+    const square = two("f64x2.mul", s, s);
+    let sum = f64x2(at, 2 / 13);
+    for (const odd of [11, 9, 7, 5, 3, 1]) sum = two("f64x2.add", two("f64x2.mul", sum, square), 2 / odd);
+    const log = two("f64x2.add", two("f64x2.mul", wide(exponent), Math.LN2), two("f64x2.mul", s, sum));
+    const y = two("f64x2.pmax", two("f64x2.pmin", two("f64x2.mul", wide(b), log), 89), -100);
+    const n = op(at, "f64x2.nearest", two("f64x2.mul", y, Math.LOG2E));
+    const r = two("f64x2.sub", y, two("f64x2.mul", n, Math.LN2));
+    return {
+      n: op(at, "i32x4.trunc_sat_f64x2_s_zero", n),
+      r: op(at, "f32x4.demote_f64x2_zero", r),
+      y: op(at, "f32x4.demote_f64x2_zero", y),
+    };
+  };
+  const low = half((whole) => whole);
+  const high = half((whole) => shuffle(at, whole, whole, upperHalf));
+  const both = (name: "n" | "r" | "y"): Value => shuffle(at, low[name], high[name], lowerHalves);
+  return { n: both("n"), r: both("r"), y: both("y") };
+}
+
 /** a to the power b as IEEE and JavaScript have it: pow(x, 0) = 1, signs for odd whole b, NaN for other roots of negatives. */
 export function pow(at: Flow, a: Value, b: Value): Value {
-  const size = exp(at, mul(at, b, log(at, op(at, "f32x4.abs", a))));
+  const { n, r, y } = powerParts(at, op(at, "f32x4.abs", a), b);
+  const size = scaledExp(at, r, n, y);
   const isWhole = op(at, "f32x4.eq", op(at, "f32x4.floor", b), b);
   const half = mul(at, b, f32x4(at, 0.5));
   const isOdd = op(at, "v128.and", isWhole, op(at, "f32x4.ne", op(at, "f32x4.floor", half), half));

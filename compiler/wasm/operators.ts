@@ -75,31 +75,45 @@ function sign(at: Flow, type: ValueType, a: Value): Value {
   return convert === undefined ? difference : operation(at, convert, difference);
 }
 
-const comparisons: Partial<Record<BinaryFn, string>> = { lt: "lt", le: "le", eq: "eq", ne: "ne" };
+/** Functions with one instruction for each type of operands. */
+const direct: Readonly<Record<ValueType, Readonly<Partial<Record<BinaryFn, Instruction>>>>> = {
+  f32: {
+    ...{ add: "f32.add", sub: "f32.sub", mul: "f32.mul", div: "f32.div" },
+    ...{ lt: "f32.lt", le: "f32.le", eq: "f32.eq", ne: "f32.ne" },
+  },
+  f32x4: {
+    ...{ add: "f32x4.add", sub: "f32x4.sub", mul: "f32x4.mul", div: "f32x4.div" },
+    ...{ lt: "f32x4.lt", le: "f32x4.le", eq: "f32x4.eq", ne: "f32x4.ne" },
+  },
+  i32: {
+    ...{ add: "i32.add", sub: "i32.sub", mul: "i32.mul", shl: "i32.shl", shr: "i32.shr_s" },
+    ...{ lt: "i32.lt_s", le: "i32.le_s", eq: "i32.eq", ne: "i32.ne" },
+    ...{ and: "i32.and", or: "i32.or", xor: "i32.xor" },
+  },
+  i32x4: {
+    ...{ add: "i32x4.add", sub: "i32x4.sub", mul: "i32x4.mul", min: "i32x4.min_s", max: "i32x4.max_s" },
+    ...{ lt: "i32x4.lt_s", le: "i32x4.le_s", eq: "i32x4.eq", ne: "i32x4.ne" },
+    ...{ and: "v128.and", or: "v128.or", xor: "v128.xor" },
+  },
+  bool: { eq: "i32.eq", ne: "i32.ne", and: "i32.and", or: "i32.or", xor: "i32.xor" },
+  boolx4: { eq: "i32x4.eq", ne: "i32x4.ne", and: "v128.and", or: "v128.or", xor: "v128.xor" },
+};
 
 export function lowerBinary(at: Flow, fn: BinaryFn, type: ValueType, a: Value, b: Value): Value {
-  const float = type === "f32" || type === "f32x4";
-  const prefix = type === "bool" ? "i32" : type === "boolx4" ? "i32x4" : type;
-  const comparison = comparisons[fn];
-  if (comparison !== undefined) {
+  if (type === "i32") {
     const [x, y] = [constantOf(a), constantOf(b)];
-    if (type === "i32" && x !== undefined && y !== undefined) return i32(at, compare(fn, x, y));
-    const ordered = (fn === "lt" || fn === "le") && !float ? `${comparison}_s` : comparison;
-    return operation(at, `${prefix}.${ordered}` as Instruction, a, b);
+    const decided = x === undefined || y === undefined ? undefined : compare(fn, x, y);
+    if (decided !== undefined) return i32(at, Number(decided));
   }
+  const op = direct[type][fn];
+  if (op !== undefined) return operation(at, op, a, b);
   switch (fn) {
-    case "add":
-    case "sub":
-    case "mul":
-      return operation(at, `${prefix}.${fn}` as Instruction, a, b);
     case "div":
     case "mod":
-      if (float) return operation(at, `${prefix}.${fn}` as Instruction, a, b);
       return type === "i32" ? quotient(at, fn, a, b) : byLane(at, a, b, (x, y) => quotient(at, fn, x, y));
     case "min":
     case "max":
-      if (float) return lowerExtreme(at, fn, type, a, b);
-      if (type === "i32x4") return operation(at, `i32x4.${fn}_s`, a, b);
+      if (type !== "i32") return lowerExtreme(at, fn, type, a, b);
       return either(
         at,
         a,
@@ -111,27 +125,21 @@ export function lowerBinary(at: Flow, fn: BinaryFn, type: ValueType, a: Value, b
       const result = callValue(at, "pow", "v128", x, y);
       return isX4(type) ? result : firstLane(at, result);
     }
-    case "and":
-    case "or":
-    case "xor":
-      return operation(at, `${isX4(type) ? "v128" : "i32"}.${fn}`, a, b);
     case "shl":
     case "shr": {
       const one = fn === "shl" ? "i32.shl" : "i32.shr_s";
-      return type === "i32" ? operation(at, one, a, b) : byLane(at, a, b, (x, y) => operation(at, one, x, y));
+      return byLane(at, a, b, (x, y) => operation(at, one, x, y));
     }
-    case "lt":
-    case "le":
-    case "eq":
-    case "ne":
-      throw new Error("internal: a comparison that was not lowered");
     default:
-      return fn satisfies never;
+      throw new Error(`internal: ${fn} of ${type} has no instruction`);
   }
 }
 
-function compare(fn: BinaryFn, a: number, b: number): number {
-  return Number(fn === "lt" ? a < b : fn === "le" ? a <= b : fn === "eq" ? a === b : a !== b);
+function compare(fn: BinaryFn, a: number, b: number): boolean | undefined {
+  if (fn === "lt") return a < b;
+  if (fn === "le") return a <= b;
+  if (fn === "eq") return a === b;
+  return fn === "ne" ? a !== b : undefined;
 }
 
 const isNumber = (value: Value): boolean => !Number.isNaN(constantOf(value) ?? NaN);

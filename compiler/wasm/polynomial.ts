@@ -125,11 +125,12 @@ export function addTerm(at: Flow, sum: Value | undefined, { coefficient, factors
     : operation(at, "i32.add", sum, product);
 }
 
-/** Terms by the region that they need, the outermost first. */
+/** Terms by the region that they need, the outermost first; else in their own order, so that sums share their beginnings. */
 export function outerFirst(terms: readonly Term[]): readonly Term[] {
-  if (terms.length <= 1) return terms;
-  const key = ({ factors }: Term): string => factors.map(({ id }) => id).join("*");
-  return [...terms].sort((a, b) => depthOf(a) - depthOf(b) || (key(a) < key(b) ? -1 : 1));
+  for (let index = 1; index < terms.length; index++)
+    if (depthOf(terms[index - 1]!) > depthOf(terms[index]!))
+      return [...terms].sort((a, b) => depthOf(a) - depthOf(b));
+  return terms;
 }
 
 /** The value of a polynomial. */

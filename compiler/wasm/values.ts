@@ -2,13 +2,7 @@
 // In: operands. Out: a value of the flow, found or placed (flow.ts). No simplification but the order of commuting operands.
 
 import { readsMemory, readsVariables, value, type Flow, type Region, type Value } from "./flow.ts";
-import {
-  instructions,
-  memoryInstructions,
-  type Instruction,
-  type MemoryInstruction,
-  type WasmType,
-} from "./instructions.ts";
+import { factsOf, type Instruction, type MemoryInstruction, type WasmType } from "./instructions.ts";
 
 const none: readonly Value[] = [];
 const anywhere = { speculative: true };
@@ -45,17 +39,9 @@ export const localValue = (
   nonNegative: boolean,
 ): Value => value(at, type, none, { kind: "local", index }, { speculative: true, within, nonNegative });
 
-const matching = (pattern: RegExp): ReadonlySet<string> =>
-  new Set(Object.keys(instructions).filter((name) => pattern.test(name)));
-const cheap = matching(/^i32\.(add|sub|mul|shl|shr_u|shr_s|and|or|xor|eqz|eq|ne|lt_s|le_s|gt_s)$/);
-const commutative = matching(/^(i32|f32|i32x4|f32x4|v128)\.(add|mul|and|or|xor|eq|ne)$/);
-
 export function operation(at: Flow, op: Instruction, ...given: readonly Value[]): Value {
-  const swap =
-    given.length === 2 &&
-    given[0]!.id > given[1]!.id &&
-    given[1]!.operation.kind !== "constant" &&
-    commutative.has(op);
+  const { type, cheap, commutative } = factsOf(op);
+  const swap = commutative && given[0]!.id > given[1]!.id && given[1]!.operation.kind !== "constant";
   const args = swap ? [given[1]!, given[0]!] : given;
   const nonNegative =
     op === "i32.and"
@@ -63,31 +49,19 @@ export function operation(at: Flow, op: Instruction, ...given: readonly Value[])
       : op === "i32.shr_u" && args[0]!.nonNegative;
   return value(
     at,
-    instructions[op][1],
+    type,
     args,
     { kind: "operation", op, lane: 0 },
-    cheap.has(op)
-      ? nonNegative
-        ? anywhereNonNegative
-        : anywhere
-      : nonNegative
-        ? hereNonNegative
-        : here,
+    cheap ? (nonNegative ? anywhereNonNegative : anywhere) : nonNegative ? hereNonNegative : here,
   );
 }
 
 /** Quotient or remainder of non-negative numbers; `safe` says that the divisor cannot be zero, wherever it runs. */
 export const division = (at: Flow, op: "i32.div_u" | "i32.rem_u", a: Value, b: Value, safe: boolean): Value =>
-  value(
-    at,
-    "i32",
-    [a, b],
-    { kind: "operation", op, lane: 0 },
-    safe ? anywhereNonNegative : hereNonNegative,
-  );
+  value(at, "i32", [a, b], { kind: "operation", op, lane: 0 }, safe ? anywhereNonNegative : hereNonNegative);
 
 export const lane = (at: Flow, op: Instruction, index: number, ...args: readonly Value[]): Value =>
-  value(at, instructions[op][1], args, { kind: "operation", op, lane: index }, here);
+  value(at, factsOf(op).type, args, { kind: "operation", op, lane: index }, here);
 
 export const shuffle = (at: Flow, a: Value, b: Value, lanes: readonly number[]): Value =>
   value(at, "v128", [a, b], { kind: "shuffle", lanes }, here);
@@ -110,7 +84,7 @@ export function load(
   const version = at.versions.get(`@${buffer}`);
   return value(
     at,
-    memoryInstructions[op][1],
+    factsOf(op).type,
     [address],
     { kind: "load", op, offset, buffer, version: version?.id ?? 0 },
     { speculative: false, reads: changing ? readsMemory : 0, within: version?.region },

@@ -54,7 +54,7 @@ export function peakModule(accumulators: number, relaxed: boolean): Uint8Array {
         export: "peak",
       },
     ],
-    { shared: false },
+    { shared: false, relaxed },
   );
 }
 

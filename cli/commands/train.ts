@@ -1,0 +1,170 @@
+// moe train: a file -> a run folder with checkpoints, metrics, a report, and for models of text a sample. In: a file, or with
+// `--resume` a file or a run folder. Ctrl-C ends the run at a clean checkpoint.
+
+import { join, resolve } from "node:path";
+import type { Training } from "../../runtime/program.ts";
+import { openSession, type Session } from "../../runtime/session.ts";
+import type { TrainResult } from "../../runtime/train.ts";
+import { trainInFolder } from "../../runtime/train-folder.ts";
+import { exitCodes, type ExitCode } from "../exit.ts";
+import { count, duration, loss, whole } from "../numbers.ts";
+import { paintWith } from "../paint.ts";
+import { progressView } from "../progress.ts";
+import { collectRouting } from "../report/collect.ts";
+import { countParameters } from "../report/parameters.ts";
+import { writeReport } from "../report/report.ts";
+import type { ReportAbout } from "../report/run.ts";
+import { openRun, writeNote } from "../run-folder.ts";
+import { textOf } from "../sample.ts";
+import { trainingSizes } from "../sessions.ts";
+import type { Shell } from "../shell.ts";
+import { startRun, type Start, type StartOptions } from "../train-start.ts";
+import { tool } from "../version.ts";
+import { defaultTemperature } from "./generate.ts";
+
+export interface TrainOptions extends StartOptions {
+  readonly threads?: number;
+  readonly quiet?: boolean;
+  readonly json?: boolean;
+}
+
+export async function train(shell: Shell, given: string, options: TrainOptions): Promise<ExitCode> {
+  const start = await startRun(shell, given, options);
+  if (start === undefined) return exitCodes.findings;
+  const { artifact, data, run } = start;
+  const folder = resolve(shell.folder, run);
+  const quiet = options.quiet === true || options.json === true;
+  const session = await openSession(artifact.program, artifact.wasm, {
+    entries: ["train", "update", "evaluate"].filter((name) => artifact.program.entries[name] !== undefined),
+    sizes: trainingSizes(artifact.program),
+    seed: start.note.seed,
+    ...(options.threads === undefined ? {} : { threads: options.threads }),
+  });
+  try {
+    if (!quiet) shell.err(head(shell, start, session));
+    const about = { tool, source: start.note.main, threads: session.threads, data: data.summary };
+    const result = await steps(shell, start, session, folder, quiet, about);
+    writeNote(folder, { ...start.note, state: result.reason });
+    const routing = collectRouting(session, data, { step: result.step });
+    const sample = result.reason === "interrupted" ? undefined : await sampleOf(shell, run);
+    await writeReport(folder, {
+      ...about,
+      state: result.reason,
+      ...(routing === undefined ? {} : { routing }),
+      ...sample,
+    });
+    if (options.json === true) shell.out(`${JSON.stringify(summary(start, result, sample?.text), null, 2)}\n`);
+    else if (!quiet) conclude(shell, given, start, result, sample);
+    return result.reason === "interrupted" ? exitCodes.interrupted : exitCodes.good;
+  } finally {
+    session.dispose();
+    data.close();
+  }
+}
+
+/** What is trained, on what, where. */
+function head(shell: Shell, { artifact, data, run, training, resume }: Start, session: Session): string {
+  const paint = paintWith(shell.colour.err);
+  const { program } = artifact;
+  const { total, active } = countParameters(program, (router) => Math.min(router.width, router.experts));
+  const unit = training.length === undefined ? "example" : "token";
+  const size = total === active ? "" : `, ${count(active)} active per ${unit}`;
+  const facts: [string, string][] = [
+    ["model", `${count(total)} parameters${size}`],
+    ...data.summary.map((line): [string, string] => ["data", line]),
+    ["recipe", recipe(training)],
+    ["run", `${run}${resume ? ", continued" : ""}  (${session.threads === 1 ? "1 thread" : `${session.threads} threads`})`],
+  ];
+  return `${paint.bold(program.name)}\n${facts.map(([name, text]) => `  ${paint.dim(name.padEnd(7))} ${text}\n`).join("")}\n`;
+}
+
+const recipe = ({ steps, batch, length, accumulate, optimiser }: Training): string =>
+  `${whole(steps)} steps of ${batch}${accumulate === 1 ? "" : ` x ${accumulate}`}${length === undefined ? "" : ` x ${length}`}, ${optimiser}`;
+
+async function steps(
+  shell: Shell,
+  { data, training, note, resume }: Start,
+  session: Session,
+  folder: string,
+  quiet: boolean,
+  about: ReportAbout,
+): Promise<TrainResult> {
+  const view = await progressView(shell, training.steps, quiet);
+  const stop = new AbortController();
+  const undo = shell.onInterrupt(() => {
+    view.note("stopping at the next step; again to stop at once");
+    stop.abort();
+  });
+  try {
+    return await trainInFolder(session, data, folder, {
+      resume,
+      signal: stop.signal,
+      onStep: (progress) => view.step(progress),
+      onEvaluation: (record) => view.evaluation(record),
+    });
+  } catch (error) {
+    view.end();
+    writeNote(folder, { ...note, state: "failed" });
+    // What went wrong is often seen in the curves.
+    await writeReport(folder, { ...about, state: "failed" }).catch(() => undefined);
+    throw error;
+  } finally {
+    view.end();
+    undo();
+  }
+}
+
+interface Sample {
+  readonly prompt: string;
+  readonly text: string;
+}
+const sampleTokens = 120;
+
+/** A few lines from the model, when it speaks. */
+async function sampleOf(shell: Shell, shown: string): Promise<Sample | undefined> {
+  const run = openRun(shell.folder, shown);
+  if (run.program.entries["decode"] === undefined || run.note.prompt === undefined) return undefined;
+  const prompt = run.note.prompt;
+  let text = "";
+  const how = { prompt, tokens: sampleTokens, temperature: defaultTemperature, threads: 1 };
+  for await (const piece of textOf(shell.folder, run, how)) text += piece;
+  return { prompt, text };
+}
+
+function summary({ run, training }: Start, result: TrainResult, text: string | undefined): object {
+  const { reason, step, evaluation, best, seconds } = result;
+  return {
+    run,
+    state: reason,
+    step,
+    steps: training.steps,
+    ...(evaluation === undefined ? {} : { heldOut: evaluation.metrics }),
+    ...(best === undefined ? {} : { best }),
+    seconds,
+    report: join(run, "report.html"),
+    ...(text === undefined ? {} : { text }),
+  };
+}
+
+function conclude(shell: Shell, given: string, { run, training, note, resume }: Start, result: TrainResult, sample: Sample | undefined): void {
+  // A run that had ended before: nothing was done.
+  const already = resume && result.reason === note.state && result.reason !== "interrupted" && result.evaluation === undefined;
+  const out = paintWith(shell.colour.out);
+  const { reason, step, evaluation, best, seconds } = result;
+  const held = evaluation?.metrics["loss"];
+  const of = reason === "finished" ? `${whole(step)} steps` : `after ${whole(step)} of ${whole(training.steps)} steps`;
+  const facts = [
+    ...(already ? [`already ${reason === "finished" ? "trained" : reason} ${of}`] : [`${reason === "finished" ? "trained" : reason} ${of}`, `in ${duration(seconds)}`]),
+    ...(held === undefined ? [] : [`held-out loss ${loss(held)}${best === undefined || best === held ? "" : ` (best ${loss(best)})`}`]),
+  ];
+  shell.out(`${out.bold(facts.join("  "))}\n`);
+  if (sample !== undefined) shell.out(`\n${out.dim(sample.prompt)}${sample.text}\n`);
+  const next: [string, string][] = [
+    ["look", join(run, "report.html")],
+    ...(reason === "interrupted" ? [["go on", `moe train ${given.endsWith(".moe") ? run : given} --resume`] satisfies [string, string]] : []),
+    ...(sample === undefined
+      ? [["evaluate", `moe eval ${run}`] satisfies [string, string]]
+      : [["more", `moe generate ${run} --prompt ${JSON.stringify(sample.prompt.split(" ").slice(0, 3).join(" "))}`] satisfies [string, string]]),
+  ];
+  shell.out(`\n${next.map(([name, text]) => `  ${out.dim(name.padEnd(8))} ${out.cyan(text)}\n`).join("")}`);
+}

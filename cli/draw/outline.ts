@@ -1,0 +1,258 @@
+// Outline: the boxes of a model and what flows between them, found in a graph by the paths of its nodes. In: a program and the
+// graph of its forward pass. Out: a tree of boxes with edges, repeated layers folded into one. Places nothing.
+// A box is an instance: a leaf with its parameters, a pool with its routers, or a group that holds boxes because a pool is
+// somewhere inside. What a group's own body computes is shown where it matters: products with parameters, lookups, and
+// additions where two flows meet; everything else is passed through.
+
+import type { Graph, Node } from "../../compiler/graph.ts";
+import { nodesOf, operandsOf, rootsOf } from "../../compiler/graph-walk.ts";
+import type { Program } from "../../runtime/program.ts";
+import { sizeKey } from "../../runtime/size.ts";
+import { placeOfRouter } from "../report/parameters.ts";
+import { inside, joinPath, splitStep, stepBelow } from "./paths.ts";
+import { elements, poolsOf, tensorLines, type PoolPicture } from "./pool.ts";
+
+export interface Box {
+  /** Unique among the boxes of a group. */
+  readonly id: string;
+  readonly kind: "input" | "output" | "operator" | "leaf" | "pool" | "group" | "port";
+  readonly title: string;
+  readonly path: string;
+  /** Copies one after the other that this box stands for. */
+  readonly times: number;
+  readonly lines: readonly string[];
+  readonly parameters: number;
+  readonly pool?: PoolPicture;
+  readonly content?: Content;
+}
+export interface Content {
+  readonly boxes: readonly Box[];
+  readonly edges: readonly Edge[];
+}
+export interface Edge {
+  readonly from: string;
+  readonly to: string;
+}
+
+interface World {
+  readonly program: Program;
+  readonly nodes: readonly Node[];
+  readonly outputs: ReadonlySet<Node>;
+  readonly pools: ReadonlyMap<string, PoolPicture>;
+}
+
+export function outline(program: Program, graph: Graph, choices: Graph | undefined): Content {
+  const world: World = {
+    program,
+    nodes: nodesOf(rootsOf(graph)),
+    outputs: new Set(graph.outputs.map(({ node }) => node)),
+    pools: poolsOf(program, choices),
+  };
+  return contentOf(world, "", graph.outputs.map(({ name }) => name).join(", "));
+}
+
+const sources: ReadonlySet<Node["op"]> = new Set(["tensor", "const", "size", "index", "random"]);
+
+/** Steps of a place that are drawn as its pool. */
+function poolStep(world: World, place: string, step: string): boolean {
+  if (!world.pools.has(place)) return false;
+  const path = joinPath(place, step);
+  return world.program.routers.some(({ name }) => name === path) || /^(routed|shared|pool)(\.\d+)?$/.test(step);
+}
+
+function contentOf(world: World, base: string, result: string): Content {
+  const flows = new Flows(world, base);
+  for (const node of world.nodes) flows.visit(node);
+  const boxes: Box[] = [];
+  const kept = flows.edges();
+  for (const id of flows.order) {
+    const box = boxOf(world, base, id, flows.labels.get(id), result);
+    boxes.push(box);
+  }
+  return fold(world, { boxes, edges: kept });
+}
+
+const poolId = "pool:";
+const inputId = "in";
+const outputId = "out";
+
+/** Follows values through one group: which boxes each comes from. */
+class Flows {
+  readonly order: string[] = [];
+  readonly labels = new Map<string, string>();
+  private readonly known = new Set<string>();
+  private readonly from = new Map<Node, ReadonlySet<string>>();
+  private readonly pairs = new Map<string, Edge>();
+  private readonly world: World;
+  private readonly base: string;
+
+  constructor(world: World, base: string) {
+    this.world = world;
+    this.base = base;
+    if (base !== "") this.box(inputId);
+  }
+
+  edges(): Edge[] {
+    return [...this.pairs.values()];
+  }
+
+  visit(node: Node): void {
+    const { base, world } = this;
+    if (!inside(base, node.origin.path) || (node.op === "input" && base !== "")) {
+      // Outside of the group: what enters it from there comes in at one place. Whoever reads a value of ours lets it out.
+      this.from.set(node, sources.has(node.op) || node.op === "input" && node.name.startsWith("$") ? new Set() : new Set([inputId]));
+      for (const operand of operandsOf(node)) if (this.ours(operand)) this.flow(operand, outputId);
+      return;
+    }
+    if (sources.has(node.op)) this.from.set(node, new Set());
+    else if (node.op === "input") this.from.set(node, node.name.startsWith("$") ? new Set() : new Set([this.box(`input:${node.name}`, `${node.name} [${node.shape.map(({ size }) => sizeKey(size)).join(", ")}]`)]));
+    else {
+      const step = stepBelow(base, node.origin.path);
+      const unit = step === undefined ? this.operator(node) : poolStep(world, base, step) ? this.box(poolId) : this.box(step);
+      if (unit === undefined) this.from.set(node, this.union(operandsOf(node)));
+      else {
+        for (const operand of operandsOf(node)) this.flow(operand, unit);
+        this.from.set(node, new Set([unit]));
+      }
+    }
+    if (world.outputs.has(node)) this.flow(node, outputId);
+  }
+
+  private ours(node: Node): boolean {
+    return inside(this.base, node.origin.path) && !sources.has(node.op) && node.op !== "input";
+  }
+
+  private box(id: string, label?: string): string {
+    if (!this.known.has(id)) {
+      this.known.add(id);
+      this.order.push(id);
+      if (label !== undefined) this.labels.set(id, label);
+    }
+    return id;
+  }
+
+  private flow(from: Node, to: string): void {
+    for (const source of this.from.get(from) ?? []) {
+      if (source === to) continue;
+      this.box(to);
+      this.pairs.set(`${source}>${to}`, { from: source, to });
+    }
+  }
+
+  private union(nodes: readonly Node[]): ReadonlySet<string> {
+    const sets = nodes.map((node) => this.from.get(node) ?? new Set<string>()).filter(({ size }) => size > 0);
+    if (sets.length <= 1) return sets[0] ?? new Set();
+    return new Set(sets.flatMap((set) => [...set]));
+  }
+
+  /** A box of its own for an operation of the group's body, when it is worth one. */
+  private operator(node: Node): string | undefined {
+    const operands = operandsOf(node);
+    const flowing = operands.filter((operand) => (this.from.get(operand)?.size ?? 0) > 0);
+    if (flowing.length === 0) return undefined;
+    const named = operands.flatMap(tensorsBehind);
+    if (node.op === "contract") return this.box(`op:${node.id}`, named.length > 0 ? `× ${named.join(", ")}` : "×");
+    if (node.op === "take") return this.box(`op:${node.id}`, named.length > 0 ? `look up ${named.join(", ")}` : "look up");
+    if (node.op === "map" && node.fn === "add" && flowing.length === 2) {
+      const [a, b] = flowing.map((operand) => [...this.from.get(operand)!].sort().join());
+      if (a !== b) return this.box(`op:${node.id}`, "+");
+    }
+    return undefined;
+  }
+}
+
+/** Names of the tensors that a node is a view of. */
+function tensorsBehind(node: Node): string[] {
+  let at = node;
+  while (at.op === "view" || (at.op === "map" && at.inputs.length === 1)) at = at.op === "view" ? at.input : at.inputs[0]!;
+  return at.op === "tensor" ? [at.name.slice(at.name.lastIndexOf(".") + 1)] : [];
+}
+
+function boxOf(world: World, base: string, id: string, label: string | undefined, result: string): Box {
+  const plain = { id, times: 1, lines: [], parameters: 0, path: base };
+  if (id === inputId || (id === outputId && base !== "")) return { ...plain, kind: "port", title: "" };
+  if (id === outputId) return { ...plain, kind: "output", title: result };
+  if (id.startsWith("input:")) return { ...plain, kind: "input", title: label ?? id };
+  if (id.startsWith("op:")) return { ...plain, kind: "operator", title: label ?? "" };
+  if (id === poolId) return poolBox(world, base, id, "pool");
+  const path = joinPath(base, id);
+  const whole = wholePool(world, path);
+  if (whole) return poolBox(world, path, id, splitStep(id).name);
+  const tensors = tensorsIn(world, path);
+  const parameters = tensors.reduce((sum, { shape }) => sum + elements(shape), 0);
+  const common = { id, path, times: 1, title: splitStep(id).name, parameters };
+  const routed = world.program.routers.some(({ name }) => name.startsWith(`${path}.`));
+  return routed
+    ? { ...common, kind: "group", lines: [], content: contentOf(world, path, "") }
+    : { ...common, kind: "leaf", lines: tensorLines(tensors) };
+}
+
+const tensorsIn = (world: World, path: string) =>
+  world.program.tensors.filter(({ role, name }) => role === "parameter" && inside(path, name));
+
+/** Whether all that is below a path is one pool: then the path is drawn as the pool. */
+function wholePool(world: World, path: string): boolean {
+  if (!world.pools.has(path)) return false;
+  return world.nodes.every((node) => {
+    const step = stepBelow(path, node.origin.path);
+    return step === undefined || poolStep(world, path, step);
+  });
+}
+
+function poolBox(world: World, place: string, id: string, title: string): Box {
+  const pool = world.pools.get(place);
+  if (pool === undefined) throw new Error(`internal: no pool at ${place}`);
+  const routers = pool.routers.length;
+  const name = routers > 1 ? `${title}: ${routers} routers over one pool` : title;
+  const all = tensorsIn(world, place).filter(({ name: each }) => {
+    const step = stepBelow(place, each);
+    return step === undefined || poolStep(world, place, step);
+  });
+  // At the top of a model, other tensors lie beside those of the pool.
+  const own = place === "" ? all.filter(({ name: each }) => poolStep(world, place, stepBelow(place, each) ?? "")) : all;
+  return { id, kind: "pool", title: name, path: place, times: 1, lines: [], parameters: own.reduce((sum, { shape }) => sum + elements(shape), 0), pool };
+}
+
+/** What two copies of a layer have in common: names and shapes below them. */
+function signature(world: World, path: string): string {
+  const below = (name: string): string => name.slice(path.length);
+  const tensors = tensorsIn(world, path).map(({ name, shape }) => `${below(name)}[${shape.join()}]`);
+  const routers = world.program.routers
+    .filter(({ name }) => inside(path, placeOfRouter(name)))
+    .map(({ name, experts, nulls, width }) => `${below(name)} ${experts} ${nulls} ${width}`);
+  return [...tensors, ...routers].join(" ");
+}
+
+/** `block.0` to `block.3`, alike and each fed by the one before: one box, times 4. */
+function fold(world: World, { boxes, edges }: Content): Content {
+  const into = new Map<string, string>();
+  const times = new Map<string, number>();
+  let head: Box | undefined;
+  let last: Box | undefined;
+  for (const box of boxes) {
+    const { name, number } = splitStep(box.id);
+    const before = last === undefined ? undefined : splitStep(last.id);
+    const follows =
+      number !== undefined &&
+      before?.name === name &&
+      before.number === number - 1 &&
+      last!.parameters > 0 &&
+      edges.some(({ from, to }) => from === last!.id && to === box.id) &&
+      signature(world, last!.path) === signature(world, box.path);
+    if (follows) {
+      into.set(box.id, head!.id);
+      times.set(head!.id, (times.get(head!.id) ?? 1) + 1);
+    } else head = box;
+    last = box;
+  }
+  const target = (id: string): string => into.get(id) ?? id;
+  const merged = new Map<string, Edge>();
+  for (const { from, to } of edges) {
+    const [a, b] = [target(from), target(to)];
+    if (a !== b) merged.set(`${a}>${b}`, { from: a, to: b });
+  }
+  return {
+    boxes: boxes.filter(({ id }) => !into.has(id)).map((box) => ({ ...box, times: times.get(box.id) ?? 1 })),
+    edges: [...merged.values()],
+  };
+}

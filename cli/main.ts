@@ -1,0 +1,6 @@
+// The command `moe`: arguments and streams of this process -> an exit code.
+
+import { main } from "./program.ts";
+import { processShell } from "./shell.ts";
+
+process.exitCode = await main(processShell(), process.argv.slice(2));

@@ -1,0 +1,224 @@
+// The verbs of `moe`, their options and help. In: arguments. Out: an exit code; the work is in commands/, each loaded when its
+// verb is used, so that `moe --help` is there at once.
+
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { exitCodes, fail, type ExitCode } from "./exit.ts";
+import { UserError } from "../runtime/errors.ts";
+import { paintWith } from "./paint.ts";
+import type { Shell } from "./shell.ts";
+import { version } from "./version.ts";
+
+/** A whole number of at least `least`. */
+const whole =
+  (least: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (/^[0-9_]+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
+    throw new InvalidArgumentError(`It must be a whole number${least > 0 ? ` of at least ${least}` : ""}.`);
+  };
+function real(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError("It must be a number.");
+}
+const several = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
+
+const model = (): Option => new Option("-m, --model <name>", "which model, when the file has several");
+const json = (): Option => new Option("--json", "print JSON");
+const threads = (): Option => new Option("--threads <n>", "threads, this one included").argParser(whole(1));
+const checkpoint = (): Option =>
+  new Option("--checkpoint <which>", "best, last, previous, or a .safetensors file (default: best)");
+
+const codes = `Exit codes: 0 good, 1 something was found (errors in a file, not in style, stale), 2 a mistake in the
+command line or a file that cannot be used, 101 a mistake in moe itself, 130 interrupted.`;
+
+/** Builds the tree; `end` gets the exit code of the command that ran. */
+export function makeProgram(shell: Shell, end: (code: ExitCode) => void): Command {
+  const run = (act: () => Promise<ExitCode>): Promise<void> => act().then(end);
+  const program = new Command("moe")
+    .description("Define, compile, train and understand mixture-of-experts models.")
+    .version(version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "explain a command")
+    .helpCommand(false)
+    .addHelpText("after", `\nBegin with \`moe init my-model\`, or \`moe COMMAND --help\`.\n\n${codes}`);
+
+  const verb = (name: string, group: string, summary: string, examples: readonly string[]): Command => {
+    const lines = examples.map((line) => `  $ moe ${line}`).join("\n");
+    return program
+      .command(name)
+      .helpGroup(group)
+      .summary(summary)
+      .description(`${summary[0]!.toUpperCase()}${summary.slice(1)}.`)
+      .addHelpText("after", `\nExamples:\n${lines}`);
+  };
+  const [write, understand, use] = ["Write:", "Understand:", "Train and use:"];
+
+  verb("init", write, "make a starter project", ["init my-model", "init"])
+    .argument("[folder]", "where to (default: here)")
+    .action((folder: string | undefined) =>
+      run(async () => (await import("./commands/init.ts")).init(shell, folder)),
+    );
+
+  verb("check", write, "find every mistake in files", ["check book.moe", "check --error-format github"])
+    .argument("[files...]", "files or folders (default: every .moe file below this folder)")
+    .addOption(json())
+    .addOption(
+      new Option("--error-format <format>", "how mistakes are printed").choices(["text", "json", "github"]),
+    )
+    .option("--strict", "warnings are mistakes too")
+    .action((files: string[], options: object) =>
+      run(async () => (await import("./commands/check.ts")).check(shell, files, options)),
+    );
+
+  verb("fmt", write, "format files in the one style", ["fmt", "fmt --check book.moe"])
+    .argument("[files...]", "files or folders; - is standard input (default: every .moe file below this folder)")
+    .option("--check", "write nothing; fail when a file would change")
+    .action((files: string[], options: object) =>
+      run(async () => (await import("./commands/fmt.ts")).fmt(shell, files, options)),
+    );
+
+  verb("show", understand, "print a model with every default filled in", ["show book.moe", "show book.moe --json"])
+    .argument("<file>", "a .moe file")
+    .addOption(model())
+    .addOption(json())
+    .action((file: string, options: object) =>
+      run(async () => (await import("./commands/show.ts")).show(shell, file, options)),
+    );
+
+  verb("plan", understand, "what a model costs: parameters, arithmetic, memory, kernels", [
+    "plan book.moe",
+    "plan book.moe --batch 1 --length 4096 --json",
+  ])
+    .argument("<file>", "a .moe file")
+    .addOption(model())
+    .addOption(new Option("--batch <n>", "examples in one run (default: the recipe's)").argParser(whole(1)))
+    .addOption(new Option("--length <n>", "tokens in one example (default: the recipe's)").argParser(whole(1)))
+    .addOption(new Option("--target <target>", "what it is compiled for").choices(["wasm"]).default("wasm"))
+    .addOption(threads())
+    .option("--all", "every kernel, tensor and refusal")
+    .addOption(json())
+    .action((file: string, options: object) =>
+      run(async () => (await import("./commands/plan.ts")).plan(shell, file, options)),
+    );
+
+  verb("graph", understand, "draw a model, its routing and its kernels", ["graph book.moe", "graph book.moe -o book.svg"])
+    .argument("<file>", "a .moe file")
+    .addOption(model())
+    .option("-o, --out <file>", "an .svg or .html file; - is standard output (default: MODEL.html)")
+    .action((file: string, options: object) =>
+      run(async () => (await import("./commands/graph.ts")).graph(shell, file, options)),
+    );
+
+  verb("explain", understand, "the page of a code that stands in a message", ["explain M0304", "explain"])
+    .argument("[code]", "such as M0304 (default: list them all)")
+    .addOption(json())
+    .action((code: string | undefined, options: object) =>
+      run(async () => (await import("./commands/explain.ts")).explain(shell, code, options)),
+    );
+
+  verb("train", use, "train a model into a run folder", [
+    "train book.moe",
+    'train book.moe --steps 100 --set "batch 8 of 64"',
+    "train book.moe --resume",
+  ])
+    .argument("<file>", "a .moe file, or with --resume the folder of a run")
+    .addOption(model())
+    .option("-o, --out <folder>", "the run folder (default: runs/NAME)")
+    .addOption(new Option("--steps <n>", "optimiser steps, instead of the recipe's").argParser(whole(1)))
+    .addOption(new Option("--seed <n>", "of initial values, order and randomness").argParser(whole(0)))
+    .addOption(new Option("--set <setting>", "replace a setting of the recipe; may be repeated").argParser(several))
+    .option("--resume", "go on from the last checkpoint")
+    .addOption(threads())
+    .option("-q, --quiet", "print nothing but errors")
+    .addOption(json())
+    .action((file: string, options: object) =>
+      run(async () => (await import("./commands/train.ts")).train(shell, file, options)),
+    );
+
+  verb("eval", use, "measure a trained model on held-out data", [
+    "eval runs/book",
+    "eval book.moe --checkpoint runs/book/last.safetensors",
+  ])
+    .argument("<run>", "the folder of a run, or a .moe file")
+    .addOption(model())
+    .addOption(checkpoint())
+    .addOption(new Option("--batches <n>", "at most so many batches (default: all)").argParser(whole(1)))
+    .addOption(threads())
+    .addOption(json())
+    .action((file: string, options: object) =>
+      run(async () => (await import("./commands/eval.ts")).evaluateCommand(shell, file, options)),
+    );
+
+  verb("generate", use, "let a trained model write", [
+    'generate runs/book --prompt "Call me"',
+    "generate runs/book --tokens 500 --temperature 0.7 --seed 3",
+  ])
+    .argument("<run>", "the folder of a run")
+    .option("-p, --prompt <text>", "how the text begins (default: words of the held-out data)")
+    .addOption(new Option("-n, --tokens <n>", "at most so many tokens (default: 200)").argParser(whole(0)))
+    .addOption(new Option("--temperature <t>", "0 always takes the likeliest token (default: 0.8)").argParser(real))
+    .addOption(new Option("--top-k <k>", "only the k likeliest tokens").argParser(whole(1)))
+    .addOption(new Option("--top-p <p>", "only the likeliest tokens that make up this probability").argParser(real))
+    .addOption(new Option("--seed <n>", "another seed, another text").argParser(whole(0)))
+    .addOption(checkpoint())
+    .addOption(threads())
+    .addOption(json())
+    .action((folder: string, options: object) =>
+      run(async () => (await import("./commands/generate.ts")).generate(shell, folder, options)),
+    );
+
+  verb("build", use, "compile into a folder: program, wasm, kernels, typed module", [
+    "build book.moe -o dist",
+    "build book.moe -o dist --check",
+  ])
+    .argument("<file>", "a .moe file")
+    .addOption(model())
+    .option("-o, --out <folder>", "where to (default: dist)")
+    .addOption(new Option("--context <n>", "tokens that generation can look back on").argParser(whole(1)))
+    .option("--check", "write nothing; fail when the folder is stale")
+    .addOption(json())
+    .action((file: string, options: object) =>
+      run(async () => (await import("./commands/build.ts")).build(shell, file, options)),
+    );
+
+  for (const command of [program, ...program.commands])
+    command
+      .exitOverride()
+      .showSuggestionAfterError()
+      .configureHelp({ helpWidth: 100, styleTitle: (text) => paintWith(shell.colour.out).bold(text) })
+      .configureOutput({
+        writeOut: shell.out,
+        writeErr: shell.err,
+        outputError: () => {},
+        getOutHasColors: () => shell.colour.out,
+        getErrHasColors: () => shell.colour.err,
+      });
+  return program;
+}
+
+/** Runs one command line. Never throws: every error is one message and a code. */
+export async function main(shell: Shell, args: readonly string[]): Promise<ExitCode> {
+  let code: ExitCode = exitCodes.good;
+  const program = makeProgram(shell, (given) => (code = given));
+  try {
+    if (args.length === 0) program.outputHelp();
+    else await program.parseAsync(args, { from: "user" });
+    return code;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) return fail(shell, error);
+    // Help and version were printed.
+    if (error.exitCode === 0) return exitCodes.good;
+    return fail(shell, usage(error, args));
+  }
+}
+
+/** Commander's sentence as one of ours. */
+function usage(error: CommanderError, args: readonly string[]): UserError {
+  const [first = "", second = ""] = error.message.replace(/^error: /, "").split("\n");
+  const suggestion = /\(Did you mean (.*)\?\)/.exec(second)?.[1];
+  const message = first.replaceAll("'", "`").replace(/\.$/, "").replace(/\. It must/, ": it must").replace("too many arguments. Expected", "too many arguments: expected");
+  const verb = args.find((arg) => !arg.startsWith("-"));
+  const known = error.code !== "commander.unknownCommand" && verb !== undefined;
+  const help = suggestion === undefined ? `see \`moe ${known ? `${verb} ` : ""}--help\`` : `did you mean \`${suggestion.replace(/^one of /, "")}\`?`;
+  return new UserError("C0401", message, { help });
+}

@@ -1,0 +1,7 @@
+import type { Metafile } from "esbuild";
+
+export declare const entryPoints: Readonly<Record<string, string>>;
+/** Bundles entry points by name; gives esbuild's list of what went into which file. */
+export declare function bundle(names: readonly string[], outdir: string): Promise<Metafile>;
+/** Files that a bundled entry loads at once, itself first. */
+export declare function loadedBy(metafile: Metafile, output: string): string[];
