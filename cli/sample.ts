@@ -51,3 +51,6 @@ export async function* textOf(
 /** A prompt that is longer than the context keeps its end. */
 const lastOf = (ids: Int32Array, most: number | undefined): Int32Array =>
   most === undefined || ids.length <= most ? ids : ids.subarray(ids.length - most);
+
+/** Text for a terminal: what a model writes must not be taken for commands to it. */
+export const printable = (text: string): string => text.replace(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g, "\uFFFD");

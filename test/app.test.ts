@@ -60,7 +60,7 @@ beforeAll(async () => {
   await writeBuilt(join(folder, "model"), compiled, compiled);
   writeFileSync(join(folder, "src/cases.ts"), [...prelude, ...cases.map(([code]) => code)].join("\n"));
   errors = compileProject(folder);
-});
+}, 60_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("examples/app", () => {

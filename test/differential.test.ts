@@ -17,6 +17,6 @@ describe("examples", () => {
   ];
   test.each(cases)("%s", async (path, sizes, change) => {
     const compiled = compileText(change(example(path)));
-    await expectDifferential(compiled, { sizes, steps: 1, threads: [1] });
+    await expectDifferential(compiled, { sizes, steps: 1, threads: [1], conditioned: true });
   });
 });

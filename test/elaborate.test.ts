@@ -1,6 +1,12 @@
 // What programs mean: each is elaborated and run by the graph interpreter, and compared with plain loops.
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { buildText, numbers, runBuilt, valuesOf } from "./helpers/elaborate.ts";
+import { checkModel } from "../compiler/check/check.ts";
+import { elaborateModel, modelsOf } from "../compiler/elaborate/model.ts";
+import { GraphBuilder } from "../compiler/graph-builder.ts";
+import { loadModel } from "../compiler/resolve.ts";
+import { stdlib } from "../stdlib/sources.ts";
+import { buildText, hostOf, numbers, runBuilt, told, valuesOf } from "./helpers/elaborate.ts";
 
 const close = (got: readonly number[], want: readonly number[], digits = 9): void => {
   expect(got.length).toBe(want.length);
@@ -299,5 +305,125 @@ model M {
     const ran = runBuilt(program, { x }, { B: examples }, values);
     close(ran["logits"]!.data, want);
     expect(ran["load router"]!.data).toEqual([1, 1]);
+  });
+});
+
+describe("routers", () => {
+  const examples = 3;
+  const x = numbers(examples * 4, 21);
+
+  test("a weight reads chosen entries by the name of the axis, also when D = N", () => {
+    const program = buildText(`
+expert Same(D)(x: [D]) -> [D] {
+  param gain: [D]
+  x * gain
+}
+router Mixed(D, N)(x: [D]) -> gates[N] {
+  param w: [D, N]
+  score = x @ w
+  choose top 2 of score
+  weight score * sum(x) / sum(score)
+}
+model M {
+  modality x = features(4)
+  pool = Same(4) * 4
+  logits = pool(x) by Mixed
+}`);
+    const values = valuesOf(program.built);
+    const want = Array.from({ length: examples }, (_, b) => {
+      const row = x.slice(4 * b, 4 * b + 4);
+      const score = [0, 1, 2, 3].map((e) => row.reduce((sum, v, d) => sum + v * at(values.get("router.w")!, 4, d, e), 0));
+      const picks = [0, 1, 2, 3].sort((a, b2) => score[b2]! - score[a]!).slice(0, 2);
+      const total = picks.reduce((sum, e) => sum + score[e]!, 0);
+      const all = row.reduce((a, b2) => a + b2);
+      return row.map((v, d) => picks.reduce((sum, e) => sum + ((score[e]! * all) / total) * v * values.get("pool.gain")![e * 4 + d]!, 0));
+    }).flat();
+    close(runBuilt(program, { x }, { B: examples }, values)["logits"]!.data, want);
+  });
+
+  test("tokens without a choice weigh nothing, and their weights are finite", () => {
+    const program = buildText(`${scaling}
+router Maybe(D, N)(x: [D]) -> gates[N] {
+  param w: [D, N]
+  score = x @ w
+  choose where score > 100
+  weight score / sum(score)
+}
+model M {
+  modality x = features(4)
+  pool = Scale(4) * 2
+  logits = pool(x) by Maybe
+  metric heaviest = max(Maybe { N = 2 }(x).weight)
+}`);
+    const ran = runBuilt(program, { x }, { B: examples });
+    expect(ran["logits"]!.data.every((v) => v === 0)).toBe(true);
+    expect(ran["heaviest"]!.data).toEqual([0]);
+  });
+
+  test("one router in training, another in inference", () => {
+    const text = `${scaling}
+moe Two(D)(x: [D]) -> [D] {
+  routed Scale(D) * 3
+  router Plain { k = 2 } in training
+  router Plain { k = 1 } in inference
+}
+model M {
+  modality x = features(4)
+  logits = Two(4)(x)
+}`;
+    expect(buildText(text).built.routers.map(({ width }) => width)).toEqual([2]);
+    expect(buildText(text, { mode: "inference" }).built.routers.map(({ width }) => width)).toEqual([1]);
+  });
+
+  test("experts for one modality are closed to the tokens of others", () => {
+    const program = buildText(`${scaling}
+moe Split(D)(x: [D]) -> [D] {
+  routed Scale(D) * 2 for words
+  routed Scale(D) * 2 for picture
+  routed Scale(D)
+  router Plain { k = 2 }
+}
+model M {
+  modality words = tokens(vocab = 5)
+  modality picture = image(2, 4)
+  param table: [5, 4]
+  x = concat(table[words], picture over T)
+  logits = Split(4)(x)
+}`);
+    const words = [1, 4, 0];
+    const ran = runBuilt(program, { words, "words.next": words, picture: numbers(8, 2) }, { B: 1, T: 3 });
+    const picks = ran["picks split.router"]!;
+    expect(picks.dims).toEqual([1, 5, 2]);
+    picks.data.forEach((pick, i) => expect(i < 6 ? [0, 1, 4] : [2, 3, 4]).toContain(pick));
+    expect(new Set(picks.data).size).toBeGreaterThan(3);
+  });
+
+  test("a router replays what another decided", () => {
+    const program = buildText(`${scaling}
+router Replay(D, N)(x: [D], route: gates[N]) -> gates[N] { choose given route }
+model M {
+  modality x = features(4)
+  pool = Scale(4) * 3
+  g = Plain { N = 3 }(x)
+  logits = pool(x) by Replay(x, g)
+  metric agreement = if Replay(x, g).picks == g.picks then 1 else 0
+}`);
+    expect(runBuilt(program, { x }, { B: examples })["agreement"]!.data).toEqual([1]);
+  });
+});
+
+describe("files", () => {
+  test.each(Object.keys(stdlib))("%s checks without a word", (name) => {
+    const model = loadModel(hostOf({}), name);
+    expect(told(model, [...model.diagnostics, ...checkModel(model)])).toEqual([]);
+  });
+
+  const examples = readdirSync("examples", { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".moe"));
+  test.each(examples)("%s checks and builds without a word", (file) => {
+    const model = loadModel(hostOf({ [file]: readFileSync(`examples/${file}`, "utf8") }), file);
+    expect(told(model, [...model.diagnostics, ...checkModel(model)])).toEqual([]);
+    for (const { name } of modelsOf(model))
+      for (const mode of ["training", "inference"] as const)
+        expect(told(model, elaborateModel(model, name.text, { mode, builder: new GraphBuilder() }).diagnostics)).toEqual([]);
   });
 });

@@ -64,7 +64,7 @@ const tolerance: Partial<Record<string, number>> = {
   sin: 5e-7,
   cos: 5e-7,
   erf: 5e-7,
-  pow: 2e-5,
+  pow: 3e-7,
 };
 
 function close(actual: number, expected: number, relative: number): boolean {

@@ -5,7 +5,7 @@ import type { SampleOptions } from "../../runtime/sample.ts";
 import { exitCodes, type ExitCode } from "../exit.ts";
 import { paintWith } from "../paint.ts";
 import { openRun } from "../run-folder.ts";
-import { textOf } from "../sample.ts";
+import { printable, textOf } from "../sample.ts";
 import type { Shell } from "../shell.ts";
 
 export interface GenerateOptions extends SampleOptions {
@@ -31,10 +31,10 @@ export async function generate(shell: Shell, folder: string, options: GenerateOp
     let begun = false;
     for await (const piece of textOf(shell.folder, run, { ...sampling, signal: stop.signal })) {
       // After the first token: a mistake in the options comes before any text.
-      if (json !== true && !begun) shell.out(paintWith(shell.colour.out).dim(prompt));
+      if (json !== true && !begun) shell.out(paintWith(shell.colour.out).dim(printable(prompt)));
       begun = true;
       if (json === true) text += piece;
-      else shell.out(piece);
+      else shell.out(printable(piece));
     }
     if (json === true) shell.out(`${JSON.stringify({ prompt, text })}\n`);
     else shell.out("\n");

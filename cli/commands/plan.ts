@@ -2,7 +2,7 @@
 // for any batch and length. In: a file. Out: tables on standard output, or JSON. No weights are allocated.
 
 import { countParameters } from "../report/parameters.ts";
-import { memoryPlan, withDefaults, type MemoryPlan } from "../../runtime/arena-plan.ts";
+import { heldTensors, memoryPlan, tensorBytes, withDefaults, type MemoryPlan } from "../../runtime/arena-plan.ts";
 import { UserError } from "../../runtime/errors.ts";
 import type { Program } from "../../runtime/program.ts";
 import type { Sizes } from "../../runtime/size.ts";
@@ -32,7 +32,8 @@ interface Plan {
   readonly parameters: { readonly total: number; readonly active: number };
   /** For one token; `training`: forward, backward and its share of the update. */
   readonly flops: { readonly forward?: number; readonly training?: number };
-  readonly memory: Readonly<Record<string, MemoryPlan>>;
+  /** By use. `gradients`: what one micro-batch hands to the step. */
+  readonly memory: Readonly<Record<string, MemoryPlan & { readonly gradients: number }>>;
   readonly entries: readonly EntryCost[];
   readonly refusals: Readonly<Record<string, readonly string[]>>;
 }
@@ -83,11 +84,14 @@ export function planOf(program: Program, sizes: Sizes, threads: number): Plan {
     generation: ["decode"],
     inference: ["forward"],
   };
-  const memory: Record<string, MemoryPlan> = {};
+  const memory: Record<string, MemoryPlan & { readonly gradients: number }> = {};
   for (const [use, wanted] of Object.entries(uses)) {
     const there = wanted.filter((name) => program.entries[name] !== undefined);
     const values = use === "generation" ? { ...sizes, B: 1, ...piece } : sizes;
-    if (there[0] === wanted[0]) memory[use] = memoryPlan(program, there, values, threads);
+    if (there[0] !== wanted[0]) continue;
+    const carried = heldTensors(program, there).filter(({ role }) => role === "carry");
+    const gradients = carried.reduce((sum, tensor) => sum + tensorBytes(tensor), 0);
+    memory[use] = { ...memoryPlan(program, there, values, threads), gradients };
   }
   return {
     model: program.name,
@@ -134,11 +138,11 @@ function print(result: Plan, all: boolean, paint: Paint): string {
 }
 
 function memoryTable({ memory }: Plan): string {
-  const rows = Object.entries(memory).map(([use, { parameters, state, optimiser, arena, total }]) => [
+  const rows = Object.entries(memory).map(([use, { parameters, gradients, optimiser, state, arena, total }]) => [
     use,
-    ...[parameters, state, optimiser, arena, total].map(bytes),
+    ...[parameters, gradients, optimiser, state, arena, total].map((size) => (size === 0 ? "" : bytes(size))),
   ]);
-  return table([["", "parameters", "state", "optimiser", "values", "total"], ...rows], "lrrrrr", "  ");
+  return table([["", "parameters", "gradients", "optimiser", "state", "values", "total"], ...rows], "lrrrrrr", "  ");
 }
 
 /** Names of sizes that every model may have, in words. */

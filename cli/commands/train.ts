@@ -15,7 +15,7 @@ import { countParameters } from "../report/parameters.ts";
 import { writeReport } from "../report/report.ts";
 import type { ReportAbout } from "../report/run.ts";
 import { openRun, writeNote } from "../run-folder.ts";
-import { textOf } from "../sample.ts";
+import { printable, textOf } from "../sample.ts";
 import { trainingSizes } from "../sessions.ts";
 import type { Shell } from "../shell.ts";
 import { startRun, type Start, type StartOptions } from "../train-start.ts";
@@ -158,7 +158,7 @@ function conclude(shell: Shell, given: string, { run, training, note, resume }: 
     ...(held === undefined ? [] : [`held-out loss ${loss(held)}${best === undefined || best === held ? "" : ` (best ${loss(best)})`}`]),
   ];
   shell.out(`${out.bold(facts.join("  "))}\n`);
-  if (sample !== undefined) shell.out(`\n${out.dim(sample.prompt)}${sample.text}\n`);
+  if (sample !== undefined) shell.out(`\n${out.dim(printable(sample.prompt))}${printable(sample.text)}\n`);
   const next: [string, string][] = [
     ["look", join(run, "report.html")],
     ...(reason === "interrupted" ? [["go on", `moe train ${given.endsWith(".moe") ? run : given} --resume`] satisfies [string, string]] : []),

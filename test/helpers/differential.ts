@@ -24,7 +24,7 @@ export const doubleTolerance = 1e-9;
 export function compileText(text: string, options: Partial<CompileRequest> = {}): Compiled {
   const { compiled, diagnostics } = compile({ host: hostOf({ "main.moe": text }), path: "main.moe", verify: true, ...options });
   const told = diagnostics.map(({ code, message, at }) => `${code} at ${text.slice(at.span.start, at.span.end)}: ${message}`);
-  if (compiled === undefined || told.length > 0) expect.fail(`does not compile:\n${told.join("\n")}\n${text}`);
+  if (compiled === undefined || told.length > 0) expect.fail(`does not compile:\n${told.join("\n")}`);
   return compiled;
 }
 
