@@ -24,7 +24,14 @@ export type { Diagnostic, Place } from "./grammar/diagnostic.ts";
 export { format, type Formatted } from "./grammar/format.ts";
 export { parse, type Parse } from "./grammar/parse.ts";
 export type * as Syntax from "./grammar/syntax.ts";
-export { renderDiagnostic, renderDiagnostics, toGitHub, toJson, type DiagnosticData, type Sources as ModuleTexts } from "./grammar/text.ts";
+export {
+  renderDiagnostic,
+  renderDiagnostics,
+  toGitHub,
+  toJson,
+  type DiagnosticData,
+  type Sources as ModuleTexts,
+} from "./grammar/text.ts";
 export * from "./runtime/index.ts";
 
 /** A host of modules in memory, by path, with the standard library. */

@@ -76,4 +76,4 @@ function folded(launches: readonly Launch[]): readonly Launch[] {
   return [...rows.values()];
 }
 
-export const foldedLabel = (label: string): string => label.replace(/\.\d+(?=\.|:|,|\s|$)/g, ".*");
+export const foldedLabel = (label: string): string => label.replace(/\.\d+(?=[.:,'\s]|$)/g, ".*");

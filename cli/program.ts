@@ -38,7 +38,6 @@ export function makeProgram(shell: Shell, end: (code: ExitCode) => void): Comman
   const program = new Command("moe")
     .description("Define, compile, train and understand mixture-of-experts models.")
     .version(version, "-V, --version", "print the version")
-    .helpOption("-h, --help", "explain a command")
     .helpCommand(false)
     .addHelpText("after", `\nBegin with \`moe init my-model\`, or \`moe COMMAND --help\`.\n\n${codes}`);
 
@@ -184,6 +183,7 @@ export function makeProgram(shell: Shell, end: (code: ExitCode) => void): Comman
   for (const command of [program, ...program.commands])
     command
       .exitOverride()
+      .helpOption("-h, --help", "print help")
       .showSuggestionAfterError()
       .configureHelp({ helpWidth: 100, styleTitle: (text) => paintWith(shell.colour.out).bold(text) })
       .configureOutput({
@@ -199,10 +199,12 @@ export function makeProgram(shell: Shell, end: (code: ExitCode) => void): Comman
 /** Runs one command line. Never throws: every error is one message and a code. */
 export async function main(shell: Shell, args: readonly string[]): Promise<ExitCode> {
   let code: ExitCode = exitCodes.good;
-  const program = makeProgram(shell, (given) => (code = given));
+  const program = makeProgram(shell, (ended) => (code = ended));
+  // `moe help train` is what many type first.
+  const given = args[0] === "help" ? [...args.slice(1, 2), "--help"] : args;
   try {
-    if (args.length === 0) program.outputHelp();
-    else await program.parseAsync(args, { from: "user" });
+    if (given.length === 0) program.outputHelp();
+    else await program.parseAsync(given, { from: "user" });
     return code;
   } catch (error) {
     if (!(error instanceof CommanderError)) return fail(shell, error);
@@ -212,13 +214,18 @@ export async function main(shell: Shell, args: readonly string[]): Promise<ExitC
   }
 }
 
-/** Commander's sentence as one of ours. */
+/** Commander's sentence as one of ours: lower case after a colon, no full stop, names in backquotes. */
 function usage(error: CommanderError, args: readonly string[]): UserError {
   const [first = "", second = ""] = error.message.replace(/^error: /, "").split("\n");
-  const suggestion = /\(Did you mean (.*)\?\)/.exec(second)?.[1];
-  const message = first.replaceAll("'", "`").replace(/\.$/, "").replace(/\. It must/, ": it must").replace("too many arguments. Expected", "too many arguments: expected");
+  const message = first
+    .replaceAll("'", "`")
+    .replace(". Allowed choices are", ": it must be one of")
+    .replace(/\. (It|Expected)\b/, (_, word: string) => `: ${word.toLowerCase()}`)
+    .replace(/\.$/, "");
+  const suggestion = /\(Did you mean (?:one of )?(.*)\?\)/.exec(second)?.[1];
   const verb = args.find((arg) => !arg.startsWith("-"));
   const known = error.code !== "commander.unknownCommand" && verb !== undefined;
-  const help = suggestion === undefined ? `see \`moe ${known ? `${verb} ` : ""}--help\`` : `did you mean \`${suggestion.replace(/^one of /, "")}\`?`;
+  const help =
+    suggestion === undefined ? `see \`moe ${known ? `${verb} ` : ""}--help\`` : `did you mean \`${suggestion}\`?`;
   return new UserError("C0401", message, { help });
 }

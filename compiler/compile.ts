@@ -4,6 +4,7 @@
 
 import type { Diagnostic } from "../grammar/diagnostic.ts";
 import type { Program, RouterInfo, SizeName, Tensor } from "../runtime/program.ts";
+import { named, sizeEquals } from "../runtime/size.ts";
 import { artifact, type Artifact } from "./artifact.ts";
 import { checkModel } from "./check/check.ts";
 import { elaborateModel, modelsOf, type Built } from "./elaborate/model.ts";
@@ -136,8 +137,7 @@ function elaborateAll(
     graphs.push(graph.train, graph.update);
     extra.push(graph.tensors);
   }
-  const tokens = inference.built.modalities.filter(({ kind }) => kind === "tokens");
-  if (tokens.length === 1 && inference.built.undecodable.length === 0) {
+  if (speaks(inference.built)) {
     const context = request.context ?? training.built.training?.training.length ?? 128;
     const builder = new GraphBuilder();
     const decode = { context, batch: 1 };
@@ -162,6 +162,14 @@ function elaborateAll(
     ),
     sizes,
   };
+}
+
+/** Whether tokens can be decoded one by one: one modality of tokens, mixed only through `context`, and an output for each. */
+function speaks(built: Built): boolean {
+  const tokens = built.modalities.filter(({ kind }) => kind === "tokens");
+  const length = tokens[0]?.length;
+  if (tokens.length !== 1 || length === undefined || built.undecodable.length > 0) return false;
+  return built.outputs[0]!.node.shape.some((axis) => sizeEquals(axis.size, named(length)));
 }
 
 const frozenNames = (built: Built): ((name: string) => boolean) => {

@@ -151,17 +151,27 @@ function interpretContract(
   };
   const [stepA, stepB, stepOut] = [steps(labels.a, a.dims), steps(labels.b, b.dims), steps(labels.out, dims)];
   const data = new Float64Array(count(dims));
+  // The innermost loop is written out: nearly all the time of an interpretation is spent in it.
+  const inner = loops.length - 1;
+  const innerExtent = inner < 0 ? 1 : extents.get(loops[inner]!)!;
+  const [innerA, innerB, innerOut] = [stepA, stepB, stepOut].map((step) => (inner < 0 ? 0 : step.loops[inner]!));
+  const innerIsRow = rowAt >= 0 && rowAt === inner;
   forEach(
-    loops.map((label) => extents.get(label)!),
+    loops.slice(0, -1).map((label) => extents.get(label)!),
     (_, index) => {
-      const group = routing === undefined || rowAt < 0 ? 0 : routing.group[index[rowAt]!]!;
-      let [atA, atB, atOut] = [group * stepA.group, group * stepB.group, group * stepOut.group];
-      for (let i = 0; i < loops.length; i++) {
-        atA += index[i]! * stepA.loops[i]!;
-        atB += index[i]! * stepB.loops[i]!;
-        atOut += index[i]! * stepOut.loops[i]!;
+      let [startA, startB, startOut] = [0, 0, 0];
+      for (let i = 0; i < inner; i++) {
+        startA += index[i]! * stepA.loops[i]!;
+        startB += index[i]! * stepB.loops[i]!;
+        startOut += index[i]! * stepOut.loops[i]!;
       }
-      data[atOut]! += a.data[atA]! * b.data[atB]!;
+      const outer = routing === undefined || rowAt < 0 || innerIsRow ? 0 : routing.group[index[rowAt]!]!;
+      for (let i = 0; i < innerExtent; i++) {
+        const group = innerIsRow && routing !== undefined ? routing.group[i]! : outer;
+        const atA = startA + i * innerA! + group * stepA.group;
+        const atB = startB + i * innerB! + group * stepB.group;
+        data[startOut + i * innerOut! + group * stepOut.group]! += a.data[atA]! * b.data[atB]!;
+      }
     },
   );
   return data;

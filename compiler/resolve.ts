@@ -24,10 +24,20 @@ export function resolvePath(from: string, importer: string): string {
       else parts.pop();
     } else if (part !== "." && part !== "") parts.push(part);
   }
-  return (importer.startsWith("/") && !parts.join("/").startsWith("/") ? "/" : "") + parts.filter((part) => part !== "").join("/");
+  return (
+    (importer.startsWith("/") && !parts.join("/").startsWith("/") ? "/" : "") +
+    parts.filter((part) => part !== "").join("/")
+  );
 }
 
-const error = (code: string, message: string, module: string, span: Span, label: string, help?: string): Diagnostic => ({
+const error = (
+  code: string,
+  message: string,
+  module: string,
+  span: Span,
+  label: string,
+  help?: string,
+): Diagnostic => ({
   code,
   severity: "error",
   message,
@@ -36,7 +46,8 @@ const error = (code: string, message: string, module: string, span: Span, label:
   ...(help === undefined ? {} : { help }),
 });
 
-const nameOf = (declaration: Declaration): Name => (declaration.node === "train" ? declaration.model : declaration.name);
+const nameOf = (declaration: Declaration): Name =>
+  declaration.node === "train" ? declaration.model : declaration.name;
 
 /** Every name that a module's text mentions, apart from the lists of its imports. */
 function mentionedNames(module: Module): ReadonlySet<string> {
@@ -67,7 +78,14 @@ export function loadModel(host: Host, path: string): Model {
         const first = before.kind === "definition" ? before.definition.name : before.declaration.name;
         const imported = before.module !== module;
         diagnostics.push({
-          ...error("M0102", `\`${name.text}\` is declared twice`, module.path, name.span, "declared again here", "rename one of them"),
+          ...error(
+            "M0102",
+            `\`${name.text}\` is declared twice`,
+            module.path,
+            name.span,
+            "declared again here",
+            "rename one of them",
+          ),
           related: imported ? [] : [{ module: module.path, span: first.span, label: "first declared here" }],
         });
         continue;
@@ -81,15 +99,34 @@ export function loadModel(host: Host, path: string): Model {
     }
   };
 
-  const take = (module: Opened, statement: Import, from: Opened | undefined, mentioned: ReadonlySet<string>): void => {
+  const take = (
+    module: Opened,
+    statement: Import,
+    from: Opened | undefined,
+    mentioned: ReadonlySet<string>,
+  ): void => {
     for (const name of statement.names) {
-      const own = from?.syntax.declarations.find((each) => each.node !== "train" && nameOf(each).text === name.text);
+      const own = from?.syntax.declarations.find(
+        (each) => each.node !== "train" && nameOf(each).text === name.text,
+      );
       const entity = from?.names.get(name.text);
       if (from !== undefined && (entity === undefined || own === undefined || entity.module !== from)) {
-        const exported = from.syntax.declarations.filter((each) => each.node !== "train").map((each) => nameOf(each).text);
-        const otherwise = exported.length === 0 ? `\`${statement.from}\` declares nothing` : `it has ${exported.map((each) => `\`${each}\``).join(", ")}`;
+        const exported = from.syntax.declarations
+          .filter((each) => each.node !== "train")
+          .map((each) => nameOf(each).text);
+        const otherwise =
+          exported.length === 0
+            ? `\`${statement.from}\` declares nothing`
+            : `it has ${exported.map((each) => `\`${each}\``).join(", ")}`;
         diagnostics.push(
-          error("M0703", `\`${statement.from}\` has no \`${name.text}\``, module.path, name.span, "not declared there", didYouMean(name.text, exported, otherwise)),
+          error(
+            "M0703",
+            `\`${statement.from}\` has no \`${name.text}\``,
+            module.path,
+            name.span,
+            "not declared there",
+            didYouMean(name.text, exported, otherwise),
+          ),
         );
         module.missing.add(name.text);
         continue;
@@ -100,25 +137,49 @@ export function loadModel(host: Host, path: string): Model {
       }
       if (module.names.has(name.text)) {
         diagnostics.push(
-          error("M0102", `\`${name.text}\` is declared twice`, module.path, name.span, "imported again here", "import it once"),
+          error(
+            "M0102",
+            `\`${name.text}\` is declared twice`,
+            module.path,
+            name.span,
+            "imported again here",
+            "import it once",
+          ),
         );
         continue;
       }
       module.names.set(name.text, entity);
       if (!mentioned.has(name.text))
         diagnostics.push({
-          ...error("M0704", `\`${name.text}\` is imported and never used`, module.path, name.span, "never used", "remove it from the import"),
+          ...error(
+            "M0704",
+            `\`${name.text}\` is imported and never used`,
+            module.path,
+            name.span,
+            "never used",
+            "remove it from the import",
+          ),
           severity: "warning",
         });
     }
   };
 
-  const load = (at: string, asked?: { readonly by: string; readonly statement: Import }): Opened | undefined => {
+  const load = (
+    at: string,
+    asked?: { readonly by: string; readonly statement: Import },
+  ): Opened | undefined => {
     const before = modules.get(at);
     if (open.includes(at)) {
       const cycle = [...open.slice(open.indexOf(at)), at].join(" -> ");
       diagnostics.push(
-        error("M0702", "modules import each other in a circle", asked!.by, asked!.statement.fromSpan, cycle, "move what both need into a third module"),
+        error(
+          "M0702",
+          "modules import each other in a circle",
+          asked!.by,
+          asked!.statement.fromSpan,
+          cycle,
+          "move what both need into a third module",
+        ),
       );
       return undefined;
     }
@@ -134,16 +195,36 @@ export function loadModel(host: Host, path: string): Model {
             asked.by,
             asked.statement.fromSpan,
             std ? "no such module" : `looked for \`${at}\``,
-            std ? "write one of std.attention, std.experts, std.losses, std.norms, std.positions, std.routers" : "write the path from this file, like \"./mine.moe\"",
+            std
+              ? "write one of std.attention, std.experts, std.losses, std.norms, std.positions, std.routers"
+              : 'write the path from this file, like "./mine.moe"',
           ),
         );
-      else diagnostics.push(error("M0701", `there is no module \`${at}\``, at, { start: 0, end: 0 }, "cannot be read", "give the path of a .moe file"));
+      else
+        diagnostics.push(
+          error(
+            "M0701",
+            `there is no module \`${at}\``,
+            at,
+            { start: 0, end: 0 },
+            "cannot be read",
+            "give the path of a .moe file",
+          ),
+        );
       return undefined;
     }
     const { module: syntax, diagnostics: found } = parse(text, at);
     diagnostics.push(...found);
     const trains = syntax.declarations.filter((each) => each.node === "train");
-    const module: Opened = { path: at, text, syntax, names: new Map(), missing: new Set(), trains, imports: syntax.imports };
+    const module: Opened = {
+      path: at,
+      text,
+      syntax,
+      names: new Map(),
+      missing: new Set(),
+      trains,
+      imports: syntax.imports,
+    };
     modules.set(at, module);
     open.push(at);
     const mentioned = mentionedNames(syntax);

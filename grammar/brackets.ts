@@ -3,7 +3,17 @@
 // that an error in one statement cannot swallow the next. Balanced input comes back as it is.
 
 import { createTokenInstance, type IToken, type TokenType } from "chevrotain";
-import { declarationWords, endOf, LBrace, LParen, LSquare, Newline, RBrace, RParen, RSquare } from "./tokens.ts";
+import {
+  declarationWords,
+  endOf,
+  LBrace,
+  LParen,
+  LSquare,
+  Newline,
+  RBrace,
+  RParen,
+  RSquare,
+} from "./tokens.ts";
 
 export interface BracketProblem {
   readonly problem: "open" | "stray";
@@ -102,7 +112,8 @@ export function balance(
   for (const token of tokens) {
     const top = open.at(-1);
     if (token.tokenType === Newline) {
-      while (open.length > 0 && open.at(-1)!.token.tokenType !== LBrace && lost.has(open.at(-1)!.token)) closeTop();
+      while (open.length > 0 && open.at(-1)!.token.tokenType !== LBrace && lost.has(open.at(-1)!.token))
+        closeTop();
       firstOnLine = true;
       out.push(token);
       continue;
@@ -113,7 +124,13 @@ export function balance(
       if (indent === 0 && (declarationWords as readonly TokenType[]).includes(token.tokenType))
         while (open.length > 0) closeTop();
     }
-    if (token.tokenType === LBrace && top !== undefined && top.token.tokenType !== LBrace && lost.has(top.token)) closeTop();
+    if (
+      token.tokenType === LBrace &&
+      top !== undefined &&
+      top.token.tokenType !== LBrace &&
+      lost.has(top.token)
+    )
+      closeTop();
     if (isOpener(token)) {
       open.push({ token, indent });
       add({ token, indent }, 1);

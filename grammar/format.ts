@@ -34,14 +34,18 @@ function print(module: Module, cursor: Cursor): string {
   // A tree without text has no order among imports and declarations but this one.
   const items: (Import | Declaration)[] = [...module.imports, ...module.declarations];
   if (cursor.text !== undefined) items.sort((a, b) => a.span.start - b.span.start);
-  const head = cursor.text === undefined && module.doc !== undefined ? module.doc.split("\n").map((line) => `/// ${line}`.trimEnd()) : [];
+  const head =
+    cursor.text === undefined && module.doc !== undefined
+      ? module.doc.split("\n").map((line) => `/// ${line}`.trimEnd())
+      : [];
   const lines = sequenceDoc(items, 0, module.span.end, cursor, (one) => itemDoc(one, cursor), gapBetween);
   const body = lines === undefined ? "" : layOutDoc([lines, doc.hardline], width);
   return head.length === 0 ? body : `${head.join("\n")}\n${body === "" ? "" : `\n${body}`}`;
 }
 
 function gapBetween(before: Import | Declaration, after: Import | Declaration): Gap {
-  const runs = "from" in before ? "from" in after : !("from" in after) && before.node === "dim" && after.node === "dim";
+  const runs =
+    "from" in before ? "from" in after : !("from" in after) && before.node === "dim" && after.node === "dim";
   return runs ? "kept" : "blank";
 }
 
@@ -61,7 +65,12 @@ function itemDoc(one: Import | Declaration, cursor: Cursor): Doc {
 
 function importDoc({ from, names, span }: Import, cursor: Cursor): Doc {
   const source = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/.test(from) ? from : `"${from}"`;
-  return ["import ", source, " ", bracketed("{", names.map(nameItem), "}", span.end - 1, cursor, undefined, doc.line)];
+  return [
+    "import ",
+    source,
+    " ",
+    bracketed("{", names.map(nameItem), "}", span.end - 1, cursor, undefined, doc.line),
+  ];
 }
 
 function definitionDoc(definition: Definition, cursor: Cursor): Doc {
@@ -98,6 +107,8 @@ function entryDoc(entry: Static | Input, cursor: Cursor): Doc {
 }
 
 function trainDoc({ model, settings, span }: TrainDeclaration, cursor: Cursor): Doc {
-  const body = bracedDoc(settings, model.span.end, span.end - 1, cursor, (setting) => settingDoc(setting, cursor));
+  const body = bracedDoc(settings, model.span.end, span.end - 1, cursor, (setting) =>
+    settingDoc(setting, cursor),
+  );
   return ["train ", nameDoc(model, cursor), " ", body];
 }

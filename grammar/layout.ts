@@ -80,7 +80,8 @@ function separateComments(all: readonly IToken[]): {
     newlines = 0;
     if (token.tokenType === T.LineComment || token.tokenType === T.DocComment) {
       comments.push({ text: token.image.trimEnd(), span: spanOf(token) });
-      if (token.tokenType === T.DocComment && ownLine) run.push(token.image.slice(3).replace(/^ /, "").trimEnd());
+      if (token.tokenType === T.DocComment && ownLine)
+        run.push(token.image.slice(3).replace(/^ /, "").trimEnd());
       continue;
     }
     if (run.length > 0) {
@@ -94,7 +95,18 @@ function separateComments(all: readonly IToken[]): {
   return { lines, comments, docs, ...(top.length === 0 ? {} : { doc: top.join("\n") }) };
 }
 
-const continues: readonly TokenType[] = [T.Infix, T.Assign, T.Comma, T.Colon, T.Arrow, T.LBrace, T.Not, T.If, T.Then, T.Else];
+const continues: readonly TokenType[] = [
+  T.Infix,
+  T.Assign,
+  T.Comma,
+  T.Colon,
+  T.Arrow,
+  T.LBrace,
+  T.Not,
+  T.If,
+  T.Then,
+  T.Else,
+];
 const resumes: readonly TokenType[] = [T.RBrace, T.Then, T.Else];
 
 /** Leaves only the newlines that end something, and writes each token's depth on it. */
@@ -119,7 +131,11 @@ function dropNewlines(tokens: readonly IToken[]): IToken[] {
       const after = tokens[i + 1];
       if (before === undefined || after === undefined || lines > 0) return;
       if (before.tokenType === T.Newline) return;
-      if (continues.some((type) => tokenMatcher(before, type)) || resumes.some((type) => tokenMatcher(after, type))) return;
+      if (
+        continues.some((type) => tokenMatcher(before, type)) ||
+        resumes.some((type) => tokenMatcher(after, type))
+      )
+        return;
     }
     out.push(token);
   });

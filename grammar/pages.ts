@@ -53,7 +53,8 @@ export const syntaxPages: readonly Page[] = [
   {
     code: "M0006",
     title: "a word is misspelt",
-    explanation: "A line begins with one of the language's words, and a word that is nearly one is taken for it, so that the rest of the line can be read.",
+    explanation:
+      "A line begins with one of the language's words, and a word that is nearly one is taken for it, so that the rest of the line can be read.",
     failing: inside("parm gain: [D] = 1"),
     fixed: inside("param gain: [D] = 1"),
   },
@@ -68,7 +69,8 @@ export const syntaxPages: readonly Page[] = [
   {
     code: "M0008",
     title: "a word of the language as a name",
-    explanation: "`and`, `or`, `not`, `if`, `then` and `else` are never names. Every other word of the language may be one.",
+    explanation:
+      "`and`, `or`, `not`, `if`, `then` and `else` are never names. Every other word of the language may be one.",
     failing: inside("param not: [D]"),
     fixed: inside("param gate: [D]"),
   },
@@ -82,14 +84,16 @@ export const syntaxPages: readonly Page[] = [
   {
     code: "M0010",
     title: "`not` after an operator that binds tighter",
-    explanation: "`not` binds looser than a comparison or a sum, so that `not a > b` needs no parentheses. After such an operator it does.",
+    explanation:
+      "`not` binds looser than a comparison or a sum, so that `not a > b` needs no parentheses. After such an operator it does.",
     failing: inside("if training == not inference then x else 2 * x"),
     fixed: inside("if training == (not inference) then x else 2 * x"),
   },
   {
     code: "M0011",
     title: "`by` without a call",
-    explanation: "`by` says which router an application of a pool uses, so it stands behind the application: `pool(x) by TopK { k = 2 }`.",
+    explanation:
+      "`by` says which router an application of a pool uses, so it stands behind the application: `pool(x) by TopK { k = 2 }`.",
     failing: inside("pool by TopK { k = 2 }"),
     fixed: inside("pool(x) by TopK { k = 2 }"),
   },
@@ -111,14 +115,16 @@ export const syntaxPages: readonly Page[] = [
   {
     code: "M0014",
     title: "an input stands among the statics",
-    explanation: "Statics (sizes, numbers, definitions) stand in the first list, inputs with their types in the second. A definition with inputs only has one list.",
+    explanation:
+      "Statics (sizes, numbers, definitions) stand in the first list, inputs with their types in the second. A definition with inputs only has one list.",
     failing: "layer Block(D, x: [D])(y: [D]) -> [D] {\n  x + y\n}\n",
     fixed: "layer Block(D)(x: [D], y: [D]) -> [D] {\n  x + y\n}\n",
   },
   {
     code: "M0015",
     title: "an input needs a type",
-    explanation: "The type says for what the definition is written: `[D]` for one token, `[T, D]` for a sequence.",
+    explanation:
+      "The type says for what the definition is written: `[D]` for one token, `[T, D]` for a sequence.",
     failing: "layer Block(D)(x) -> [D] {\n  x\n}\n",
     fixed: "layer Block(D)(x: [D]) -> [D] {\n  x\n}\n",
   },

@@ -1,7 +1,14 @@
 // What all parts of the parser share: the state of one parse, spans, flags, and going on after an error. The grammar is
 // split over classes that extend each other, from expressions (parse-expressions.ts) to modules (parse-modules.ts).
 
-import { EmbeddedActionsParser, EOF, isRecognitionException, tokenMatcher, type IToken, type TokenType } from "chevrotain";
+import {
+  EmbeddedActionsParser,
+  EOF,
+  isRecognitionException,
+  tokenMatcher,
+  type IToken,
+  type TokenType,
+} from "chevrotain";
 import type { Diagnostic } from "./diagnostic.ts";
 import { depthOf, spanOf } from "./layout.ts";
 import { error, heard, messages, misfit, misspelt, NestingProblem, SyntaxProblem } from "./problems.ts";
@@ -81,7 +88,13 @@ export class ParserBase extends EmbeddedActionsParser {
     this.isInExpression = false;
     if (!isDeeperThan(value, depthLimit)) return value;
     const help = "name a part of it on a line of its own";
-    this.complain("M0007", "this expression is too long or too deep", value.span, `more than ${depthLimit} levels`, help);
+    this.complain(
+      "M0007",
+      "this expression is too long or too deep",
+      value.span,
+      `more than ${depthLimit} levels`,
+      help,
+    );
     return { node: "broken", span: value.span };
   }
 
@@ -140,14 +153,22 @@ export class ParserBase extends EmbeddedActionsParser {
     if (thrown instanceof NestingProblem) {
       const place = spanOf(this.LA(1));
       const span = Number.isNaN(place.start) ? { start: this.end, end: this.end } : place;
-      this.complain("M0007", `nested more than ${nestingLimit} levels deep`, span, "the innermost level that is read", "name a part of it on a line of its own");
+      this.complain(
+        "M0007",
+        `nested more than ${nestingLimit} levels deep`,
+        span,
+        "the innermost level that is read",
+        "name a part of it on a line of its own",
+      );
       return;
     }
     const [labels, token, rule] = this.misfitOf(thrown);
     // An empty token was put in for a missing bracket, which has been reported.
     if (token.image === "" && token.tokenType !== EOF) return;
     if (token.tokenType === EOF && this.LA(0).image === "" && !Number.isNaN(this.LA(0).startOffset)) return;
-    this.report(misfit({ labels, token, rule, word, module: this.module, end: this.end, before: this.beforeOf(token) }));
+    this.report(
+      misfit({ labels, token, rule, word, module: this.module, end: this.end, before: this.beforeOf(token) }),
+    );
   }
 
   private misfitOf(thrown: unknown): readonly [readonly string[], IToken, string] {
@@ -166,7 +187,10 @@ export class ParserBase extends EmbeddedActionsParser {
 
   /** Skips to the end of the statement whose first token has this depth, or to one of `types` at that depth. */
   private skip(depth: number, types: readonly TokenType[]): void {
-    while (!this.isEndAt(this.LA(1), depth) && !(depthOf(this.LA(1)) === depth && types.includes(this.LA(1).tokenType)))
+    while (
+      !this.isEndAt(this.LA(1), depth) &&
+      !(depthOf(this.LA(1)) === depth && types.includes(this.LA(1).tokenType))
+    )
       this.SKIP_TOKEN();
   }
 
@@ -216,7 +240,10 @@ export class ParserBase extends EmbeddedActionsParser {
     if (this.RECORDING_PHASE) return;
     const [first, second] = [this.LA(1), this.LA(2)];
     if (first.tokenType !== T.Identifier) return;
-    const isWord = tokenMatcher(second, T.Name) || second.tokenType === T.NumberLiteral || second.tokenType === T.StringLiteral;
+    const isWord =
+      tokenMatcher(second, T.Name) ||
+      second.tokenType === T.NumberLiteral ||
+      second.tokenType === T.StringLiteral;
     const isSuffix = [T.In, T.As, T.By].includes(second.tokenType);
     if (!always && (!isWord || isSuffix)) return;
     const spellings = new Map(words.map((type) => [type.PATTERN as string, type]));

@@ -126,7 +126,13 @@ export class ChoiceParser extends ExpressionParser {
         return { form: "until", summed, strict: operator === ">", threshold, by, ...limit, span };
       }
       if (condition.node !== "broken")
-        this.complain("M0013", "`until` needs a sum and its limit", condition.span, "compares with neither `>` nor `>=`", "write `choose until sum(p) > 0.4 by p`");
+        this.complain(
+          "M0013",
+          "`until` needs a sum and its limit",
+          condition.span,
+          "compares with neither `>` nor `>=`",
+          "write `choose until sum(p) > 0.4 by p`",
+        );
       const broken: Expression = { node: "broken", span: condition.span };
       return { form: "until", summed: broken, strict: true, threshold: broken, by, ...limit, span };
     });

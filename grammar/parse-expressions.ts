@@ -47,14 +47,28 @@ export class ExpressionParser extends ParserBase {
     this.SUBRULE(this.operand, { ARGS: [row] });
     this.MANY(() => {
       const token = this.CONSUME(T.Infix);
-      this.ACTION(() => row.push({ item: "infix", operator: token.image as BinaryOperator, span: spanOf(token) }));
+      this.ACTION(() =>
+        row.push({ item: "infix", operator: token.image as BinaryOperator, span: spanOf(token) }),
+      );
       this.SUBRULE2(this.operand, { ARGS: [row] });
     });
     return this.ACTION(() =>
       treeOf(row, ({ problem, span }) =>
         problem === "chained"
-          ? this.complain("M0009", "comparisons do not chain", span, "a second comparison", "join two with `and`: `a < b and b < c`")
-          : this.complain("M0010", "`not` binds looser than the operator before it", span, "this `not`", "put it in parentheses: `(not a)`"),
+          ? this.complain(
+              "M0009",
+              "comparisons do not chain",
+              span,
+              "a second comparison",
+              "join two with `and`: `a < b and b < c`",
+            )
+          : this.complain(
+              "M0010",
+              "`not` binds looser than the operator before it",
+              span,
+              "this `not`",
+              "put it in parentheses: `(not a)`",
+            ),
       ),
     );
   });
@@ -62,7 +76,9 @@ export class ExpressionParser extends ParserBase {
   readonly operand = this.RULE("operand", (row: RowItem[]): void => {
     this.MANY(() => {
       const token = this.OR([{ ALT: () => this.CONSUME(T.Minus) }, { ALT: () => this.CONSUME(T.Not) }]);
-      this.ACTION(() => row.push({ item: "prefix", operator: token.image as "-" | "not", span: spanOf(token) }));
+      this.ACTION(() =>
+        row.push({ item: "prefix", operator: token.image as "-" | "not", span: spanOf(token) }),
+      );
     });
     const operand = this.SUBRULE(this.postfix);
     this.ACTION(() => row.push({ item: "operand", operand }));
@@ -72,7 +88,9 @@ export class ExpressionParser extends ParserBase {
     const start = this.start();
     let of = this.SUBRULE(this.primary);
     this.MANY({
-      GATE: () => !(this.noOptions && this.LA(1).tokenType === T.LBrace) && !(this.noBy && this.LA(1).tokenType === T.By),
+      GATE: () =>
+        !(this.noOptions && this.LA(1).tokenType === T.LBrace) &&
+        !(this.noBy && this.LA(1).tokenType === T.By),
       DEF: () => {
         of = this.OR([
           {
@@ -104,7 +122,9 @@ export class ExpressionParser extends ParserBase {
             ALT: (): Expression => {
               const by = this.CONSUME(T.By);
               this.ACTION(() => this.expectCall(of, by));
-              const router = this.within({ noOptions: this.noOptions, noBy: true }, () => this.SUBRULE(this.postfix));
+              const router = this.within({ noOptions: this.noOptions, noBy: true }, () =>
+                this.SUBRULE(this.postfix),
+              );
               return { node: "by", of, router, span: this.from(start) };
             },
           },
@@ -116,7 +136,13 @@ export class ExpressionParser extends ParserBase {
 
   private expectCall(of: Expression, by: IToken): void {
     if (of.node !== "call")
-      this.complain("M0011", "`by` needs a call before it", spanOf(by), "routes a call", "apply the pool first: `pool(x) by TopK { k = 2 }`");
+      this.complain(
+        "M0011",
+        "`by` needs a call before it",
+        spanOf(by),
+        "routes a call",
+        "apply the pool first: `pool(x) by TopK { k = 2 }`",
+      );
   }
 
   readonly primary = this.RULE("primary", (): Expression => {
@@ -157,7 +183,13 @@ export class ExpressionParser extends ParserBase {
     const percent = token.image.endsWith("%");
     const value = Number(percent ? token.image.slice(0, -1) : token.image);
     if (value === Infinity)
-      this.complain("M0012", "this number is too large", spanOf(token), "more than a number can hold", "write `inf` for infinity");
+      this.complain(
+        "M0012",
+        "this number is too large",
+        spanOf(token),
+        "more than a number can hold",
+        "write `inf` for infinity",
+      );
     return { node: "number", value: percent ? value / 100 : value, span: spanOf(token) };
   }
 
@@ -166,30 +198,36 @@ export class ExpressionParser extends ParserBase {
   }
 
   /** `(a, k = 2 over c, d)` */
-  readonly list = this.RULE("arguments", (): { readonly items: readonly Argument[]; readonly over: readonly Name[] } => {
-    const items: Argument[] = [];
-    const over: Name[] = [];
-    this.CONSUME(T.LParen);
-    this.inBrackets(() => {
-      this.OPTION(() => {
-        items.push(this.SUBRULE(this.argument));
-        this.MANY(() => {
-          this.CONSUME(T.Comma);
-          items.push(this.SUBRULE2(this.argument));
-        });
-        this.OPTION2(() => {
-          this.CONSUME(T.Over);
-          this.AT_LEAST_ONE_SEP({ SEP: T.Comma, DEF: () => void over.push(this.SUBRULE(this.axis)) });
+  readonly list = this.RULE(
+    "arguments",
+    (): { readonly items: readonly Argument[]; readonly over: readonly Name[] } => {
+      const items: Argument[] = [];
+      const over: Name[] = [];
+      this.CONSUME(T.LParen);
+      this.inBrackets(() => {
+        this.OPTION(() => {
+          items.push(this.SUBRULE(this.argument));
+          this.MANY(() => {
+            this.CONSUME(T.Comma);
+            items.push(this.SUBRULE2(this.argument));
+          });
+          this.OPTION2(() => {
+            this.CONSUME(T.Over);
+            this.AT_LEAST_ONE_SEP({ SEP: T.Comma, DEF: () => void over.push(this.SUBRULE(this.axis)) });
+          });
         });
       });
-    });
-    this.CONSUME(T.RParen);
-    return { items, over };
-  });
+      this.CONSUME(T.RParen);
+      return { items, over };
+    },
+  );
 
   /** An axis by its name, or by its size where that is a number: `over 28`. */
   readonly axis = this.RULE("axis", (): Name => {
-    const token = this.OR([{ ALT: () => this.CONSUME(T.Name) }, { ALT: () => this.CONSUME(T.NumberLiteral) }]);
+    const token = this.OR([
+      { ALT: () => this.CONSUME(T.Name) },
+      { ALT: () => this.CONSUME(T.NumberLiteral) },
+    ]);
     return this.ACTION(() => this.nameOf(token));
   });
 
@@ -254,4 +292,5 @@ export class ExpressionParser extends ParserBase {
 }
 
 /** A string's text; its end may be missing, which has been reported. */
-export const stringValue = (token: IToken): string => token.image.slice(1, token.image.endsWith('"') && token.image.length > 1 ? -1 : undefined);
+export const stringValue = (token: IToken): string =>
+  token.image.slice(1, token.image.endsWith('"') && token.image.length > 1 ? -1 : undefined);

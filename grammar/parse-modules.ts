@@ -164,7 +164,9 @@ export class ModuleParser extends StatementParser {
   readonly entries = this.RULE("entries", (): readonly Entry[] => {
     const entries: Entry[] = [];
     this.CONSUME(T.LParen);
-    this.inBrackets(() => this.MANY_SEP({ SEP: T.Comma, DEF: () => void entries.push(this.SUBRULE(this.entry)) }));
+    this.inBrackets(() =>
+      this.MANY_SEP({ SEP: T.Comma, DEF: () => void entries.push(this.SUBRULE(this.entry)) }),
+    );
     this.CONSUME(T.RParen);
     return entries;
   });
@@ -195,14 +197,35 @@ export class ModuleParser extends StatementParser {
   private sortEntries(lists: readonly (readonly Entry[])[]): Pick<Definition, "statics" | "inputs"> {
     const [first = [], second] = lists;
     const isInput = (entry: Entry): boolean => entry.type !== undefined;
-    const [statics, inputs] = second !== undefined ? [first, second] : first.some(isInput) ? [[], first] : [first, []];
+    const [statics, inputs] =
+      second !== undefined ? [first, second] : first.some(isInput) ? [[], first] : [first, []];
     for (const { span } of statics.filter(isInput))
-      this.complain("M0014", "an input stands among the statics", span, "has a type", "put inputs into the second list: `layer Name(D)(x: [D])`");
+      this.complain(
+        "M0014",
+        "an input stands among the statics",
+        span,
+        "has a type",
+        "put inputs into the second list: `layer Name(D)(x: [D])`",
+      );
     for (const { span } of inputs.filter((entry) => !isInput(entry)))
-      this.complain("M0015", "an input needs a type", span, "has none", "write `name: [D]`; statics stand in a list of their own before");
+      this.complain(
+        "M0015",
+        "an input needs a type",
+        span,
+        "has none",
+        "write `name: [D]`; statics stand in a list of their own before",
+      );
     return {
-      statics: statics.map(({ name, value, span }): Static => ({ name, ...(value === undefined ? {} : { value }), span })),
-      inputs: inputs.map(({ name, type, span }): Input => ({ name, type: type ?? { element: "number", axes: [{ node: "broken", span }], span }, span })),
+      statics: statics.map(({ name, value, span }): Static => ({
+        name,
+        ...(value === undefined ? {} : { value }),
+        span,
+      })),
+      inputs: inputs.map(({ name, type, span }): Input => ({
+        name,
+        type: type ?? { element: "number", axes: [{ node: "broken", span }], span },
+        span,
+      })),
     };
   }
 
@@ -331,7 +354,9 @@ export class ModuleParser extends StatementParser {
   });
 
   readonly number = this.RULE("number", (): SettingForm => {
-    const word = this.OR([T.Steps, T.Accumulate, T.Clip, T.Seed].map((type) => ({ ALT: () => this.CONSUME(type) })));
+    const word = this.OR(
+      [T.Steps, T.Accumulate, T.Clip, T.Seed].map((type) => ({ ALT: () => this.CONSUME(type) })),
+    );
     const value = this.SUBRULE(this.expression);
     return { setting: word.image as "steps" | "accumulate" | "clip" | "seed", value };
   });

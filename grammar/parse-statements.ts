@@ -57,7 +57,10 @@ export class StatementParser extends ChoiceParser {
   /** `in training`, `in inference` */
   readonly mode = this.RULE("mode", (): Mode => {
     this.CONSUME(T.In);
-    const token = this.OR([{ ALT: () => this.CONSUME(T.Training) }, { ALT: () => this.CONSUME(T.Inference) }]);
+    const token = this.OR([
+      { ALT: () => this.CONSUME(T.Training) },
+      { ALT: () => this.CONSUME(T.Inference) },
+    ]);
     return token.image as Mode;
   });
 
@@ -92,7 +95,9 @@ export class StatementParser extends ChoiceParser {
     const [first, second] = [this.LA(1), this.LA(2)];
     if (first.tokenType === T.If || !T.statementWords.some((type) => type === first.tokenType)) return false;
     const isSuffix = [T.In, T.As, T.By].some((type) => type === second.tokenType);
-    const isWord = [T.Name, T.NumberLiteral, T.Not, T.If, T.Then, T.Else].some((type) => tokenMatcher(second, type));
+    const isWord = [T.Name, T.NumberLiteral, T.Not, T.If, T.Then, T.Else].some((type) =>
+      tokenMatcher(second, type),
+    );
     return isWord && !isSuffix;
   }
 
@@ -115,7 +120,13 @@ export class StatementParser extends ChoiceParser {
     const indices = this.OPTION(() => this.SUBRULE(this.binders));
     const token = this.CONSUME(T.Assign);
     const value = this.SUBRULE(this.expression);
-    return { node: "bind", name, ...(indices === undefined ? {} : { indices }), operator: token.image as AssignOperator, value };
+    return {
+      node: "bind",
+      name,
+      ...(indices === undefined ? {} : { indices }),
+      operator: token.image as AssignOperator,
+      value,
+    };
   });
 
   readonly binders = this.RULE("binders", (): readonly IndexBinder[] => {
@@ -264,7 +275,9 @@ export class StatementParser extends ChoiceParser {
     const word = this.CONSUME(T.If);
     let condition: Expression = { node: "broken", span: spanOf(word) };
     this.guardedHeader(() => {
-      condition = this.outermost(() => this.within({ noOptions: true, noBy: false }, () => this.SUBRULE(this.value)));
+      condition = this.outermost(() =>
+        this.within({ noOptions: true, noBy: false }, () => this.SUBRULE(this.value)),
+      );
       this.ACTION(() => this.expectBody("branch"));
     });
     const then = this.SUBRULE(this.block);
@@ -297,7 +310,12 @@ export class StatementParser extends ChoiceParser {
       return this.nameOf(this.CONSUME(T.Name));
     });
     const weight = this.OPTION2(() => this.SUBRULE(this.weighted));
-    return { node: "routed", pool, ...(modality === undefined ? {} : { modality }), ...(weight === undefined ? {} : { weight }) };
+    return {
+      node: "routed",
+      pool,
+      ...(modality === undefined ? {} : { modality }),
+      ...(weight === undefined ? {} : { weight }),
+    };
   });
 
   readonly weighted = this.RULE("weighted", (): Expression => {
@@ -331,9 +349,19 @@ export class StatementParser extends ChoiceParser {
   });
 }
 
-const expressionStarts = [T.Name, T.If, T.NumberLiteral, T.StringLiteral, T.LParen, T.LSquare, T.Minus, T.Not];
+const expressionStarts = [
+  T.Name,
+  T.If,
+  T.NumberLiteral,
+  T.StringLiteral,
+  T.LParen,
+  T.LSquare,
+  T.Minus,
+  T.Not,
+];
 
-const canBeginStatement = (token: IToken): boolean => expressionStarts.some((type) => tokenMatcher(token, type));
+const canBeginStatement = (token: IToken): boolean =>
+  expressionStarts.some((type) => tokenMatcher(token, type));
 
 /** What can be kept of a statement that could not be read: the name that it would have bound. */
 function salvage(first: readonly IToken[], span: Span): Statement | undefined {

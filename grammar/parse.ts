@@ -21,7 +21,11 @@ export function parse(text: string, module: string): Parse {
 /** The formatter needs the comments that are no part of Syntax too. */
 export function parseLayout(layout: Layout, text: string, module: string): Parse {
   const { imports, declarations, diagnostics } = moduleParser().read(layout, text, module);
-  const all = onePerCause([...ofCharacters(layout, text, module), ...ofBrackets(layout, module)], diagnostics, text);
+  const all = onePerCause(
+    [...ofCharacters(layout, text, module), ...ofBrackets(layout, module)],
+    diagnostics,
+    text,
+  );
   const isComment = ({ text }: Comment): boolean => !text.startsWith("///");
   return {
     module: {
@@ -31,7 +35,9 @@ export function parseLayout(layout: Layout, text: string, module: string): Parse
       ...(layout.doc === undefined ? {} : { doc: layout.doc }),
       span: { start: 0, end: text.length },
     },
-    diagnostics: all.sort((a, b) => a.at.span.start - b.at.span.start || a.at.span.end - b.at.span.end).slice(0, diagnosticLimit),
+    diagnostics: all
+      .sort((a, b) => a.at.span.start - b.at.span.start || a.at.span.end - b.at.span.end)
+      .slice(0, diagnosticLimit),
   };
 }
 
@@ -50,7 +56,8 @@ function onePerCause(first: readonly Diagnostic[], then: readonly Diagnostic[], 
     // An open `{` spoils no line: its statement is read to the place where the `}` was put.
     if (text.slice(start, end) !== "{") spoilt.add(lineAt(start));
   }
-  const follows = ({ code, at }: Diagnostic): boolean => code === "M0005" && spoilt.has(lineAt(at.span.start));
+  const follows = ({ code, at }: Diagnostic): boolean =>
+    code === "M0005" && spoilt.has(lineAt(at.span.start));
   return [...kept.values(), ...then.filter((diagnostic) => !follows(diagnostic))];
 }
 
@@ -67,24 +74,44 @@ const advice: readonly (readonly [string, string])[] = [
   ["\\", "remove it: inside ( ) and [ ] and after an operator a statement goes on by itself"],
 ];
 
-function ofCharacters({ strange, openStrings, glued }: Layout, text: string, module: string): readonly Diagnostic[] {
-  const say = (code: string, message: string, span: Span, label: string, help: string): Diagnostic => error(code, message, module, span, label, help);
+function ofCharacters(
+  { strange, openStrings, glued }: Layout,
+  text: string,
+  module: string,
+): readonly Diagnostic[] {
+  const say = (code: string, message: string, span: Span, label: string, help: string): Diagnostic =>
+    error(code, message, module, span, label, help);
   return [
     ...strange.map((span) => {
       const shown = text.slice(span.start, span.end);
       const help = advice.find(([start]) => shown.startsWith(start))?.[1];
-      return say("M0001", `unexpected ${describeCharacters(shown)}`, span, "no part of the language", help ?? "remove it; names are spelt with the letters a to z, digits and `_`");
+      return say(
+        "M0001",
+        `unexpected ${describeCharacters(shown)}`,
+        span,
+        "no part of the language",
+        help ?? "remove it; names are spelt with the letters a to z, digits and `_`",
+      );
     }),
-    ...openStrings.map((span) => say("M0002", "this string does not end", span, "no closing quote on this line", 'close it with `"`')),
+    ...openStrings.map((span) =>
+      say("M0002", "this string does not end", span, "no closing quote on this line", 'close it with `"`'),
+    ),
     ...glued.map((span) =>
-      say("M0016", `\`${text.slice(span.start, span.end)}\` is neither a number nor a name`, span, "a number runs into a name", "put an operator between the two, or begin the name with a letter"),
+      say(
+        "M0016",
+        `\`${text.slice(span.start, span.end)}\` is neither a number nor a name`,
+        span,
+        "a number runs into a name",
+        "put an operator between the two, or begin the name with a letter",
+      ),
     ),
   ];
 }
 
 function describeCharacters(shown: string): string {
   const [first = ""] = shown;
-  if (shown.length > 20 || !/^[\P{C}]+$/u.test(shown)) return `character U+${first.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0")}`;
+  if (shown.length > 20 || !/^[\P{C}]+$/u.test(shown))
+    return `character U+${first.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0")}`;
   return `\`${shown}\``;
 }
 
@@ -93,11 +120,25 @@ function ofBrackets({ brackets }: Layout, module: string): readonly Diagnostic[]
     const span = { start: token.startOffset, end: token.startOffset + 1 };
     if (problem === "stray")
       return {
-        ...error("M0004", `\`${closer}\` closes nothing`, module, span, "nothing is open here", "remove it, or open its bracket before"),
+        ...error(
+          "M0004",
+          `\`${closer}\` closes nothing`,
+          module,
+          span,
+          "nothing is open here",
+          "remove it, or open its bracket before",
+        ),
         fix: { span, text: "", safe: false },
       };
     return {
-      ...error("M0003", `\`${token.image}\` is never closed`, module, span, "opened here", `close it with \`${closer}\``),
+      ...error(
+        "M0003",
+        `\`${token.image}\` is never closed`,
+        module,
+        span,
+        "opened here",
+        `close it with \`${closer}\``,
+      ),
       fix: { span: { start: at, end: at }, text: closer, safe: false },
     };
   });

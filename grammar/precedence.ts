@@ -64,7 +64,8 @@ export function treeOf(row: readonly RowItem[], report: (problem: RowProblem) =>
         operands.push(item.operand);
         break;
       case "prefix":
-        if (item.operator === "not" && top !== undefined && levelOf(top) > levelOf(item)) report({ problem: "loose not", span: item.span });
+        if (item.operator === "not" && top !== undefined && levelOf(top) > levelOf(item))
+          report({ problem: "loose not", span: item.span });
         waiting.push(item);
         break;
       case "infix": {
@@ -73,7 +74,8 @@ export function treeOf(row: readonly RowItem[], report: (problem: RowProblem) =>
         while (waiting.length > 0) {
           const before = waiting.at(-1)!;
           if (levelOf(before) < level || (item.operator === "^" && levelOf(before) === level)) break;
-          if (level === comparisonPrecedence && levelOf(before) === level) report({ problem: "chained", span: item.span });
+          if (level === comparisonPrecedence && levelOf(before) === level)
+            report({ problem: "chained", span: item.span });
           reduce();
         }
         waiting.push(item);

@@ -12,9 +12,7 @@ interface Whole {
   readonly end: number;
 }
 
-export const languages: SupportLanguage[] = [
-  { name: "moe", parsers: ["moe"], extensions: [".moe"] },
-];
+export const languages: SupportLanguage[] = [{ name: "moe", parsers: ["moe"], extensions: [".moe"] }];
 
 export const parsers: Record<"moe", Parser<Whole>> = {
   moe: {
@@ -36,4 +34,3 @@ export const parsers: Record<"moe", Parser<Whole>> = {
 export const printers: Record<"moe", Printer<Whole>> = {
   moe: { print: ({ node }) => builders.join(builders.literalline, node.text.split("\n")) },
 };
-

@@ -12,7 +12,11 @@ export interface Cursor {
   next: number;
 }
 
-export const cursorOver = (text: string, comments: readonly Comment[]): Cursor => ({ text, comments, next: 0 });
+export const cursorOver = (text: string, comments: readonly Comment[]): Cursor => ({
+  text,
+  comments,
+  next: 0,
+});
 export const noText = (): Cursor => ({ text: undefined, comments: [], next: 0 });
 
 export function peek(cursor: Cursor, before: number): Comment | undefined {

@@ -79,12 +79,22 @@ function bare(expression: Expression, cursor: Cursor): Doc {
     case "broken":
       return leaf("...", span, cursor);
     case "list":
-      return bracketed("[", expression.items.map(itemOf), "]", span.end - 1, cursor);
+      return [
+        leading(cursor, span.start),
+        bracketed("[", expression.items.map(itemOf), "]", span.end - 1, cursor),
+      ];
     case "group":
-      return bracketed("(", [itemOf(expression.inner)], ")", span.end - 1, cursor);
+      return [
+        leading(cursor, span.start),
+        bracketed("(", [itemOf(expression.inner)], ")", span.end - 1, cursor),
+      ];
     case "unary": {
       const sign = expression.operator === "not" ? "not " : "-";
-      return [leading(cursor, span.start), sign, bound(expression.operand, prefixPrecedence[expression.operator], cursor)];
+      return [
+        leading(cursor, span.start),
+        sign,
+        bound(expression.operand, prefixPrecedence[expression.operator], cursor),
+      ];
     }
     case "binary":
       return group(indent(row(expression, cursor)));
@@ -97,7 +107,11 @@ function bare(expression: Expression, cursor: Cursor): Doc {
       return [callee, bracketed("(", items, ")", span.end - 1, cursor, over)];
     }
     case "configure":
-      return [bound(expression.callee, level.postfix, cursor), " ", optionsDoc(expression.options, span.end - 1, cursor)];
+      return [
+        bound(expression.callee, level.postfix, cursor),
+        " ",
+        optionsDoc(expression.options, span.end - 1, cursor),
+      ];
     case "index":
       return [
         bound(expression.of, level.postfix, cursor),
@@ -106,7 +120,11 @@ function bare(expression: Expression, cursor: Cursor): Doc {
     case "member":
       return [bound(expression.of, level.postfix, cursor), ".", nameDoc(expression.name, cursor)];
     case "by":
-      return [bound(expression.of, level.postfix, cursor), " by ", bound(expression.router, level.postfix, cursor)];
+      return [
+        bound(expression.of, level.postfix, cursor),
+        " by ",
+        bound(expression.router, level.postfix, cursor),
+      ];
     case "as":
       return [bound(expression.of, level.as, cursor), " as ", typeDoc(expression.type, cursor)];
     default:
@@ -163,14 +181,24 @@ interface ListItem {
 }
 
 export const item = (start: number, print: (cursor: Cursor) => Doc): ListItem => ({ start, print });
-export const itemOf = (expression: Expression): ListItem => item(expression.span.start, (cursor) => expressionDoc(expression, cursor));
+export const itemOf = (expression: Expression): ListItem =>
+  item(expression.span.start, (cursor) => expressionDoc(expression, cursor));
 export const nameItem = (name: Name): ListItem => item(name.span.start, (cursor) => nameDoc(name, cursor));
 
 const argumentOf = ({ name, value, span }: Argument): ListItem =>
-  item(span.start, (cursor) => (name === undefined ? expressionDoc(value, cursor) : [nameDoc(name, cursor), assigned(value, cursor)]));
+  item(span.start, (cursor) =>
+    name === undefined ? expressionDoc(value, cursor) : [nameDoc(name, cursor), assigned(value, cursor)],
+  );
 
 const overOf = (names: readonly Name[]): ListItem =>
-  item(names[0]!.span.start, (cursor) => [leading(cursor, names[0]!.span.start), "over ", join(", ", names.map((name) => nameDoc(name, cursor)))]);
+  item(names[0]!.span.start, (cursor) => [
+    leading(cursor, names[0]!.span.start),
+    "over ",
+    join(
+      ", ",
+      names.map((name) => nameDoc(name, cursor)),
+    ),
+  ]);
 
 /** ` = value`; a comment behind the sign keeps its place. */
 export function assigned(value: Expression, cursor: Cursor, sign = "="): Doc {
@@ -200,7 +228,12 @@ export function breaking(
     if (after !== undefined) rows.push(after === over ? "" : ",", trailing(cursor, after.start), line);
   });
   const before = all.length === 0 ? softline : space;
-  return [open, indent([comment, all.length === 0 ? "" : space, group(rows), closing(cursor, closeAt)]), before, close];
+  return [
+    open,
+    indent([comment, all.length === 0 ? "" : space, group(rows), closing(cursor, closeAt)]),
+    before,
+    close,
+  ];
 }
 
 export function optionsDoc(options: readonly Argument[], closeAt: number, cursor: Cursor): Doc {
@@ -211,4 +244,3 @@ export function typeDoc({ element, axes, span }: Type, cursor: Cursor): Doc {
   const word = element === "number" ? "" : element === "gates" ? "gates" : `${element} `;
   return [leading(cursor, span.start), word, bracketed("[", axes.map(itemOf), "]", span.end - 1, cursor)];
 }
-

@@ -46,7 +46,8 @@ export function sequenceDoc<Item extends Located>(
 
   items.forEach((item, i) => {
     const before = items[i - 1];
-    if (before !== undefined && gap(before, item) === "blank") due = !willKeepBlank(cursor, end, item.span.start);
+    if (before !== undefined && gap(before, item) === "blank")
+      due = !willKeepBlank(cursor, end, item.span.start);
     addComments(item.span.start);
     if (cursor.text === undefined && item.doc !== undefined)
       for (const text of item.doc.split("\n")) add(0, 0, `/// ${text}`.trimEnd());

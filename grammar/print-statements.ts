@@ -3,7 +3,15 @@
 
 import { codeAfter, leading, peek, trailing, type Cursor } from "./print-comments.ts";
 import { doc, type Doc } from "./print-doc.ts";
-import { assigned, bracketed, expressionDoc, item, nameDoc, optionsDoc, typeDoc } from "./print-expression.ts";
+import {
+  assigned,
+  bracketed,
+  expressionDoc,
+  item,
+  nameDoc,
+  optionsDoc,
+  typeDoc,
+} from "./print-expression.ts";
 import { sequenceDoc } from "./print-sequence.ts";
 import type { Choice, Expression, IndexBinder, Name, Setting, Statement } from "./syntax.ts";
 
@@ -33,7 +41,9 @@ function formDoc(statement: Statement, cursor: Cursor): Doc {
     }
     case "choose": {
       const choice = [word(), choiceDoc(statement.choice, cursor)];
-      return statement.only === undefined ? choice : [choice, " only where ", expressionDoc(statement.only, cursor)];
+      return statement.only === undefined
+        ? choice
+        : [choice, " only where ", expressionDoc(statement.only, cursor)];
     }
     case "weight":
       return [word(), expressionDoc(statement.value, cursor)];
@@ -41,7 +51,11 @@ function formDoc(statement: Statement, cursor: Cursor): Doc {
       const value = [word(), expressionDoc(statement.value, cursor)];
       const { scope, drop, span } = statement;
       const said = textBetween(cursor, statement.value.span.end, span.end);
-      return [value, scope === "sequence" || /\bper\b/.test(said) ? ` per ${scope}` : "", drop === "lowest" || /\bdrop\b/.test(said) ? ` drop ${drop}` : ""];
+      return [
+        value,
+        scope === "sequence" || /\bper\b/.test(said) ? ` per ${scope}` : "",
+        drop === "lowest" || /\bdrop\b/.test(said) ? ` drop ${drop}` : "",
+      ];
     }
     case "loss":
       return statement.name === undefined
@@ -59,11 +73,22 @@ function formDoc(statement: Statement, cursor: Cursor): Doc {
     case "shared":
     case "routed": {
       const pool = [word(), expressionDoc(statement.pool, cursor)];
-      const modality = statement.node === "routed" && statement.modality !== undefined ? [" for ", nameDoc(statement.modality, cursor)] : "";
-      return [pool, modality, statement.weight === undefined ? "" : [" weight ", expressionDoc(statement.weight, cursor)]];
+      const modality =
+        statement.node === "routed" && statement.modality !== undefined
+          ? [" for ", nameDoc(statement.modality, cursor)]
+          : "";
+      return [
+        pool,
+        modality,
+        statement.weight === undefined ? "" : [" weight ", expressionDoc(statement.weight, cursor)],
+      ];
     }
     case "null":
-      return [word(), statement.kind, statement.count === undefined ? "" : [" * ", expressionDoc(statement.count, cursor)]];
+      return [
+        word(),
+        statement.kind,
+        statement.count === undefined ? "" : [" * ", expressionDoc(statement.count, cursor)],
+      ];
     case "router":
       return [word(), expressionDoc(statement.router, cursor)];
     case "result":
@@ -77,17 +102,25 @@ function bindersDoc(binders: readonly IndexBinder[], cursor: Cursor): Doc {
   const last = binders.at(-1)!;
   const closeAt = codeAfter(cursor, (last.size?.span ?? last.name.span).end);
   const items = binders.map(({ name, size }) =>
-    item(name.span.start, () => (size === undefined ? nameDoc(name, cursor) : [nameDoc(name, cursor), ": ", expressionDoc(size, cursor)])),
+    item(name.span.start, () =>
+      size === undefined ? nameDoc(name, cursor) : [nameDoc(name, cursor), ": ", expressionDoc(size, cursor)],
+    ),
   );
   return bracketed("[", items, "]", closeAt, cursor);
 }
 
 function afterBody({ body, mode, span }: Extract<Statement, { node: "after" }>, cursor: Cursor): Doc {
   const [only] = body;
-  const isPlain = only !== undefined && body.length === 1 && only.node !== "repeat" && only.node !== "if" && only.node !== "after";
+  const isPlain =
+    only !== undefined &&
+    body.length === 1 &&
+    only.node !== "repeat" &&
+    only.node !== "if" &&
+    only.node !== "after";
   const hasComment = only !== undefined && peek(cursor, only.span.start) !== undefined;
   // `in training` behind one statement would belong to that one.
-  if (isPlain && !hasComment && only.doc === undefined && mode === undefined) return [": ", statementDoc(only, cursor)];
+  if (isPlain && !hasComment && only.doc === undefined && mode === undefined)
+    return [": ", statementDoc(only, cursor)];
   return [" ", blockDoc(body, afterStep(span.start, cursor), cursor)];
 }
 
@@ -104,8 +137,10 @@ function branchDoc(statement: Extract<Statement, { node: "if" }>, cursor: Cursor
   if (otherwise.length === 0 && !startsElse(cursor, closeAt)) return [head, first];
   const elseAt = codeAfter(cursor, closeAt + 1);
   const [only] = otherwise;
-  const isChain = only?.node === "if" && otherwise.length === 1 && only.mode === undefined && only.doc === undefined;
-  if (isChain && peek(cursor, only.span.start) === undefined) return [head, first, " else ", statementDoc(only, cursor)];
+  const isChain =
+    only?.node === "if" && otherwise.length === 1 && only.mode === undefined && only.doc === undefined;
+  if (isChain && peek(cursor, only.span.start) === undefined)
+    return [head, first, " else ", statementDoc(only, cursor)];
   return [head, first, " else ", blockDoc(otherwise, elseAt + "else".length, cursor)];
 }
 
@@ -122,7 +157,9 @@ function closeOf(body: readonly Statement[], headEnd: number, cursor: Cursor): n
 
 /** `{ ... }` after a header that ends at an offset. */
 export function blockDoc(body: readonly Statement[], headEnd: number, cursor: Cursor): Doc {
-  return bracedDoc(body, headEnd, closeOf(body, headEnd, cursor), cursor, (statement) => statementDoc(statement, cursor));
+  return bracedDoc(body, headEnd, closeOf(body, headEnd, cursor), cursor, (statement) =>
+    statementDoc(statement, cursor),
+  );
 }
 
 export function bracedDoc<Item extends Statement | Setting>(
@@ -148,13 +185,30 @@ export function choiceDoc(choice: Choice, cursor: Cursor): Doc {
     case "top":
       return ["top ", show(choice.count), " of ", show(choice.score)];
     case "each":
-      return ["top ", show(choice.count), " of ", show(choice.score), " in each of ", show(choice.groups), " groups"];
+      return [
+        "top ",
+        show(choice.count),
+        " of ",
+        show(choice.score),
+        " in each of ",
+        show(choice.groups),
+        " groups",
+      ];
     case "best": {
       const { reduce, top, score } = choice.by;
-      const head = ["top ", show(choice.count), " of ", show(choice.score), " in the best ", show(choice.best)];
+      const head = [
+        "top ",
+        show(choice.count),
+        " of ",
+        show(choice.score),
+        " in the best ",
+        show(choice.best),
+      ];
       const groups = [" of ", show(choice.groups), " groups by ", nameDoc(reduce, cursor)];
       const start = (top ?? score).span.start;
-      const value = item(start, () => (top === undefined ? show(score) : [leading(cursor, start), "top ", show(top), " of ", show(score)]));
+      const value = item(start, () =>
+        top === undefined ? show(score) : [leading(cursor, start), "top ", show(top), " of ", show(score)],
+      );
       return [head, groups, bracketed("(", [value], ")", codeAfter(cursor, score.span.end), cursor)];
     }
     case "until": {
@@ -187,11 +241,20 @@ export function settingDoc(setting: Setting, cursor: Cursor): Doc {
     case "data":
       return [word, nameDoc(setting.modality, cursor), assigned(setting.source, cursor)];
     case "batch":
-      return [word, expressionDoc(setting.size, cursor), setting.length === undefined ? "" : [" of ", expressionDoc(setting.length, cursor)]];
+      return [
+        word,
+        expressionDoc(setting.size, cursor),
+        setting.length === undefined ? "" : [" of ", expressionDoc(setting.length, cursor)],
+      ];
     case "optimizer":
       return [word, optimizerDoc(setting.name, setting, cursor)];
     case "evaluate":
-      return [word, "every ", expressionDoc(setting.every, cursor), setting.share === undefined ? "" : [" on ", expressionDoc(setting.share, cursor)]];
+      return [
+        word,
+        "every ",
+        expressionDoc(setting.every, cursor),
+        setting.share === undefined ? "" : [" on ", expressionDoc(setting.share, cursor)],
+      ];
     case "checkpoint":
       return [word, "every ", expressionDoc(setting.every, cursor)];
     case "stop":
@@ -214,4 +277,3 @@ function optimizerDoc(name: Name, setting: Extract<Setting, { setting: "optimize
   if (setting.options.length === 0) return nameDoc(name, cursor);
   return group([nameDoc(name, cursor), " ", optionsDoc(setting.options, setting.span.end - 1, cursor)]);
 }
-

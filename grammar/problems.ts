@@ -46,7 +46,8 @@ function furthest(paths: readonly (readonly TokenType[])[], actual: readonly ITo
   let labels = new Set<string>();
   for (const path of paths) {
     let fits = 0;
-    while (fits < path.length && actual[fits] !== undefined && tokenMatcher(actual[fits]!, path[fits]!)) fits += 1;
+    while (fits < path.length && actual[fits] !== undefined && tokenMatcher(actual[fits]!, path[fits]!))
+      fits += 1;
     const next = path[fits];
     if (next === undefined || fits < ahead) continue;
     if (fits > ahead) labels = new Set();
@@ -65,7 +66,9 @@ export function describeExpected(labels: readonly string[]): string {
   // A word that is also a name needs no mention of its own.
   const shown = isExpression ? ["an expression", ...rest] : rest.includes("a name") ? ["a name"] : rest;
   if (shown.length > 6) return "another word";
-  return shown.length <= 1 ? (shown[0] ?? "nothing more") : `${shown.slice(0, -1).join(", ")} or ${shown.at(-1)}`;
+  return shown.length <= 1
+    ? (shown[0] ?? "nothing more")
+    : `${shown.slice(0, -1).join(", ")} or ${shown.at(-1)}`;
 }
 
 export function describeToken(token: IToken): string {
@@ -90,7 +93,8 @@ const forms: Readonly<Record<string, string>> = {
   param: "write `param w: [D, H]` or `param w: [D, H] = normal(0.02)`",
   state: "write `state bias: [N] = 0`",
   modality: "write `modality text = tokens(vocab = 256)`",
-  choose: "write `choose top 2 of score`, `choose until sum(p) > 0.4 by p`, `choose where score > 0` or `choose all`",
+  choose:
+    "write `choose top 2 of score`, `choose until sum(p) > 0.4 by p`, `choose where score > 0` or `choose all`",
   weight: "write `weight score / sum(score)`",
   capacity: "write `capacity 1.25 * tokens / N per batch drop last`",
   loss: "write `loss balance = expression` or `loss expression`",
@@ -117,8 +121,10 @@ const forms: Readonly<Record<string, string>> = {
   type: "write a type as `[T, D]`, `int [T]` or `[]`",
   conditional: "write `if condition then a else b`",
   options: "write options as `{ k = 2, rate = 1e-3 }`",
-  "a declaration": "begin with `import`, `expert`, `router`, `moe`, `layer`, `chain`, `function`, `model`, `dim` or `train`",
-  "a setting": "begin with `data`, `batch`, `optimizer`, `steps`, `evaluate`, `checkpoint`, `stop`, `clip`, `accumulate`, `seed`, `freeze` or `rate`",
+  "a declaration":
+    "begin with `import`, `expert`, `router`, `moe`, `layer`, `chain`, `function`, `model`, `dim` or `train`",
+  "a setting":
+    "begin with `data`, `batch`, `optimizer`, `steps`, `evaluate`, `checkpoint`, `stop`, `clip`, `accumulate`, `seed`, `freeze` or `rate`",
 };
 
 export interface Misfit {
@@ -139,19 +145,36 @@ export function misfit({ labels, token, rule, word, module, end, before }: Misfi
   const expected = describeExpected(labels);
   const span = placeOf(token, before, end);
   const label = `expected ${expected}`;
-  const say = (code: string, message: string, help: string): Diagnostic => error(code, message, module, span, label, help);
+  const say = (code: string, message: string, help: string): Diagnostic =>
+    error(code, message, module, span, label, help);
   if (reserved.has(token.image) && labels.includes("a name") && !labels.includes("a number"))
-    return say("M0008", `\`${token.image}\` is a word of the language and cannot be a name`, "choose another name");
-  const [meant] = nearest(token.image, labels.filter((one) => one.startsWith("`")).map((one) => one.slice(1, -1)));
-  if (meant !== undefined && tokenMatcher(token, T.Name))
-    return misspelt(token, meant, module);
+    return say(
+      "M0008",
+      `\`${token.image}\` is a word of the language and cannot be a name`,
+      "choose another name",
+    );
+  const [meant] = nearest(
+    token.image,
+    labels.filter((one) => one.startsWith("`")).map((one) => one.slice(1, -1)),
+  );
+  if (meant !== undefined && tokenMatcher(token, T.Name)) return misspelt(token, meant, module);
   if (before.tokenType === T.Comma && closers.includes(token.tokenType)) {
     const comma = { start: before.startOffset, end: T.endOf(before) };
-    const what = error("M0005", `expected ${expected} after \`,\``, module, comma, "nothing follows this", "remove the comma");
+    const what = error(
+      "M0005",
+      `expected ${expected} after \`,\``,
+      module,
+      comma,
+      "nothing follows this",
+      "remove the comma",
+    );
     return { ...what, fix: { span: comma, text: "", safe: true } };
   }
   const message = `expected ${expected}, found ${describeToken(token)}`;
-  const help = token.tokenType === T.Equals && word !== "rate" ? comparing : (forms[rule] ?? forms[labels[0] ?? ""] ?? forms[word]);
+  const help =
+    token.tokenType === T.Equals && word !== "rate"
+      ? comparing
+      : (forms[rule] ?? forms[labels[0] ?? ""] ?? forms[word]);
   return say("M0005", message, help ?? adviceFor(labels, token));
 }
 
@@ -171,7 +194,8 @@ const comparing = "write `==` to compare; `name = expression` binds a name";
 
 function adviceFor(labels: readonly string[], token: IToken): string {
   if (labels.includes("`{`")) return "open the body with `{` on the same line";
-  if (token.tokenType === T.Newline) return "finish the statement on this line, or end the line with an operator or a comma";
+  if (token.tokenType === T.Newline)
+    return "finish the statement on this line, or end the line with an operator or a comma";
   if (token.tokenType === T.Then || token.tokenType === T.Else) return "write `if condition then a else b`";
   if (labels.includes("the end of the line"))
     return tokenMatcher(token, T.Name) || token.tokenType === T.NumberLiteral
@@ -190,6 +214,13 @@ function placeOf(token: IToken, before: IToken, end: number): Span {
   return { start: token.startOffset, end: T.endOf(token) };
 }
 
-export function error(code: string, message: string, module: string, span: Span, label: string, help: string): Diagnostic {
+export function error(
+  code: string,
+  message: string,
+  module: string,
+  span: Span,
+  label: string,
+  help: string,
+): Diagnostic {
   return { code, severity: "error", message, at: { module, span, label }, related: [], help };
 }

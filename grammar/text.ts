@@ -86,7 +86,9 @@ const widest = 160;
 export function renderDiagnostic(diagnostic: Diagnostic, sources: Sources, colour = false): string {
   const paint = colour ? colours : none;
   const alarm = diagnostic.severity === "error" ? paint.red : paint.yellow;
-  const out = [`${paint.bold(alarm(`${diagnostic.severity}[${diagnostic.code}]`))}${paint.bold(`: ${diagnostic.message}`)}`];
+  const out = [
+    `${paint.bold(alarm(`${diagnostic.severity}[${diagnostic.code}]`))}${paint.bold(`: ${diagnostic.message}`)}`,
+  ];
   const here = diagnostic.related.filter(({ module }) => module === diagnostic.at.module);
   const elsewhere = diagnostic.related.filter(({ module }) => module !== diagnostic.at.module);
   const frames = [[diagnostic.at, ...here], ...groupByModule(elsewhere)];
@@ -98,7 +100,9 @@ export function renderDiagnostic(diagnostic: Diagnostic, sources: Sources, colou
     if (rows.length === 0) continue;
     out.push(gutter(""));
     for (const { number, text, sign } of rows)
-      out.push(trimEnd(`${gutter(number)} ${sign === undefined ? text : (sign === "^" ? alarm : paint.blue)(text)}`));
+      out.push(
+        trimEnd(`${gutter(number)} ${sign === undefined ? text : (sign === "^" ? alarm : paint.blue)(text)}`),
+      );
   }
   if (diagnostic.help !== undefined) {
     if (drawn.at(-1)!.rows.length > 0) out.push(gutter(""));
@@ -133,7 +137,8 @@ function frameOf(places: readonly Place[], text: string | undefined, at: Place):
   const [head] = places;
   if (text === undefined) return { arrow: head!.module, rows: [], lines: 1 };
   const starts = lineStarts(text);
-  const lineText = (line: number): string => text.slice(starts[line - 1], starts[line] ?? text.length).replace(/[\r\n]+$/, "");
+  const lineText = (line: number): string =>
+    text.slice(starts[line - 1], starts[line] ?? text.length).replace(/[\r\n]+$/, "");
   const marks = places.map((place): Mark => {
     const { line, column } = positionIn(text, starts, Math.min(place.span.start, text.length));
     const rest = widthOf(lineText(line)) - (column - 1);
@@ -142,7 +147,13 @@ function frameOf(places: readonly Place[], text: string | undefined, at: Place):
   });
   const rows = [...new Set(marks.map(({ line }) => line))]
     .sort((a, b) => a - b)
-    .flatMap((line) => rowsOf(line, lineText(line), marks.filter((mark) => mark.line === line)));
+    .flatMap((line) =>
+      rowsOf(
+        line,
+        lineText(line),
+        marks.filter((mark) => mark.line === line),
+      ),
+    );
   const first = marks[0]!;
   return {
     arrow: `${head!.module}:${first.line}:${first.before + 1}`,
@@ -164,13 +175,21 @@ function rowsOf(line: number, text: string, marks: readonly Mark[]): readonly Ro
     .map(({ before, width, sign, place }): Row => {
       const room = Math.max(1, Math.min(width, cut + widest - before));
       const label = place.label === "" ? "" : ` ${place.label}`;
-      return { number: "", text: `${" ".repeat(prefix.length + before - cut)}${sign.repeat(room)}${label}`, sign };
+      return {
+        number: "",
+        text: `${" ".repeat(prefix.length + before - cut)}${sign.repeat(room)}${label}`,
+        sign,
+      };
     });
   return [{ number: String(line), text: `${prefix}${shown.join("")}${suffix}` }, ...rows];
 }
 
 /** All diagnostics, an empty line between them. */
-export function renderDiagnostics(diagnostics: readonly Diagnostic[], sources: Sources, colour = false): string {
+export function renderDiagnostics(
+  diagnostics: readonly Diagnostic[],
+  sources: Sources,
+  colour = false,
+): string {
   return diagnostics.map((diagnostic) => renderDiagnostic(diagnostic, sources, colour)).join("\n\n");
 }
 
@@ -199,7 +218,9 @@ export function toJson(diagnostic: Diagnostic, sources: Sources): DiagnosticData
   const placeData = ({ module, label, span }: Place): PlaceData => {
     const text = sources(module);
     const data = { module, label, start: span.start, end: span.end };
-    return text === undefined ? data : { ...data, from: positionAt(text, span.start), to: positionAt(text, span.end) };
+    return text === undefined
+      ? data
+      : { ...data, from: positionAt(text, span.start), to: positionAt(text, span.end) };
   };
   return {
     ...{ code, severity, message, at: placeData(at), related: related.map(placeData) },
@@ -211,11 +232,25 @@ export function toJson(diagnostic: Diagnostic, sources: Sources): DiagnosticData
 /** A workflow command, shown by GitHub beside the line. */
 export function toGitHub(diagnostic: Diagnostic, sources: Sources): string {
   const { at, help } = toJson(diagnostic, sources);
-  const place = at.from === undefined || at.to === undefined ? [] : [`line=${at.from.line}`, `endLine=${at.to.line}`, `col=${at.from.column}`, `endColumn=${at.to.column}`];
-  const properties = [`file=${escapeProperty(at.module)}`, ...place, `title=${escapeProperty(diagnostic.code)}`];
+  const place =
+    at.from === undefined || at.to === undefined
+      ? []
+      : [
+          `line=${at.from.line}`,
+          `endLine=${at.to.line}`,
+          `col=${at.from.column}`,
+          `endColumn=${at.to.column}`,
+        ];
+  const properties = [
+    `file=${escapeProperty(at.module)}`,
+    ...place,
+    `title=${escapeProperty(diagnostic.code)}`,
+  ];
   const message = help === undefined ? diagnostic.message : `${diagnostic.message}; ${help}`;
   return `::${diagnostic.severity} ${properties.join(",")}::${escapeData(message)}`;
 }
 
-const escapeData = (text: string): string => text.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
-const escapeProperty = (text: string): string => escapeData(text).replaceAll(":", "%3A").replaceAll(",", "%2C");
+const escapeData = (text: string): string =>
+  text.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
+const escapeProperty = (text: string): string =>
+  escapeData(text).replaceAll(":", "%3A").replaceAll(",", "%2C");

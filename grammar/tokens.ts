@@ -184,7 +184,18 @@ export const tokenTypes: readonly TokenType[] = [
   Assign,
 ];
 
-export const declarationWords = [Import, Expert, Router, Moe, Layer, Chain, Function, Model, Train, Dim] as const;
+export const declarationWords = [
+  Import,
+  Expert,
+  Router,
+  Moe,
+  Layer,
+  Chain,
+  Function,
+  Model,
+  Train,
+  Dim,
+] as const;
 export const definitionWords = [Expert, Router, Moe, Layer, Chain, Function, Model] as const;
 export const statementWords = [
   ...[Dim, Param, State, Modality, Choose, Weight, Capacity, Loss, Metric, After, Repeat, If],

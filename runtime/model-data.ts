@@ -51,12 +51,17 @@ export async function openModelData(
   const { training } = program;
   const entry = program.entries["train"] ?? program.entries["evaluate"];
   if (training === undefined || entry === undefined)
-    throw new UserError("R0303", `the model ${program.name} has no recipe, so it does not say how data are read`, {
-      help: "add a `train` block to the `.moe` file and build again, or make the batches yourself",
-    });
+    throw new UserError(
+      "R0303",
+      `the model ${program.name} has no recipe, so it does not say how data are read`,
+      {
+        help: "add a `train` block to the `.moe` file and build again, or make the batches yourself",
+      },
+    );
   checkSources(training, sources);
   const recipe: Training = { ...training, ...options, data: oneSourceEach(training) };
-  const opened = (await withKnown(program, recipe, sources, tokenizers)) ?? (await withReaders(program, recipe, sources));
+  const opened =
+    (await withKnown(program, recipe, sources, tokenizers)) ?? (await withReaders(program, recipe, sources));
   for (const [name, tokenizer] of Object.entries(opened.tokenizers)) {
     const before = tokenizers[name];
     if (before !== undefined && JSON.stringify(before.toJSON()) !== JSON.stringify(tokenizer.toJSON()))
@@ -71,7 +76,12 @@ export async function openModelData(
   };
   const { train, held, labels, summary } = opened;
   return {
-    data: { train: shapedBatches(train, entry, sizes), held: shapedBatches(held, entry, sizes), labels, summary },
+    data: {
+      train: shapedBatches(train, entry, sizes),
+      held: shapedBatches(held, entry, sizes),
+      labels,
+      summary,
+    },
     tokenizers: opened.tokenizers,
   };
 }
@@ -132,7 +142,9 @@ function checkSources(training: Training, sources: Sources): void {
     throw new UserError("R0132", `the recipe has no data for \`${unknown}\``, { help: `it reads ${listed}` });
   const missing = names.find((name) => sources[name] === undefined);
   if (missing !== undefined)
-    throw new UserError("R0132", `no data are given for \`${missing}\``, { help: `the recipe reads ${listed}` });
+    throw new UserError("R0132", `no data are given for \`${missing}\``, {
+      help: `the recipe reads ${listed}`,
+    });
 }
 
 /** What is in memory is one file for each modality, called after it. */

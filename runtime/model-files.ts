@@ -30,7 +30,10 @@ export const weightsTrouble: Trouble = {
   unreadable: { code: "R0209", help: "make the file readable" },
 };
 export const modelTrouble: Trouble = {
-  missing: { code: "R0507", help: "put it beside the module: `moe build` writes all of them into one folder" },
+  missing: {
+    code: "R0507",
+    help: "put it beside the module: `moe build` writes all of them into one folder",
+  },
   unreadable: { code: "R0507", help: "make the file readable" },
 };
 
@@ -42,7 +45,10 @@ export async function readBytes(source: BytesSource, trouble: Trouble): Promise<
   return { bytes: place.inFiles ? await readFile(place, trouble) : await fetchBytes(place, trouble), name };
 }
 
-export async function readJson(source: BytesSource, trouble: Trouble): Promise<{ json: unknown; name: string }> {
+export async function readJson(
+  source: BytesSource,
+  trouble: Trouble,
+): Promise<{ json: unknown; name: string }> {
   const { bytes, name } = await readBytes(source, trouble);
   try {
     return { json: JSON.parse(new TextDecoder().decode(bytes)) as unknown, name };
@@ -72,7 +78,8 @@ export function inside(folder: string | URL, file: string): string | URL {
   return `${folder.replace(/[\\/]+$/, "")}/${file}`;
 }
 
-type Place = { readonly inFiles: true; readonly at: string | URL } | { readonly inFiles: false; readonly at: string };
+type Place =
+  { readonly inFiles: true; readonly at: string | URL } | { readonly inFiles: false; readonly at: string };
 
 function placeOf(source: string | URL): Place {
   if (typeof source === "string" && isNode && !/^[a-z][a-z0-9+.-]+:/i.test(source))
@@ -83,7 +90,10 @@ function placeOf(source: string | URL): Place {
 
 const shown = ({ at }: Place): string => (typeof at === "string" ? at : decodeURIComponent(at.pathname));
 
-async function readFile(place: Place & { readonly inFiles: true }, trouble: Trouble): Promise<Uint8Array<ArrayBuffer>> {
+async function readFile(
+  place: Place & { readonly inFiles: true },
+  trouble: Trouble,
+): Promise<Uint8Array<ArrayBuffer>> {
   const name = shown(place);
   const files = (await nodeModule("fs/promises")) as FileSystem;
   try {
@@ -92,7 +102,10 @@ async function readFile(place: Place & { readonly inFiles: true }, trouble: Trou
     const code = error instanceof Error && "code" in error ? error.code : undefined;
     if (typeof code !== "string") throw error;
     if (code === "ENOENT")
-      throw new UserError(trouble.missing.code, `there is no file ${name}`, { file: name, help: trouble.missing.help });
+      throw new UserError(trouble.missing.code, `there is no file ${name}`, {
+        file: name,
+        help: trouble.missing.help,
+      });
     const reason = { EACCES: "permission is denied", EISDIR: "it is a folder" }[code] ?? code;
     throw new UserError(trouble.unreadable.code, `cannot read ${name}: ${reason}`, {
       file: name,
@@ -101,7 +114,10 @@ async function readFile(place: Place & { readonly inFiles: true }, trouble: Trou
   }
 }
 
-async function fetchBytes({ at }: Place & { readonly inFiles: false }, trouble: Trouble): Promise<Uint8Array<ArrayBuffer>> {
+async function fetchBytes(
+  { at }: Place & { readonly inFiles: false },
+  trouble: Trouble,
+): Promise<Uint8Array<ArrayBuffer>> {
   const fail = (message: string, { code, help }: Trouble["missing"]): never => {
     throw new UserError(code, message, { file: at, help });
   };
@@ -109,7 +125,10 @@ async function fetchBytes({ at }: Place & { readonly inFiles: false }, trouble: 
   try {
     response = await fetch(at);
   } catch (error) {
-    return fail(`cannot fetch ${at}: ${error instanceof Error ? error.message : String(error)}`, trouble.unreadable);
+    return fail(
+      `cannot fetch ${at}: ${error instanceof Error ? error.message : String(error)}`,
+      trouble.unreadable,
+    );
   }
   if (!response.ok) return fail(`cannot fetch ${at}: the server answers ${response.status}`, trouble.missing);
   return new Uint8Array(await response.arrayBuffer());

@@ -47,7 +47,9 @@ export async function openModel(files: ModelFiles, options: LoadOptions = {}): P
     places.wasm.relaxed === undefined ? undefined : readBytes(places.wasm.relaxed, modelTrouble),
   ]);
   const { threads, seed, training = true, weights } = options;
-  const entries = Object.keys(program.entries).filter((name) => training || (name !== "train" && name !== "update"));
+  const entries = Object.keys(program.entries).filter(
+    (name) => training || (name !== "train" && name !== "update"),
+  );
   const tokenizers = await findTokenizers(program, options);
   const session = await openSession(
     program,
@@ -92,7 +94,8 @@ async function checkpointOf(weights: BytesSource): Promise<BytesSource> {
   return isPlace(weights) && (await isFolder(weights)) ? inside(weights, "last.safetensors") : weights;
 }
 
-const isPlace = (source: unknown): source is string | URL => typeof source === "string" || source instanceof URL;
+const isPlace = (source: unknown): source is string | URL =>
+  typeof source === "string" || source instanceof URL;
 
 /** By modality. */
 async function findTokenizers(

@@ -7,7 +7,13 @@ import { isCache } from "./arena-plan.ts";
 import { UserError } from "./errors.ts";
 import { inputsOf } from "./evaluate.ts";
 import { generate, type GenerateOptions } from "./generate.ts";
-import { openModelData, type DataOptions, type ModelData, type ShapedBatch, type Sources } from "./model-data.ts";
+import {
+  openModelData,
+  type DataOptions,
+  type ModelData,
+  type ShapedBatch,
+  type Sources,
+} from "./model-data.ts";
 import { readBytes, weightsTrouble, type BytesSource } from "./model-files.ts";
 import type { Entry, Program, Tensor } from "./program.ts";
 import type { Outputs, Session, Values } from "./session.ts";
@@ -57,7 +63,10 @@ export class LoadedModel {
   routes(batch: Given): Record<string, { load: AnyShaped; picks: AnyShaped }> {
     const { shaped } = this.#run("evaluate", batch);
     return Object.fromEntries(
-      this.program.routers.map(({ name, load, picks }) => [name, { load: shaped[load]!, picks: shaped[picks]! }]),
+      this.program.routers.map(({ name, load, picks }) => [
+        name,
+        { load: shaped[load]!, picks: shaped[picks]! },
+      ]),
     );
   }
 
@@ -68,9 +77,16 @@ export class LoadedModel {
     const accumulate = training?.accumulate ?? 1;
     const batches = Array.isArray(given) ? (given as readonly Given[]) : [given as Given];
     if (batches.length !== accumulate)
-      throw new UserError("R0504", `a step of ${this.name} takes ${accumulate} batches, not ${batches.length}`, {
-        help: accumulate === 1 ? "give one batch" : `give an array of ${accumulate} batches (\`accumulate\` in the recipe)`,
-      });
+      throw new UserError(
+        "R0504",
+        `a step of ${this.name} takes ${accumulate} batches, not ${batches.length}`,
+        {
+          help:
+            accumulate === 1
+              ? "give one batch"
+              : `give an array of ${accumulate} batches (\`accumulate\` in the recipe)`,
+        },
+      );
     // All of them before the first one runs: a mistake in the second must not leave half a step behind.
     const checked = batches.map((batch) => shapedInputs(entry, batch));
     const { seed } = this.session;
@@ -124,7 +140,10 @@ export class LoadedModel {
     return this.#tokenizer().decode(ids);
   }
 
-  async *generate(prompt: string, options: TextOptions & { inputs?: Given } = {}): AsyncGenerator<string, void, void> {
+  async *generate(
+    prompt: string,
+    options: TextOptions & { inputs?: Given } = {},
+  ): AsyncGenerator<string, void, void> {
     const tokenizer = this.#tokenizer();
     const decoder = streamingDecoder(tokenizer);
     const { stopAtEnd = true, ...rest } = options;
@@ -141,7 +160,9 @@ export class LoadedModel {
     prompt: ArrayLike<number>,
     { inputs = {}, ...options }: TokenOptions & { inputs?: Given } = {},
   ): AsyncGenerator<number, void, void> {
-    const flat = Object.fromEntries(Object.entries(inputs).map(([name, given]) => [name, flatten(name, given).values]));
+    const flat = Object.fromEntries(
+      Object.entries(inputs).map(([name, given]) => [name, flatten(name, given).values]),
+    );
     return generate(this.session, { ...options, prompt, inputs: flat });
   }
 
@@ -198,7 +219,10 @@ export class LoadedModel {
     const outputs = this.session.run(name, { ...inputs, ...scalars });
     const shaped: Record<string, AnyShaped> = {};
     for (const { name: port, shape } of entry.outputs)
-      shaped[port] = { shape: shape.map((size) => evaluate(size, this.session.sizes)), values: outputs[port]! };
+      shaped[port] = {
+        shape: shape.map((size) => evaluate(size, this.session.sizes)),
+        values: outputs[port]!,
+      };
     return { outputs, shaped };
   }
 
@@ -248,7 +272,8 @@ export class LoadedModel {
   }
 
   #clearCarry(): void {
-    for (const { name, role } of this.session.tensors()) if (role === "carry") this.session.view(name).fill(0);
+    for (const { name, role } of this.session.tensors())
+      if (role === "carry") this.session.view(name).fill(0);
   }
 }
 
@@ -258,4 +283,6 @@ const isNamed = (tensor: Tensor): boolean =>
 /** Scalar outputs of `evaluate`: what a model without a recipe reports. */
 export const metricNames = (program: Program): readonly string[] =>
   program.training?.metrics ??
-  (program.entries["evaluate"]?.outputs ?? []).filter(({ shape }) => shape.length === 0).map(({ name }) => name);
+  (program.entries["evaluate"]?.outputs ?? [])
+    .filter(({ shape }) => shape.length === 0)
+    .map(({ name }) => name);

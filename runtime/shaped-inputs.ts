@@ -64,7 +64,10 @@ function sizesOf(flats: readonly { readonly port: Port; readonly flat: Flat }[])
 export function nameOf(size: Size): string | undefined {
   const [term] = size;
   const [factor] = term?.factors ?? [];
-  return size.length === 1 && term?.coefficient === 1 && term.factors.length === 1 && typeof factor === "string"
+  return size.length === 1 &&
+    term?.coefficient === 1 &&
+    term.factors.length === 1 &&
+    typeof factor === "string"
     ? factor
     : undefined;
 }
@@ -80,7 +83,9 @@ function wrongShape(port: Port, flat: Flat): UserError {
   return new UserError(
     "R0504",
     `\`${port.name}\` is [${flat.shape.join(", ")}] (${count} element${count === 1 ? "" : "s"}) where ${shapeText(port)} is wanted`,
-    { help: `give nested arrays of this shape, or tensor(shape, values); names stand for lengths of your choice` },
+    {
+      help: `give nested arrays of this shape, or tensor(shape, values); names stand for lengths of your choice`,
+    },
   );
 }
 

@@ -31,24 +31,24 @@ export type Nested<Of extends Shape> = Of extends readonly [
 
 /** Longer rows than this are left to the check at run time: the compiler would have to count them one by one. */
 type Longest = 33;
-type Rows<Length extends number, Each, Counted extends readonly Each[] = readonly []> =
-  Counted["length"] extends Length
-    ? Counted
-    : Counted["length"] extends Longest
-      ? Each extends number
-        ? ArrayLike<number>
-        : readonly Each[]
-      : Rows<Length, Each, readonly [...Counted, Each]>;
+type Rows<
+  Length extends number,
+  Each,
+  Counted extends readonly Each[] = readonly [],
+> = Counted["length"] extends Length
+  ? Counted
+  : Counted["length"] extends Longest
+    ? Each extends number
+      ? ArrayLike<number>
+      : readonly Each[]
+    : Rows<Length, Each, readonly [...Counted, Each]>;
 
 /** Gives flat values a shape: `tensor([2, 4], new Float32Array(8))`. Plain arrays become 32-bit floats. */
 export function tensor<const Of extends Shape, Values extends Float32Array | Int32Array>(
   shape: Of,
   values: Values,
 ): { readonly shape: Of; readonly values: Values };
-export function tensor<const Of extends Shape>(
-  shape: Of,
-  values: readonly number[],
-): Shaped<"f32", Of>;
+export function tensor<const Of extends Shape>(shape: Of, values: readonly number[]): Shaped<"f32", Of>;
 export function tensor(
   shape: Shape,
   values: Float32Array | Int32Array | readonly number[],
@@ -119,7 +119,11 @@ const isList = (given: unknown): given is ArrayLike<unknown> & ArrayLike<number>
 
 function notNumbers(name: string, given: unknown, place: string): UserError {
   const kind = given === null ? "null" : typeof given === "bigint" ? "a bigint" : typeof given;
-  return new UserError("R0504", `\`${name}${place}\` is ${kind === "undefined" ? "missing" : kind}, not a number`, {
-    help: "give nested arrays of numbers, or tensor(shape, values)",
-  });
+  return new UserError(
+    "R0504",
+    `\`${name}${place}\` is ${kind === "undefined" ? "missing" : kind}, not a number`,
+    {
+      help: "give nested arrays of numbers, or tensor(shape, values)",
+    },
+  );
 }

@@ -63,13 +63,18 @@ export function decodeWeights(program: Program, bytes: Uint8Array<ArrayBuffer>, 
   const present = optimisers.filter(({ name }) => stored.tensors.has(name));
   if (present.length > 0) differences.push(...optimisers.flatMap((tensor) => take(tensor) ?? []));
   const known = new Set(program.tensors.map(({ name }) => name));
-  for (const name of stored.tensors.keys()) if (!known.has(name)) differences.push(`the model has no \`${name}\``);
+  for (const name of stored.tensors.keys())
+    if (!known.has(name)) differences.push(`the model has no \`${name}\``);
   if (differences.length > 0) {
     const more = differences.length > 3 ? `, and ${differences.length - 3} more differences` : "";
-    throw new UserError("R0206", `${file} is of another model: ${differences.slice(0, 3).join("; ")}${more}`, {
-      file,
-      help: `load weights that ${program.name} was trained to, or build the module from the \`.moe\` file of the run`,
-    });
+    throw new UserError(
+      "R0206",
+      `${file} is of another model: ${differences.slice(0, 3).join("; ")}${more}`,
+      {
+        file,
+        help: `load weights that ${program.name} was trained to, or build the module from the \`.moe\` file of the run`,
+      },
+    );
   }
   const step = Number(stored.metadata["step"] ?? NaN);
   return {

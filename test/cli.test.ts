@@ -17,7 +17,7 @@ const shell = (files?: Parameters<typeof testShell>[0]): TestShell => {
 afterAll(() => shells.forEach((each) => each.remove()));
 
 /** Wrong in one place. */
-const broken = tinyModel.replace("x @ transpose(table)", "x @ tabel");
+const broken = tinyModel.replace("x @ transpose(table)", "x @ transpose(tabl)");
 
 describe("help", () => {
   const verbs = ["init", "check", "fmt", "show", "plan", "graph", "explain", "train", "eval", "generate", "build"];
@@ -37,6 +37,12 @@ describe("help", () => {
       const { out } = await run([verb, "--help"]);
       expect(out.split(`  $ moe ${verb}`).length - 1, verb).toBeGreaterThanOrEqual(2);
     }
+  });
+
+  test("help as a word", async () => {
+    const { run } = shell();
+    expect(await run(["help", "train"])).toEqual(await run(["train", "--help"]));
+    expect(await run(["help"])).toEqual(await run([]));
   });
 
   test("docs/cli.md names every verb and every option", () => {
@@ -70,7 +76,7 @@ describe("usage", () => {
     ],
     [
       "check --error-format xml",
-      "error[C0401]: option `--error-format <format>` argument `xml` is invalid. Allowed choices are text, json, github\n  = help: see `moe check --help`\n",
+      "error[C0401]: option `--error-format <format>` argument `xml` is invalid: it must be one of text, json, github\n  = help: see `moe check --help`\n",
     ],
     ["plan a.moe b.moe", "error[C0401]: too many arguments for `plan`: expected 1 argument but got 2\n  = help: see `moe plan --help`\n"],
     ["explain M9999", "error[C0402]: there is no code M9999\n  = help: `moe explain` lists every code\n"],

@@ -28,15 +28,18 @@ function allOf(text: string, files: Readonly<Record<string, string>> = {}): read
 }
 
 describe("catalogue", () => {
-  test.each(catalogue.map((page) => [page.code, page] as const))("%s", async (code, { failing, fixed, files }) => {
-    const raised = allOf(failing, files);
-    const host = hostOf({ ...files, "main.moe": failing });
-    expect(raised.map((each) => each.code)).toEqual([code]);
-    const text = raised.map((each) => renderDiagnostic(each, (module) => host.read(module))).join("\n");
-    await expect(`${text}\n`).toMatchFileSnapshot(`diagnostics/${code}.txt`);
-    const left = allOf(fixed, files).map((each) => `${each.code} ${each.message}`);
-    expect(left).toEqual([]);
-  });
+  test.each(catalogue.map((page) => [page.code, page] as const))(
+    "%s",
+    async (code, { failing, fixed, files }) => {
+      const raised = allOf(failing, files);
+      const host = hostOf({ ...files, "main.moe": failing });
+      expect(raised.map((each) => each.code)).toEqual([code]);
+      const text = raised.map((each) => renderDiagnostic(each, (module) => host.read(module))).join("\n");
+      await expect(`${text}\n`).toMatchFileSnapshot(`diagnostics/${code}.txt`);
+      const left = allOf(fixed, files).map((each) => `${each.code} ${each.message}`);
+      expect(left).toEqual([]);
+    },
+  );
 
   test("every code that the compiler and the grammar report has a page, once", () => {
     const folders = ["compiler", "compiler/check", "compiler/elaborate", "grammar"];
@@ -44,7 +47,9 @@ describe("catalogue", () => {
       folders.flatMap((folder) =>
         readdirSync(folder)
           .filter((file) => file.endsWith(".ts"))
-          .flatMap((file) => [...readFileSync(`${folder}/${file}`, "utf8").matchAll(/"(M0\d{3})"/g)].map((match) => match[1]!)),
+          .flatMap((file) =>
+            [...readFileSync(`${folder}/${file}`, "utf8").matchAll(/"(M0\d{3})"/g)].map((match) => match[1]!),
+          ),
       ),
     );
     const pages = catalogue.map(({ code }) => code);

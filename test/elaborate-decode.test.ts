@@ -29,9 +29,15 @@ const text = numbers(context, 9).map((v) => Math.floor(((v + 1) / 2) * vocab));
 
 describe("decoding", () => {
   const bodies: readonly (readonly [string, string])[] = [
-    ["causal attention and routed experts", "repeat 2 {\nx = x + CausalAttention(D, heads = 2)(RMSNorm(x))\nx = x + Ffn(D)(RMSNorm(x))\n}"],
+    [
+      "causal attention and routed experts",
+      "repeat 2 {\nx = x + CausalAttention(D, heads = 2)(RMSNorm(x))\nx = x + Ffn(D)(RMSNorm(x))\n}",
+    ],
     ["earlier tokens", "x = x + 0.5 * previous(x, 1) + table[previous(text, 2)]"],
-    ["one layer of attention applied twice", "again = CausalAttention(D, heads = 2)\nx = again(x) + again(2 * x)"],
+    [
+      "one layer of attention applied twice",
+      "again = CausalAttention(D, heads = 2)\nx = again(x) + again(2 * x)",
+    ],
     ["a layer of one token that looks back", "x = Back(x)"],
   ];
   test.each(bodies)("%s", (_, body) => {
@@ -42,11 +48,22 @@ describe("decoding", () => {
     // Two tokens at first, as a prompt, then one at a time.
     let caches = new Map<string, readonly number[]>();
     const got: number[] = [];
-    for (const [from, to] of [[0, 2], [2, 3], [3, 4], [4, 5], [5, 6]] as const) {
+    for (const [from, to] of [
+      [0, 2],
+      [2, 3],
+      [3, 4],
+      [4, 5],
+      [5, 6],
+    ] as const) {
       const step = buildText(source, { mode: "inference", decode: { context, batch: 1 } });
       expect(step.built.undecodable).toEqual([]);
       const tensors = new Map([...valuesOf(step.built), ...values, ...caches]);
-      const ran = runBuilt(step, { text: text.slice(from, to), "text.next": text.slice(from, to), $position: [from] }, { T: to - from }, tensors);
+      const ran = runBuilt(
+        step,
+        { text: text.slice(from, to), "text.next": text.slice(from, to), $position: [from] },
+        { T: to - from },
+        tensors,
+      );
       got.push(...ran["logits"]!.data);
       caches = new Map(step.built.updates.map(({ tensor }) => [tensor, ran[`update ${tensor}`]!.data]));
     }

@@ -15,7 +15,11 @@ const examples = readdirSync("examples", { recursive: true, encoding: "utf8" })
 const library = readdirSync("stdlib")
   .filter((file) => file.endsWith(".moe"))
   .map((file) => readFileSync(`stdlib/${file}`, "utf8"));
-const texts = [...examples, ...library, ...catalogue.filter(({ code }) => code >= "M0100").flatMap(({ failing, fixed }) => [failing, fixed])];
+const texts = [
+  ...examples,
+  ...library,
+  ...catalogue.filter(({ code }) => code >= "M0100").flatMap(({ failing, fixed }) => [failing, fixed]),
+];
 const pieces = texts.map((text) => text.match(/[A-Za-z_]\w*|[\d.]+(?:e-?\d+)?|\s+|[^\sA-Za-z_]/g) ?? []);
 
 /** A generator of whole numbers below a bound. */
@@ -66,7 +70,10 @@ test("broken programs are told what is wrong, and nothing else happens", () => {
         continue;
       }
       for (const { name } of modelsOf(model)) {
-        const { built, diagnostics } = elaborateModel(model, name.text, { mode: i % 2 === 0 ? "training" : "inference", builder: new GraphBuilder() });
+        const { built, diagnostics } = elaborateModel(model, name.text, {
+          mode: i % 2 === 0 ? "training" : "inference",
+          builder: new GraphBuilder(),
+        });
         expect(built !== undefined || hasErrors(diagnostics)).toBe(true);
       }
       compiled++;

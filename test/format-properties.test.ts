@@ -61,7 +61,16 @@ test("a generated module is printed so that it is read back, and its format does
 });
 
 /** Blanks, newlines and comments put in wherever the language lets them stand, and taken out. */
-const blanks = fc.tuple(fc.constantFrom(...files), fc.array(fc.tuple(fc.nat(), fc.constantFrom(" ", "\n", "\n\n\n", " // note\n", "\n// note\n", "\n/// doc\n", "\t", "\r\n")), { maxLength: 8 }));
+const blanks = fc.tuple(
+  fc.constantFrom(...files),
+  fc.array(
+    fc.tuple(
+      fc.nat(),
+      fc.constantFrom(" ", "\n", "\n\n\n", " // note\n", "\n// note\n", "\n/// doc\n", "\t", "\r\n"),
+    ),
+    { maxLength: 8 },
+  ),
+);
 
 test("the laws hold for real texts with blanks and comments put in at random", () => {
   let kept = 0;
@@ -69,7 +78,9 @@ test("the laws hold for real texts with blanks and comments put in at random", (
     fc.property(blanks, ([file, edits]) => {
       let text = file;
       for (const [at, put] of edits) {
-        const edges = [...text.matchAll(/(?<=[\s()[\]{},:=+*/@-])|(?=[()[\]{},:=+*/@-])/g)].map((match) => match.index);
+        const edges = [...text.matchAll(/(?<=[\s()[\]{},:=+*/@-])|(?=[()[\]{},:=+*/@-])/g)].map(
+          (match) => match.index,
+        );
         const place = edges[at % edges.length] ?? 0;
         const changed = text.slice(0, place) + put + text.slice(place);
         // Only edits that leave the text well-formed: a newline may not stand everywhere.

@@ -6,7 +6,8 @@ import { parse } from "../grammar/parse.ts";
 import { renderDiagnostics } from "../grammar/text.ts";
 
 const codesOf = (text: string): readonly string[] => parse(text, "a.moe").diagnostics.map(({ code }) => code);
-const shown = (text: string): string => `\n${renderDiagnostics(parse(text, "a.moe").diagnostics, () => text)}\n`;
+const shown = (text: string): string =>
+  `\n${renderDiagnostics(parse(text, "a.moe").diagnostics, () => text)}\n`;
 
 describe("pages", () => {
   test.each(syntaxPages.map((page) => [page.code, page] as const))("%s", (code, { failing, fixed }) => {
@@ -16,7 +17,9 @@ describe("pages", () => {
 
   test("no code of the grammar lacks a page", () => {
     const files = readdirSync("grammar").filter((file) => file !== "pages.ts" && file !== "diagnostic.ts");
-    const used = new Set(files.flatMap((file) => readFileSync(`grammar/${file}`, "utf8").match(/"M00\d\d"/g) ?? []));
+    const used = new Set(
+      files.flatMap((file) => readFileSync(`grammar/${file}`, "utf8").match(/"M00\d\d"/g) ?? []),
+    );
     expect([...used].map((code) => code.slice(1, -1)).sort()).toEqual(syntaxPages.map(({ code }) => code));
   });
 });
@@ -27,7 +30,8 @@ test("the exact text of every code", () => {
 
 describe("going on after an error", () => {
   test("every error of a file is reported in one run, one for each cause", () => {
-    expect(shown(`layr Foo(D)(x: [D]) -> [D] {
+    expect(
+      shown(`layr Foo(D)(x: [D]) -> [D] {
   parm w: [D, D]
   y = x @ w @
   z = foo(x, 2
@@ -45,11 +49,15 @@ train Foo {
   steps
   evaluate 4
 }
-`)).toMatchSnapshot();
+`),
+    ).toMatchSnapshot();
   });
 
   test("a broken statement keeps the name that it binds", () => {
-    const { module } = parse("layer A(x: [D]) {\n  param w [D]\n  state s: 3\n  y = = 2\n  dim H 4\n  z = y\n}", "a.moe");
+    const { module } = parse(
+      "layer A(x: [D]) {\n  param w [D]\n  state s: 3\n  y = = 2\n  dim H 4\n  z = y\n}",
+      "a.moe",
+    );
     const [layer] = module.declarations;
     const body = layer?.node === "definition" ? layer.body : [];
     expect(body.map((one) => [one.node, "name" in one ? one.name?.text : undefined])).toEqual([
@@ -62,14 +70,25 @@ train Foo {
   });
 
   test("a broken header keeps the name of the definition and its body", () => {
-    const { module, diagnostics } = parse("layer A(D, 3)(x: [D]) -> [D] {\n  y = x\n  z = 3 4\n  y\n}\nlayer B(x: [D]) { x }", "a.moe");
+    const { module, diagnostics } = parse(
+      "layer A(D, 3)(x: [D]) -> [D] {\n  y = x\n  z = 3 4\n  y\n}\nlayer B(x: [D]) { x }",
+      "a.moe",
+    );
     expect(diagnostics.map(({ code }) => code)).toEqual(["M0005", "M0005"]);
-    const names = module.declarations.map((one) => one.node === "definition" && [one.name.text, one.body.length]);
-    expect(names).toEqual([["A", 3], ["B", 1]]);
+    const names = module.declarations.map(
+      (one) => one.node === "definition" && [one.name.text, one.body.length],
+    );
+    expect(names).toEqual([
+      ["A", 3],
+      ["B", 1],
+    ]);
   });
 
   test("a bracket that is never closed spoils its own line, or its own declaration", () => {
-    const { module, diagnostics } = parse("layer A(x: [D]) {\n  y = f(x\n  repeat 3 {\n    y = 2\n  y\n}\nlayer B(x: [D]) {\n  x\n}\n", "a.moe");
+    const { module, diagnostics } = parse(
+      "layer A(x: [D]) {\n  y = f(x\n  repeat 3 {\n    y = 2\n  y\n}\nlayer B(x: [D]) {\n  x\n}\n",
+      "a.moe",
+    );
     expect(diagnostics.map(({ code, at }) => [code, at.span.start])).toEqual([
       ["M0003", 25],
       ["M0003", 39],

@@ -7,7 +7,9 @@ import { parse } from "../grammar/parse.ts";
 import { renderDiagnostics } from "../grammar/text.ts";
 import { tokenTypes } from "../grammar/tokens.ts";
 
-const files = readdirSync("stdlib").filter((file) => file.endsWith(".moe")).map((file) => readFileSync(`stdlib/${file}`, "utf8"));
+const files = readdirSync("stdlib")
+  .filter((file) => file.endsWith(".moe"))
+  .map((file) => readFileSync(`stdlib/${file}`, "utf8"));
 
 function expectCalm(text: string): void {
   const { module, diagnostics } = parse(text, "a.moe");
@@ -25,7 +27,9 @@ function expectCalm(text: string): void {
   if (diagnostics.length > 0) expect(formatted.text).toBe(text);
 }
 
-const images = tokenTypes.flatMap(({ PATTERN }) => (typeof PATTERN === "string" ? [PATTERN] : [])).concat(["x", "D", "3", "0.5", '"a"', "// c\n", "/// d\n", "\n", "\n", "\n"]);
+const images = tokenTypes
+  .flatMap(({ PATTERN }) => (typeof PATTERN === "string" ? [PATTERN] : []))
+  .concat(["x", "D", "3", "0.5", '"a"', "// c\n", "/// d\n", "\n", "\n", "\n"]);
 
 describe("never an exception", () => {
   test("random characters", () => {
@@ -38,22 +42,37 @@ describe("never an exception", () => {
   test("random rows of tokens, alone and in a body", () => {
     const row = fc.array(fc.constantFrom(...images), { maxLength: 40 }).map((tokens) => tokens.join(" "));
     fc.assert(fc.property(row, expectCalm), { numRuns: 120 });
-    fc.assert(fc.property(row, (text) => expectCalm(`router R(D, N)(x: [D]) -> gates[N] {\n${text}\n}\n`)), { numRuns: 120 });
-    fc.assert(fc.property(row, (text) => expectCalm(`train M {\n${text}\n}\n`)), { numRuns: 60 });
+    fc.assert(
+      fc.property(row, (text) => expectCalm(`router R(D, N)(x: [D]) -> gates[N] {\n${text}\n}\n`)),
+      { numRuns: 120 },
+    );
+    fc.assert(
+      fc.property(row, (text) => expectCalm(`train M {\n${text}\n}\n`)),
+      { numRuns: 60 },
+    );
   });
   test("real programs with pieces taken out, doubled and exchanged", () => {
-    const edit = fc.tuple(fc.nat(), fc.nat(40), fc.constantFrom("cut", "double", "token"), fc.constantFrom(...images));
+    const edit = fc.tuple(
+      fc.nat(),
+      fc.nat(40),
+      fc.constantFrom("cut", "double", "token"),
+      fc.constantFrom(...images),
+    );
     fc.assert(
-      fc.property(fc.constantFrom(...files), fc.array(edit, { minLength: 1, maxLength: 6 }), (file, edits) => {
-        let text = file;
-        for (const [place, length, kind, image] of edits) {
-          const at = place % (text.length + 1);
-          const piece = text.slice(at, at + length);
-          const put = kind === "cut" ? "" : kind === "double" ? piece + piece : image;
-          text = text.slice(0, at) + put + text.slice(at + length);
-        }
-        expectCalm(text);
-      }),
+      fc.property(
+        fc.constantFrom(...files),
+        fc.array(edit, { minLength: 1, maxLength: 6 }),
+        (file, edits) => {
+          let text = file;
+          for (const [place, length, kind, image] of edits) {
+            const at = place % (text.length + 1);
+            const piece = text.slice(at, at + length);
+            const put = kind === "cut" ? "" : kind === "double" ? piece + piece : image;
+            text = text.slice(0, at) + put + text.slice(at + length);
+          }
+          expectCalm(text);
+        },
+      ),
       { numRuns: 80 },
     );
   });
@@ -102,14 +121,25 @@ describe("hostile texts", () => {
   });
 
   test("the deepest text that is accepted overflows nothing, in the parser or in the formatter", () => {
-    const deep = (opener: string, closer: string, levels: number): string => body(`y = ${opener.repeat(levels)}x${closer.repeat(levels)}`);
-    for (const [opener, closer] of [["(", ")"], ["f(", ")"], ["[", "]"], ["a[", "]"], ["if a then b else ", ""], ["F { k = ", " }"]] as const) {
+    const deep = (opener: string, closer: string, levels: number): string =>
+      body(`y = ${opener.repeat(levels)}x${closer.repeat(levels)}`);
+    for (const [opener, closer] of [
+      ["(", ")"],
+      ["f(", ")"],
+      ["[", "]"],
+      ["a[", "]"],
+      ["if a then b else ", ""],
+      ["F { k = ", " }"],
+    ] as const) {
       let accepted = 0;
-      for (let levels = 1; parse(deep(opener, closer, levels), "a.moe").diagnostics.length === 0; levels += 1) accepted = levels;
+      for (let levels = 1; parse(deep(opener, closer, levels), "a.moe").diagnostics.length === 0; levels += 1)
+        accepted = levels;
       expect(accepted).toBeGreaterThan(20);
       expect(accepted).toBeLessThan(300);
       expect(format(deep(opener, closer, accepted)).diagnostics).toEqual([]);
-      expect(parse(deep(opener, closer, accepted + 1), "a.moe").diagnostics.map(({ code }) => code)).toEqual(["M0007"]);
+      expect(parse(deep(opener, closer, accepted + 1), "a.moe").diagnostics.map(({ code }) => code)).toEqual([
+        "M0007",
+      ]);
     }
   });
 });

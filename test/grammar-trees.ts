@@ -27,7 +27,8 @@ const span: Span = { start: 0, end: 0 };
 export function bare(value: unknown, groups = true): unknown {
   if (Array.isArray(value)) return value.map((one) => bare(one, groups));
   if (typeof value !== "object" || value === null) return value;
-  if (!groups && "node" in value && value.node === "group" && "inner" in value) return bare(value.inner, groups);
+  if (!groups && "node" in value && value.node === "group" && "inner" in value)
+    return bare(value.inner, groups);
   const entries = Object.entries(value).filter(([key]) => key !== "span" && key !== "fromSpan");
   return Object.fromEntries(entries.map(([key, one]) => [key, bare(one, groups)]));
 }
@@ -36,23 +37,58 @@ const statementImages = new Set(statementWords.map((type) => type.PATTERN as str
 const reserved = new Set(["and", "or", "not", "if", "then", "else"]);
 
 /** Names, the language's contextual words among them; statement words only where asked for. */
-const text = fc.oneof(
-  { weight: 4, arbitrary: fc.constantFrom("x", "y", "score", "D", "H", "T", "N", "w_1", "Ffn") },
-  { weight: 1, arbitrary: fc.constantFrom("top", "of", "each", "best", "groups", "until", "where", "all", "given", "tokens", "rate", "step", "over", "in", "as", "by") },
-  { weight: 1, arbitrary: fc.stringMatching(/^[a-zA-Z_][a-zA-Z0-9_]{0,12}$/) },
-).filter((name) => !reserved.has(name) && !statementImages.has(name));
+const text = fc
+  .oneof(
+    { weight: 4, arbitrary: fc.constantFrom("x", "y", "score", "D", "H", "T", "N", "w_1", "Ffn") },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom(
+        "top",
+        "of",
+        "each",
+        "best",
+        "groups",
+        "until",
+        "where",
+        "all",
+        "given",
+        "tokens",
+        "rate",
+        "step",
+        "over",
+        "in",
+        "as",
+        "by",
+      ),
+    },
+    { weight: 1, arbitrary: fc.stringMatching(/^[a-zA-Z_][a-zA-Z0-9_]{0,12}$/) },
+  )
+  .filter((name) => !reserved.has(name) && !statementImages.has(name));
 const name: fc.Arbitrary<Name> = text.map((one) => ({ text: one, span }));
 const anyName: fc.Arbitrary<Name> = fc
-  .oneof({ weight: 5, arbitrary: text }, { weight: 1, arbitrary: fc.constantFrom("weight", "loss", "router", "param", "state") })
+  .oneof(
+    { weight: 5, arbitrary: text },
+    { weight: 1, arbitrary: fc.constantFrom("weight", "loss", "router", "param", "state") },
+  )
   .map((one) => ({ text: one, span }));
 
-function optional<K extends string, V>(key: K, value: fc.Arbitrary<V>): fc.Arbitrary<{ readonly [P in K]?: V }> {
-  return fc.option(value, { nil: undefined }).map((one) => (one === undefined ? {} : { [key]: one }) as { readonly [P in K]?: V });
+function optional<K extends string, V>(
+  key: K,
+  value: fc.Arbitrary<V>,
+): fc.Arbitrary<{ readonly [P in K]?: V }> {
+  return fc
+    .option(value, { nil: undefined })
+    .map((one) => (one === undefined ? {} : { [key]: one }) as { readonly [P in K]?: V });
 }
 
 const operators = ["+", "-", "*", "/", "@", "^", "<", "<=", ">", ">=", "==", "!=", "and", "or"] as const;
 
-const { expression, type } = fc.letrec<{ expression: Expression; type: Type; argument: Argument; option: Argument }>((tie) => {
+const { expression, type } = fc.letrec<{
+  expression: Expression;
+  type: Type;
+  argument: Argument;
+  option: Argument;
+}>((tie) => {
   const inner = tie("expression");
   const numbers = fc.oneof(fc.nat(4096), fc.double({ min: 0, max: 1e30, noNaN: true }));
   const leaf: fc.Arbitrary<Expression> = fc.oneof(
@@ -61,18 +97,50 @@ const { expression, type } = fc.letrec<{ expression: Expression; type: Type; arg
     fc.stringMatching(/^[a-z*./ ]{0,8}$/).map((value): Expression => ({ node: "string", value, span })),
   );
   const compound: fc.Arbitrary<Expression> = fc.oneof(
-    fc.record({ node: fc.constant("binary" as const), operator: fc.constantFrom(...operators), left: inner, right: inner, span: fc.constant(span) }),
-    fc.record({ node: fc.constant("unary" as const), operator: fc.constantFrom("-" as const, "not" as const), operand: inner, span: fc.constant(span) }),
-    fc.record({ node: fc.constant("if" as const), condition: inner, then: inner, otherwise: inner, span: fc.constant(span) }),
-    fc.tuple(inner, fc.array(tie("argument"), { maxLength: 3 }), fc.array(name, { maxLength: 2 })).map(
-      ([callee, items, over]): Expression => ({ node: "call", callee, arguments: items, over: items.length === 0 ? [] : over, span }),
-    ),
-    fc.tuple(inner, fc.array(tie("option"), { maxLength: 3 })).map(([callee, options]): Expression => ({ node: "configure", callee, options, span })),
-    fc.tuple(inner, fc.array(inner, { minLength: 1, maxLength: 3 })).map(([of, indices]): Expression => ({ node: "index", of, indices, span })),
+    fc.record({
+      node: fc.constant("binary" as const),
+      operator: fc.constantFrom(...operators),
+      left: inner,
+      right: inner,
+      span: fc.constant(span),
+    }),
+    fc.record({
+      node: fc.constant("unary" as const),
+      operator: fc.constantFrom("-" as const, "not" as const),
+      operand: inner,
+      span: fc.constant(span),
+    }),
+    fc.record({
+      node: fc.constant("if" as const),
+      condition: inner,
+      then: inner,
+      otherwise: inner,
+      span: fc.constant(span),
+    }),
+    fc
+      .tuple(inner, fc.array(tie("argument"), { maxLength: 3 }), fc.array(name, { maxLength: 2 }))
+      .map(([callee, items, over]): Expression => ({
+        node: "call",
+        callee,
+        arguments: items,
+        over: items.length === 0 ? [] : over,
+        span,
+      })),
+    fc
+      .tuple(inner, fc.array(tie("option"), { maxLength: 3 }))
+      .map(([callee, options]): Expression => ({ node: "configure", callee, options, span })),
+    fc
+      .tuple(inner, fc.array(inner, { minLength: 1, maxLength: 3 }))
+      .map(([of, indices]): Expression => ({ node: "index", of, indices, span })),
     fc.tuple(inner, anyName).map(([of, member]): Expression => ({ node: "member", of, name: member, span })),
-    fc.tuple(inner, fc.array(tie("argument"), { maxLength: 2 }), inner).map(
-      ([callee, items, router]): Expression => ({ node: "by", of: { node: "call", callee, arguments: items, over: [], span }, router, span }),
-    ),
+    fc
+      .tuple(inner, fc.array(tie("argument"), { maxLength: 2 }), inner)
+      .map(([callee, items, router]): Expression => ({
+        node: "by",
+        of: { node: "call", callee, arguments: items, over: [], span },
+        router,
+        span,
+      })),
     fc.tuple(inner, tie("type")).map(([of, as]): Expression => ({ node: "as", of, type: as, span })),
     fc.array(inner, { maxLength: 3 }).map((items): Expression => ({ node: "list", items, span })),
     inner.map((one): Expression => ({ node: "group", inner: one, span })),
@@ -80,7 +148,10 @@ const { expression, type } = fc.letrec<{ expression: Expression; type: Type; arg
   return {
     expression: fc.oneof({ depthSize: "small", withCrossShrink: true }, leaf, compound),
     type: fc
-      .tuple(fc.constantFrom("number" as const, "int" as const, "bool" as const, "gates" as const), fc.array(inner, { maxLength: 3 }))
+      .tuple(
+        fc.constantFrom("number" as const, "int" as const, "bool" as const, "gates" as const),
+        fc.array(inner, { maxLength: 3 }),
+      )
       .map(([element, axes]) => ({ element, axes, span })),
     argument: fc.tuple(optional("name", anyName), inner).map(([named, value]) => ({ ...named, value, span })),
     option: fc.tuple(anyName, inner).map(([named, value]) => ({ name: named, value, span })),
@@ -93,23 +164,63 @@ const closed = expression.map((inner): Expression => ({ node: "group", inner, sp
 
 const choice: fc.Arbitrary<Choice> = fc.oneof(
   fc.record({ form: fc.constant("top" as const), count: closed, score: closed, span: fc.constant(span) }),
-  fc.record({ form: fc.constant("each" as const), count: closed, score: closed, groups: closed, span: fc.constant(span) }),
+  fc.record({
+    form: fc.constant("each" as const),
+    count: closed,
+    score: closed,
+    groups: closed,
+    span: fc.constant(span),
+  }),
   fc
     .tuple(closed, closed, closed, closed, name, optional("top", closed), expression)
-    .map(([count, score, best, groups, reduce, top, by]): Choice => ({ form: "best", count, score, best, groups, by: { reduce, ...top, score: by }, span })),
+    .map(([count, score, best, groups, reduce, top, by]): Choice => ({
+      form: "best",
+      count,
+      score,
+      best,
+      groups,
+      by: { reduce, ...top, score: by },
+      span,
+    })),
   fc
     .tuple(closed, fc.boolean(), closed, closed, optional("most", closed))
-    .map(([summed, strict, threshold, by, most]): Choice => ({ form: "until", summed, strict, threshold, by, ...most, span })),
+    .map(([summed, strict, threshold, by, most]): Choice => ({
+      form: "until",
+      summed,
+      strict,
+      threshold,
+      by,
+      ...most,
+      span,
+    })),
   fc
     .tuple(closed, fc.option(fc.tuple(closed, optional("by", closed)), { nil: undefined }))
-    .map(([condition, limit]): Choice => ({ form: "where", condition, ...(limit === undefined ? {} : { most: limit[0], ...limit[1] }), span })),
+    .map(([condition, limit]): Choice => ({
+      form: "where",
+      condition,
+      ...(limit === undefined ? {} : { most: limit[0], ...limit[1] }),
+      span,
+    })),
   fc.constant<Choice>({ form: "all", span }),
-  fc.record({ form: fc.constant("tokens" as const), count: closed, score: closed, scope: fc.constantFrom("batch" as const, "sequence" as const), span: fc.constant(span) }),
+  fc.record({
+    form: fc.constant("tokens" as const),
+    count: closed,
+    score: closed,
+    scope: fc.constantFrom("batch" as const, "sequence" as const),
+    span: fc.constant(span),
+  }),
   fc.record({ form: fc.constant("given" as const), route: closed, span: fc.constant(span) }),
 );
 
-const binder: fc.Arbitrary<IndexBinder> = fc.tuple(name, optional("size", expression)).map(([one, size]) => ({ name: one, ...size }));
-const doc = optional("doc", fc.array(fc.stringMatching(/^[a-z][a-z ]{0,10}[a-z]$/), { minLength: 1, maxLength: 2 }).map((lines) => lines.join("\n")));
+const binder: fc.Arbitrary<IndexBinder> = fc
+  .tuple(name, optional("size", expression))
+  .map(([one, size]) => ({ name: one, ...size }));
+const doc = optional(
+  "doc",
+  fc
+    .array(fc.stringMatching(/^[a-z][a-z ]{0,10}[a-z]$/), { minLength: 1, maxLength: 2 })
+    .map((lines) => lines.join("\n")),
+);
 const mode = optional("mode", fc.constantFrom("training" as const, "inference" as const));
 
 const { statement } = fc.letrec<{ statement: Statement; body: readonly Statement[] }>((tie) => {
@@ -118,42 +229,86 @@ const { statement } = fc.letrec<{ statement: Statement; body: readonly Statement
   const form: fc.Arbitrary<StatementForm> = fc.oneof(
     { depthSize: "small" },
     named.map((one): StatementForm => ({ node: "dim", ...one })),
-    fc.tuple(fc.constantFrom("param" as const, "state" as const), anyName, type, optional("init", expression)).map(([node, one, of, init]): StatementForm => ({ node, name: one, type: of, ...init })),
+    fc
+      .tuple(fc.constantFrom("param" as const, "state" as const), anyName, type, optional("init", expression))
+      .map(([node, one, of, init]): StatementForm => ({ node, name: one, type: of, ...init })),
     named.map((one): StatementForm => ({ node: "modality", ...one })),
     fc
-      .tuple(anyName, optional("indices", fc.array(binder, { minLength: 1, maxLength: 3 })), fc.constantFrom("=" as const, "+=" as const, "-=" as const, "*=" as const), expression)
-      .map(([one, indices, operator, value]): StatementForm => ({ node: "bind", name: one, ...indices, operator, value })),
-    fc.tuple(choice, optional("only", expression)).map(([picked, only]): StatementForm => ({ node: "choose", choice: picked, ...only })),
+      .tuple(
+        anyName,
+        optional("indices", fc.array(binder, { minLength: 1, maxLength: 3 })),
+        fc.constantFrom("=" as const, "+=" as const, "-=" as const, "*=" as const),
+        expression,
+      )
+      .map(([one, indices, operator, value]): StatementForm => ({
+        node: "bind",
+        name: one,
+        ...indices,
+        operator,
+        value,
+      })),
+    fc
+      .tuple(choice, optional("only", expression))
+      .map(([picked, only]): StatementForm => ({ node: "choose", choice: picked, ...only })),
     expression.map((value): StatementForm => ({ node: "weight", value })),
     fc
-      .tuple(expression, fc.constantFrom("batch" as const, "sequence" as const), fc.constantFrom("last" as const, "lowest" as const))
+      .tuple(
+        expression,
+        fc.constantFrom("batch" as const, "sequence" as const),
+        fc.constantFrom("last" as const, "lowest" as const),
+      )
       .map(([value, scope, drop]): StatementForm => ({ node: "capacity", value, scope, drop })),
-    fc.tuple(optional("name", anyName), expression).map(([one, value]): StatementForm => ({ node: "loss", ...one, value })),
+    fc
+      .tuple(optional("name", anyName), expression)
+      .map(([one, value]): StatementForm => ({ node: "loss", ...one, value })),
     named.map((one): StatementForm => ({ node: "metric", ...one })),
-    fc.tuple(expression, optional("weight", expression)).map(([pool, weight]): StatementForm => ({ node: "shared", pool, ...weight })),
+    fc
+      .tuple(expression, optional("weight", expression))
+      .map(([pool, weight]): StatementForm => ({ node: "shared", pool, ...weight })),
     fc
       .tuple(expression, optional("modality", name), optional("weight", expression))
       .map(([pool, modality, weight]): StatementForm => ({ node: "routed", pool, ...modality, ...weight })),
-    fc.tuple(fc.constantFrom("zero" as const, "copy" as const, "constant" as const), optional("count", expression)).map(([kind, count]): StatementForm => ({ node: "null", kind, ...count })),
+    fc
+      .tuple(
+        fc.constantFrom("zero" as const, "copy" as const, "constant" as const),
+        optional("count", expression),
+      )
+      .map(([kind, count]): StatementForm => ({ node: "null", kind, ...count })),
     expression.map((router): StatementForm => ({ node: "router", router })),
     expression.map((value): StatementForm => ({ node: "result", value })),
     body.map((one): StatementForm => ({ node: "after", body: one })),
-    fc.tuple(optional("index", name), closed, body).map(([index, count, one]): StatementForm => ({ node: "repeat", ...index, count, body: one })),
-    fc.tuple(closed, body, body).map(([condition, then, otherwise]): StatementForm => ({ node: "if", condition, then, otherwise })),
+    fc
+      .tuple(optional("index", name), closed, body)
+      .map(([index, count, one]): StatementForm => ({ node: "repeat", ...index, count, body: one })),
+    fc
+      .tuple(closed, body, body)
+      .map(([condition, then, otherwise]): StatementForm => ({ node: "if", condition, then, otherwise })),
   );
   return {
-    statement: fc.tuple(form, mode, doc).map(([one, inMode, documented]): Statement => ({ ...one, ...inMode, ...documented, span })),
+    statement: fc
+      .tuple(form, mode, doc)
+      .map(([one, inMode, documented]): Statement => ({ ...one, ...inMode, ...documented, span })),
     body: fc.array(tie("statement"), { maxLength: 3 }),
   };
 });
 
 const body = fc.array(statement, { maxLength: 4 });
-const aStatic: fc.Arbitrary<Static> = fc.tuple(name, optional("value", expression)).map(([one, value]) => ({ name: one, ...value, span }));
+const aStatic: fc.Arbitrary<Static> = fc
+  .tuple(name, optional("value", expression))
+  .map(([one, value]) => ({ name: one, ...value, span }));
 const input: fc.Arbitrary<Input> = fc.tuple(name, type).map(([one, of]) => ({ name: one, type: of, span }));
 
 const definition: fc.Arbitrary<Definition> = fc
   .tuple(
-    fc.constantFrom("expert" as const, "router" as const, "moe" as const, "layer" as const, "chain" as const, "function" as const, "model" as const),
+    fc.constantFrom(
+      "expert" as const,
+      "router" as const,
+      "moe" as const,
+      "layer" as const,
+      "chain" as const,
+      "function" as const,
+      "model" as const,
+    ),
     anyName,
     fc.array(aStatic, { maxLength: 4 }),
     fc.array(input, { maxLength: 3 }),
@@ -161,28 +316,83 @@ const definition: fc.Arbitrary<Definition> = fc
     body,
     doc,
   )
-  .map(([kind, one, statics, inputs, result, inside, documented]) => ({ node: "definition", kind, name: one, statics, inputs, ...result, body: inside, ...documented, span }));
+  .map(([kind, one, statics, inputs, result, inside, documented]) => ({
+    node: "definition",
+    kind,
+    name: one,
+    statics,
+    inputs,
+    ...result,
+    body: inside,
+    ...documented,
+    span,
+  }));
 
 const setting: fc.Arbitrary<Setting> = fc.oneof(
-  fc.record({ setting: fc.constant("data" as const), modality: anyName, source: expression, span: fc.constant(span) }),
-  fc.tuple(expression, optional("length", expression)).map(([size, length]): Setting => ({ setting: "batch", size, ...length, span })),
-  fc.tuple(name, fc.array(fc.record({ name, value: expression, span: fc.constant(span) }), { maxLength: 3 })).map(([one, options]): Setting => ({ setting: "optimizer", name: one, options, span })),
-  fc.tuple(expression, optional("share", expression)).map(([every, share]): Setting => ({ setting: "evaluate", every, ...share, span })),
+  fc.record({
+    setting: fc.constant("data" as const),
+    modality: anyName,
+    source: expression,
+    span: fc.constant(span),
+  }),
+  fc
+    .tuple(expression, optional("length", expression))
+    .map(([size, length]): Setting => ({ setting: "batch", size, ...length, span })),
+  fc
+    .tuple(name, fc.array(fc.record({ name, value: expression, span: fc.constant(span) }), { maxLength: 3 }))
+    .map(([one, options]): Setting => ({ setting: "optimizer", name: one, options, span })),
+  fc
+    .tuple(expression, optional("share", expression))
+    .map(([every, share]): Setting => ({ setting: "evaluate", every, ...share, span })),
   fc.record({ setting: fc.constant("checkpoint" as const), every: expression, span: fc.constant(span) }),
   fc.record({ setting: fc.constant("stop" as const), after: expression, span: fc.constant(span) }),
   fc.record({ setting: fc.constant("freeze" as const), pattern: expression, span: fc.constant(span) }),
-  fc.record({ setting: fc.constant("rate" as const), pattern: expression, factor: expression, span: fc.constant(span) }),
-  fc.record({ setting: fc.constantFrom("steps" as const, "accumulate" as const, "clip" as const, "seed" as const), value: expression, span: fc.constant(span) }),
+  fc.record({
+    setting: fc.constant("rate" as const),
+    pattern: expression,
+    factor: expression,
+    span: fc.constant(span),
+  }),
+  fc.record({
+    setting: fc.constantFrom("steps" as const, "accumulate" as const, "clip" as const, "seed" as const),
+    value: expression,
+    span: fc.constant(span),
+  }),
 );
 
 const declaration: fc.Arbitrary<Declaration> = fc.oneof(
   { weight: 4, arbitrary: definition },
-  { weight: 1, arbitrary: fc.tuple(anyName, expression, doc).map(([one, value, documented]): Declaration => ({ node: "dim", name: one, value, ...documented, span })) },
-  { weight: 1, arbitrary: fc.tuple(anyName, fc.array(setting, { maxLength: 4 }), doc).map(([model, settings, documented]): Declaration => ({ node: "train", model, settings, ...documented, span })) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(anyName, expression, doc)
+      .map(([one, value, documented]): Declaration => ({
+        node: "dim",
+        name: one,
+        value,
+        ...documented,
+        span,
+      })),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(anyName, fc.array(setting, { maxLength: 4 }), doc)
+      .map(([model, settings, documented]): Declaration => ({
+        node: "train",
+        model,
+        settings,
+        ...documented,
+        span,
+      })),
+  },
 );
 
 const anImport: fc.Arbitrary<Import> = fc
-  .tuple(fc.constantFrom("std.experts", "./mine.moe", "std.x.y"), fc.array(anyName, { minLength: 1, maxLength: 3 }))
+  .tuple(
+    fc.constantFrom("std.experts", "./mine.moe", "std.x.y"),
+    fc.array(anyName, { minLength: 1, maxLength: 3 }),
+  )
   .map(([from, names]) => ({ from, fromSpan: span, names, span }));
 
 export const aModule: fc.Arbitrary<Module> = fc

@@ -74,11 +74,32 @@ function show(value: unknown): unknown {
   if ("text" in value && Object.keys(value).length === 2) return value.text;
   if ("element" in value) return type(value as Type);
   if ("node" in value && isExpression(value as { node: string })) return shape(value as Expression);
-  return Object.fromEntries(Object.entries(value).flatMap(([key, one]) => (key === "span" ? [] : [[key, show(one)]])));
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, one]) => (key === "span" ? [] : [[key, show(one)]])),
+  );
 }
-const statementNodes = new Set(["dim", "param", "state", "modality", "bind", "choose", "weight", "capacity", "loss", "metric", "after", "repeat", "shared", "routed", "null", "router", "result"]);
+const statementNodes = new Set([
+  "dim",
+  "param",
+  "state",
+  "modality",
+  "bind",
+  "choose",
+  "weight",
+  "capacity",
+  "loss",
+  "metric",
+  "after",
+  "repeat",
+  "shared",
+  "routed",
+  "null",
+  "router",
+  "result",
+]);
 const isExpression = (value: { readonly node: string }): boolean =>
-  !statementNodes.has(value.node) && !(value.node === "if" && Array.isArray((value as { then?: unknown }).then));
+  !statementNodes.has(value.node) &&
+  !(value.node === "if" && Array.isArray((value as { then?: unknown }).then));
 
 test("the grammar is unambiguous and without left recursion, by the parser library's own checks", () => {
   expect(() => new ModuleParser(true)).not.toThrow();
@@ -86,7 +107,9 @@ test("the grammar is unambiguous and without left recursion, by the parser libra
 
 test("every .moe file of the project is read without a complaint", () => {
   const files = ["stdlib", "examples"].flatMap((folder) =>
-    readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".moe")).map((file) => `${folder}/${file}`),
+    readdirSync(folder, { recursive: true, encoding: "utf8" })
+      .filter((file) => file.endsWith(".moe"))
+      .map((file) => `${folder}/${file}`),
   );
   expect(files.length).toBeGreaterThan(8);
   for (const file of files) expect(parse(readFileSync(file, "utf8"), file).diagnostics).toEqual([]);
@@ -152,39 +175,108 @@ describe("statements", () => {
   const table: readonly (readonly [string, object])[] = [
     ["dim H = 4 * D", { node: "dim", name: "H", value: "(* 4 D)" }],
     ["param w: [D, H]", { node: "param", name: "w", type: "number[D H]" }],
-    ["param w: [D, H] = copy(other, noise = 0.01)", { node: "param", name: "w", type: "number[D H]", init: "(call copy other noise=0.01)" }],
+    [
+      "param w: [D, H] = copy(other, noise = 0.01)",
+      { node: "param", name: "w", type: "number[D H]", init: "(call copy other noise=0.01)" },
+    ],
     ["state bias: [N] = 0", { node: "state", name: "bias", type: "number[N]", init: "0" }],
-    ["modality text = tokens(vocab = 256)", { node: "modality", name: "text", value: "(call tokens vocab=256)" }],
+    [
+      "modality text = tokens(vocab = 256)",
+      { node: "modality", name: "text", value: "(call tokens vocab=256)" },
+    ],
     ["x = y", { node: "bind", name: "x", operator: "=", value: "y" }],
     ["x += y in training", { node: "bind", name: "x", operator: "+=", value: "y", mode: "training" }],
-    ["score[h, t: T, s: C / 2] = 1", { node: "bind", name: "score", indices: [{ name: "h" }, { name: "t", size: "T" }, { name: "s", size: "(/ C 2)" }], operator: "=", value: "1" }],
+    [
+      "score[h, t: T, s: C / 2] = 1",
+      {
+        node: "bind",
+        name: "score",
+        indices: [{ name: "h" }, { name: "t", size: "T" }, { name: "s", size: "(/ C 2)" }],
+        operator: "=",
+        value: "1",
+      },
+    ],
     ["weight = 3", { node: "bind", name: "weight", operator: "=", value: "3" }],
     ["weight score / sum(score)", { node: "weight", value: "(/ score (call sum score))" }],
     ["weight -score", { node: "weight", value: "(- score)" }],
     ["weight * 2", { node: "result", value: "(* weight 2)" }],
-    ["loss cross_entropy(logits, text.next)", { node: "loss", value: "(call cross_entropy logits (. text next))" }],
+    [
+      "loss cross_entropy(logits, text.next)",
+      { node: "loss", value: "(call cross_entropy logits (. text next))" },
+    ],
     ["loss balance = a * b", { node: "loss", name: "balance", value: "(* a b)" }],
     ["metric accuracy = a in inference", { node: "metric", name: "accuracy", value: "a", mode: "inference" }],
     ["capacity 1.25 * k", { node: "capacity", value: "(* 1.25 k)", scope: "batch", drop: "last" }],
-    ["capacity c per sequence drop lowest", { node: "capacity", value: "c", scope: "sequence", drop: "lowest" }],
+    [
+      "capacity c per sequence drop lowest",
+      { node: "capacity", value: "c", scope: "sequence", drop: "lowest" },
+    ],
     ["capacity c per batch drop last", { node: "capacity", value: "c", scope: "batch", drop: "last" }],
-    ["after step: bias += rate", { node: "after", body: [{ node: "bind", name: "bias", operator: "+=", value: "rate" }] }],
-    ["after step {\n  a -= 1\n  b *= 2\n}", { node: "after", body: [{ node: "bind", name: "a", operator: "-=", value: "1" }, { node: "bind", name: "b", operator: "*=", value: "2" }] }],
-    ["repeat 4 { x = f(x) }", { node: "repeat", count: "4", body: [{ node: "bind", name: "x", operator: "=", value: "(call f x)" }] }],
-    ["repeat i in layers { x = f(x) }", { node: "repeat", index: "i", count: "layers", body: [{ node: "bind", name: "x", operator: "=", value: "(call f x)" }] }],
-    ["if c { x = 1 }", { node: "if", condition: "c", then: [{ node: "bind", name: "x", operator: "=", value: "1" }], otherwise: [] }],
-    ["if c {\n}\nelse {\n  y\n}", { node: "if", condition: "c", then: [], otherwise: [{ node: "result", value: "y" }] }],
-    ["if c { } else if d { y }", { node: "if", condition: "c", then: [], otherwise: [{ node: "if", condition: "d", then: [{ node: "result", value: "y" }], otherwise: [] }] }],
+    [
+      "after step: bias += rate",
+      { node: "after", body: [{ node: "bind", name: "bias", operator: "+=", value: "rate" }] },
+    ],
+    [
+      "after step {\n  a -= 1\n  b *= 2\n}",
+      {
+        node: "after",
+        body: [
+          { node: "bind", name: "a", operator: "-=", value: "1" },
+          { node: "bind", name: "b", operator: "*=", value: "2" },
+        ],
+      },
+    ],
+    [
+      "repeat 4 { x = f(x) }",
+      { node: "repeat", count: "4", body: [{ node: "bind", name: "x", operator: "=", value: "(call f x)" }] },
+    ],
+    [
+      "repeat i in layers { x = f(x) }",
+      {
+        node: "repeat",
+        index: "i",
+        count: "layers",
+        body: [{ node: "bind", name: "x", operator: "=", value: "(call f x)" }],
+      },
+    ],
+    [
+      "if c { x = 1 }",
+      {
+        node: "if",
+        condition: "c",
+        then: [{ node: "bind", name: "x", operator: "=", value: "1" }],
+        otherwise: [],
+      },
+    ],
+    [
+      "if c {\n}\nelse {\n  y\n}",
+      { node: "if", condition: "c", then: [], otherwise: [{ node: "result", value: "y" }] },
+    ],
+    [
+      "if c { } else if d { y }",
+      {
+        node: "if",
+        condition: "c",
+        then: [],
+        otherwise: [{ node: "if", condition: "d", then: [{ node: "result", value: "y" }], otherwise: [] }],
+      },
+    ],
     ["if c then a else b", { node: "result", value: "(if c a b)" }],
     ["if F { k = 2 } > 0 then a else b", { node: "result", value: "(if (> (with F k=2) 0) a b)" }],
-    ["shared SwiGLU(D, H) * 2 weight 0.5", { node: "shared", pool: "(* (call SwiGLU D H) 2)", weight: "0.5" }],
+    [
+      "shared SwiGLU(D, H) * 2 weight 0.5",
+      { node: "shared", pool: "(* (call SwiGLU D H) 2)", weight: "0.5" },
+    ],
     ["routed A * 4 + B * 2", { node: "routed", pool: "(+ (* A 4) (* B 2))" }],
     ["routed A * 4 for text weight 2", { node: "routed", pool: "(* A 4)", modality: "text", weight: "2" }],
     ["null zero * 8", { node: "null", kind: "zero", count: "8" }],
     ["null copy", { node: "null", kind: "copy" }],
     ["null constant * n in training", { node: "null", kind: "constant", count: "n", mode: "training" }],
     ["router LossFree { k = 6 }", { node: "router", router: "(with LossFree k=6)" }],
-    ["router LossFree { k = 6 }(z) in inference", { node: "router", router: "(call (with LossFree k=6) z)", mode: "inference" }],
+    [
+      "router LossFree { k = 6 }(z) in inference",
+      { node: "router", router: "(call (with LossFree k=6) z)", mode: "inference" },
+    ],
     ["x + y in training", { node: "result", value: "(+ x y)", mode: "training" }],
   ];
   test.each(table)("%s", (text, expected) => {
@@ -197,32 +289,87 @@ describe("choose", () => {
     ["top 2 of score", { form: "top", count: "2", score: "score" }],
     ["top k of score + bias", { form: "top", count: "k", score: "(+ score bias)" }],
     ["top 1 of score in each of 8 groups", { form: "each", count: "1", score: "score", groups: "8" }],
-    ["top 1 of score in each of groups groups", { form: "each", count: "1", score: "score", groups: "groups" }],
-    ["top 8 of q in the best 4 of 8 groups by sum(top 2 of q)", { form: "best", count: "8", score: "q", best: "4", groups: "8", by: { reduce: "sum", top: "2", score: "q" } }],
-    ["top 8 of q in the best 4 of 8 groups by max(q)", { form: "best", count: "8", score: "q", best: "4", groups: "8", by: { reduce: "max", score: "q" } }],
-    ["until sum(score) > 0.4 by score", { form: "until", summed: "(call sum score)", strict: true, threshold: "0.4", by: "score" }],
-    ["until sum(p) >= f(x) by p at most 4", { form: "until", summed: "(call sum p)", strict: false, threshold: "(call f x)", by: "p", most: "4" }],
+    [
+      "top 1 of score in each of groups groups",
+      { form: "each", count: "1", score: "score", groups: "groups" },
+    ],
+    [
+      "top 8 of q in the best 4 of 8 groups by sum(top 2 of q)",
+      {
+        form: "best",
+        count: "8",
+        score: "q",
+        best: "4",
+        groups: "8",
+        by: { reduce: "sum", top: "2", score: "q" },
+      },
+    ],
+    [
+      "top 8 of q in the best 4 of 8 groups by max(q)",
+      { form: "best", count: "8", score: "q", best: "4", groups: "8", by: { reduce: "max", score: "q" } },
+    ],
+    [
+      "until sum(score) > 0.4 by score",
+      { form: "until", summed: "(call sum score)", strict: true, threshold: "0.4", by: "score" },
+    ],
+    [
+      "until sum(p) >= f(x) by p at most 4",
+      { form: "until", summed: "(call sum p)", strict: false, threshold: "(call f x)", by: "p", most: "4" },
+    ],
     ["where score > 0", { form: "where", condition: "(> score 0)" }],
-    ["where score > 0 at most 4 by score", { form: "where", condition: "(> score 0)", most: "4", by: "score" }],
-    ["where score > 0 at most f(4) by score", { form: "where", condition: "(> score 0)", most: "(call f 4)", by: "score" }],
+    [
+      "where score > 0 at most 4 by score",
+      { form: "where", condition: "(> score 0)", most: "4", by: "score" },
+    ],
+    [
+      "where score > 0 at most f(4) by score",
+      { form: "where", condition: "(> score 0)", most: "(call f 4)", by: "score" },
+    ],
     ["all", { form: "all" }],
-    ["top C tokens of score for each expert", { form: "tokens", count: "C", score: "score", scope: "sequence" }],
-    ["top ceil(2 * sequence / N) tokens of p for each expert per batch", { form: "tokens", count: "(call ceil (/ (* 2 sequence) N))", score: "p", scope: "batch" }],
+    [
+      "top C tokens of score for each expert",
+      { form: "tokens", count: "C", score: "score", scope: "sequence" },
+    ],
+    [
+      "top ceil(2 * sequence / N) tokens of p for each expert per batch",
+      { form: "tokens", count: "(call ceil (/ (* 2 sequence) N))", score: "p", scope: "batch" },
+    ],
     ["given route", { form: "given", route: "route" }],
   ];
   test.each(table)("choose %s", (text, expected) => {
     expect(show(only(`choose ${text}`))).toEqual({ node: "choose", choice: expected });
-    expect(show(only(`choose ${text} only where mask`))).toEqual({ node: "choose", choice: expected, only: "mask" });
-    expect(show(only(`choose ${text} in training`))).toEqual({ node: "choose", choice: expected, mode: "training" });
+    expect(show(only(`choose ${text} only where mask`))).toEqual({
+      node: "choose",
+      choice: expected,
+      only: "mask",
+    });
+    expect(show(only(`choose ${text} in training`))).toEqual({
+      node: "choose",
+      choice: expected,
+      mode: "training",
+    });
   });
 });
 
 describe("train", () => {
   const table: readonly (readonly [string, object])[] = [
-    ['data text = bytes("corpus/*.txt")', { setting: "data", modality: "text", source: '(call bytes "corpus/*.txt")' }],
+    [
+      'data text = bytes("corpus/*.txt")',
+      { setting: "data", modality: "text", source: '(call bytes "corpus/*.txt")' },
+    ],
     ["batch 16 of 256", { setting: "batch", size: "16", length: "256" }],
     ["batch 32", { setting: "batch", size: "32" }],
-    ["optimizer adamw { rate = cosine(3e-3, warmup = 100), decay = 0.1 }", { setting: "optimizer", name: "adamw", options: [{ name: "rate", value: "(call cosine 0.003 warmup=100)" }, { name: "decay", value: "0.1" }] }],
+    [
+      "optimizer adamw { rate = cosine(3e-3, warmup = 100), decay = 0.1 }",
+      {
+        setting: "optimizer",
+        name: "adamw",
+        options: [
+          { name: "rate", value: "(call cosine 0.003 warmup=100)" },
+          { name: "decay", value: "0.1" },
+        ],
+      },
+    ],
     ["steps 2000", { setting: "steps", value: "2000" }],
     ["accumulate 2", { setting: "accumulate", value: "2" }],
     ["clip 1", { setting: "clip", value: "1" }],
@@ -246,13 +393,44 @@ describe("definitions", () => {
     return show({ kind, statics, inputs, ...(result === undefined ? {} : { result }) });
   };
   test.each([
-    ["layer A(D, H = 4 * D)(x: [T, D]) -> [T, D]", { kind: "layer", statics: [{ name: "D" }, { name: "H", value: "(* 4 D)" }], inputs: [{ name: "x", type: "number[T D]" }], result: "number[T D]" }],
-    ["router R(x: [D]) -> gates[N]", { kind: "router", statics: [], inputs: [{ name: "x", type: "number[D]" }], result: "gates[N]" }],
+    [
+      "layer A(D, H = 4 * D)(x: [T, D]) -> [T, D]",
+      {
+        kind: "layer",
+        statics: [{ name: "D" }, { name: "H", value: "(* 4 D)" }],
+        inputs: [{ name: "x", type: "number[T D]" }],
+        result: "number[T D]",
+      },
+    ],
+    [
+      "router R(x: [D]) -> gates[N]",
+      { kind: "router", statics: [], inputs: [{ name: "x", type: "number[D]" }], result: "gates[N]" },
+    ],
     ["expert E(D)", { kind: "expert", statics: [{ name: "D" }], inputs: [] }],
-    ["function F(a: int [T], b: bool [])", { kind: "function", statics: [], inputs: [{ name: "a", type: "int[T]" }, { name: "b", type: "bool[]" }] }],
+    [
+      "function F(a: int [T], b: bool [])",
+      {
+        kind: "function",
+        statics: [],
+        inputs: [
+          { name: "a", type: "int[T]" },
+          { name: "b", type: "bool[]" },
+        ],
+      },
+    ],
     ["model M", { kind: "model", statics: [], inputs: [] }],
     ["moe X()(x: [])", { kind: "moe", statics: [], inputs: [{ name: "x", type: "number[]" }] }],
-    ["chain C(router = TopK, expert = SwiGLU)(x: [D])", { kind: "chain", statics: [{ name: "router", value: "TopK" }, { name: "expert", value: "SwiGLU" }], inputs: [{ name: "x", type: "number[D]" }] }],
+    [
+      "chain C(router = TopK, expert = SwiGLU)(x: [D])",
+      {
+        kind: "chain",
+        statics: [
+          { name: "router", value: "TopK" },
+          { name: "expert", value: "SwiGLU" },
+        ],
+        inputs: [{ name: "x", type: "number[D]" }],
+      },
+    ],
   ])("%s", (text, expected) => {
     expect(header(text)).toEqual(expected);
   });
@@ -268,35 +446,38 @@ describe("modules", () => {
   });
 
   test("documentation stands on what follows it without a blank line; the first of a file is the module's", () => {
-    const text = "/// The module.\n/// Two lines.\n\n/// Lost.\n\n/// A layer.\n// a note\nlayer A(x: [D]) {\n  /// A parameter.\n  param w: [D] /// not this\n  w\n}\n/// A size.\ndim D = 3\n/// A recipe.\ntrain A { steps 1 }\n";
+    const text =
+      "/// The module.\n/// Two lines.\n\n/// Lost.\n\n/// A layer.\n// a note\nlayer A(x: [D]) {\n  /// A parameter.\n  param w: [D] /// not this\n  w\n}\n/// A size.\ndim D = 3\n/// A recipe.\ntrain A { steps 1 }\n";
     const module = good(text);
     expect(module.doc).toBe("The module.\nTwo lines.\nLost.");
     expect(module.declarations.map((one) => one.doc)).toEqual(["A layer.", "A size.", "A recipe."]);
     const [layer] = module.declarations;
-    expect(layer?.node === "definition" && layer.body.map((one) => one.doc)).toEqual(["A parameter.", undefined]);
+    expect(layer?.node === "definition" && layer.body.map((one) => one.doc)).toEqual([
+      "A parameter.",
+      undefined,
+    ]);
     expect(module.comments.map((comment) => comment.text)).toEqual(["// a note"]);
   });
 
   test("a newline ends a statement, except in ( ) and [ ], after an operator or a comma, and before then and else", () => {
-    const body = bodyOf("a = f(\n  x,\n  y\n)\nb = x +\n  y\nc[\n  i\n] = [1,\n 2]\nd = if x\n  then y\n  else z\nTopK {\n  k = 2,\n  n = 3\n}\n-x");
-    expect(body.map((one) => (one.node === "bind" || one.node === "result" ? shape(one.value) : one.node))).toEqual([
-      "(call f x y)",
-      "(+ x y)",
-      "[1 2]",
-      "(if x y z)",
-      "(with TopK k=2 n=3)",
-      "(- x)",
-    ]);
+    const body = bodyOf(
+      "a = f(\n  x,\n  y\n)\nb = x +\n  y\nc[\n  i\n] = [1,\n 2]\nd = if x\n  then y\n  else z\nTopK {\n  k = 2,\n  n = 3\n}\n-x",
+    );
+    expect(
+      body.map((one) => (one.node === "bind" || one.node === "result" ? shape(one.value) : one.node)),
+    ).toEqual(["(call f x y)", "(+ x y)", "[1 2]", "(if x y z)", "(with TopK k=2 n=3)", "(- x)"]);
   });
 
   test("spans point at the text", () => {
     const text = "layer A(x: [D]) {\n  y = f(x, k = 2) + 1\n}\n";
     const [layer] = good(text).declarations;
     const [bind] = layer?.node === "definition" ? layer.body : [];
-    const at = ({ start, end }: { readonly start: number; readonly end: number }): string => text.slice(start, end);
+    const at = ({ start, end }: { readonly start: number; readonly end: number }): string =>
+      text.slice(start, end);
     expect(at(layer!.span)).toBe(text.trim());
     expect(at(bind!.span)).toBe("y = f(x, k = 2) + 1");
-    if (bind?.node !== "bind" || bind.value.node !== "binary" || bind.value.left.node !== "call") throw new Error("another tree");
+    if (bind?.node !== "bind" || bind.value.node !== "binary" || bind.value.left.node !== "call")
+      throw new Error("another tree");
     expect(at(bind.name.span)).toBe("y");
     expect(at(bind.value.left.span)).toBe("f(x, k = 2)");
     expect(bind.value.left.arguments.map(({ span }) => at(span))).toEqual(["x", "k = 2"]);
@@ -308,7 +489,7 @@ describe("modules", () => {
   });
 
   test("an empty file is an empty module", () => {
-    for (const text of ["", "\n", "// only a comment", "/// doc\n"]) expect(good(text).declarations).toEqual([]);
+    for (const text of ["", "\n", "// only a comment", "/// doc\n"])
+      expect(good(text).declarations).toEqual([]);
   });
 });
-

@@ -51,7 +51,97 @@ export default { name: "Regression", load };
       tensors: { w: "The slope along each axis." },
     };
     const { dts } = await text(program, docs);
-    expect(dts).toMatchInlineSnapshot();
+    expect(dts).toMatchInlineSnapshot(`
+      "// Made by moelang 0.1.0 from regression.moe (12ab).
+      // Do not edit: change regression.moe and run \`moe build\` again.
+
+      /// <reference lib="esnext.disposable" />
+
+      import type * as moe from "moelang/runtime";
+
+      export { tensor } from "moelang/runtime";
+
+      /**
+       * A line through points.
+       *
+       * 4 parameters.
+       */
+      export interface Regression {
+        readonly name: "Regression";
+        /** Optimiser steps done; schedules go by it. Loaded weights bring theirs. */
+        step: number;
+        /** What was compiled, as data. */
+        readonly program: moe.Program;
+        /** For what is not here: whole runs with \`train\` of the runtime, timings, single entries. */
+        readonly session: moe.Session;
+        /** Losses and metrics, in inference mode. Changes nothing. */
+        evaluate(batch: RegressionBatch): RegressionMetrics;
+        /**
+         * One training step on a batch: gradients, and the update of the recipe (momentum 0.9). Stops
+         * with an error when the loss is not a finite number.
+         */
+        trainStep(batch: RegressionBatch): RegressionStep;
+        /** A copy of a parameter, or of a layer's state. */
+        parameter<Name extends keyof RegressionParameters>(name: Name): RegressionParameters[Name];
+        /** Replaces the values of one. */
+        setParameter<Name extends keyof RegressionParameters>(
+          name: Name,
+          values: RegressionParameters[Name],
+        ): void;
+        /**
+         * A safetensors file of parameters and state; with the optimiser's state, training can go on
+         * from it.
+         */
+        saveWeights(options?: { readonly optimiser?: boolean }): Uint8Array<ArrayBuffer>;
+        /**
+         * Loads weights of this model: bytes, path or URL of a safetensors file or checkpoint. Changes
+         * nothing when they do not fit.
+         */
+        loadWeights(source: moe.BytesSource): Promise<void>;
+        /** Frees the threads. The model cannot be used afterwards. */
+        dispose(): void;
+        [Symbol.dispose](): void;
+      }
+
+      /** Losses and metrics by name, as means over what was given. */
+      export interface RegressionMetrics {
+        /** Mean square. */
+        readonly loss: number;
+      }
+
+      /** What \`trainStep\` takes. \`B\`: batch. */
+      export interface RegressionBatch {
+        /**
+         * Where a point is.
+         * 4 numbers for each example. Shape [B, 4].
+         */
+        readonly x: moe.ShapedInput<"f32", readonly [B: number, 4]>;
+        /** Numbers. Shape [B]. */
+        readonly y: moe.ShapedInput<"f32", readonly [B: number]>;
+      }
+
+      /** What a training step did. */
+      export interface RegressionStep extends RegressionMetrics {
+        /** Optimiser steps done, this one included. */
+        readonly step: number;
+        /** What the schedule said for this step. */
+        readonly learningRate: number;
+        /** Before clipping. */
+        readonly gradientNorm: number;
+      }
+
+      /** Parameters, and state of layers, by name. */
+      export interface RegressionParameters {
+        /** The slope along each axis. */
+        readonly w: moe.Shaped<"f32", readonly [4]>;
+      }
+
+      /** Loads Regression: with trained weights, or with fresh ones to train. */
+      export declare function load(options?: moe.LoadOptions): Promise<Regression>;
+      declare const model: { readonly name: "Regression"; readonly load: typeof load };
+      export default model;
+      "
+    `);
   });
 
   test("is the same each time, with line feeds only", async () => {
@@ -88,8 +178,18 @@ export default { name: "Regression", load };
     ["a word of TypeScript", { name: "class" }, undefined, "export interface classModel {"],
     ["no identifier", { name: '3 "quotes' }, undefined, "export interface _3__quotes {"],
     ["nothing", { name: "" }, undefined, "export interface _ {"],
-    ["the end of a comment", { name: "*/ throw 1 /*" }, { model: "*/ bad /*", modalities: {}, metrics: {}, tensors: {} }, "*\\/ bad /*"],
-    ["an at sign", {}, { model: "@deprecated {@link", modalities: {}, metrics: {}, tensors: {} }, "@deprecated"],
+    [
+      "the end of a comment",
+      { name: "*/ throw 1 /*" },
+      { model: "*/ bad /*", modalities: {}, metrics: {}, tensors: {} },
+      "*\\/ bad /*",
+    ],
+    [
+      "an at sign",
+      {},
+      { model: "@deprecated {@link", modalities: {}, metrics: {}, tensors: {} },
+      "@deprecated",
+    ],
     ["an empty comment", {}, { model: " ", modalities: {}, metrics: {}, tensors: {} }, "parameters"],
   ])("a model that is called or described as %s", async (_what, change, docs, expected) => {
     const { js, dts } = await text({ ...program, ...change }, docs);
@@ -112,7 +212,12 @@ export default { name: "Regression", load };
   ])("the type of a shape", (shape, expected) => expect(shapeType(shape)).toBe(expected));
 
   test("names", () => {
-    expect(["w", "block.0.w", "a-b", "class"].map(propertyName)).toEqual(["w", '"block.0.w"', '"a-b"', "class"]);
+    expect(["w", "block.0.w", "a-b", "class"].map(propertyName)).toEqual([
+      "w",
+      '"block.0.w"',
+      '"a-b"',
+      "class",
+    ]);
     expect(["Small", "small-model", "as"].map(typeName)).toEqual(["Small", "small_model", "asModel"]);
   });
 });
@@ -149,4 +254,3 @@ describe("comments of a `.moe` file", () => {
     expect(read("layer Small(x: [D]) -> [D] { x }\n")).toEqual({ modalities: {}, metrics: {}, tensors: {} });
   });
 });
-

@@ -83,7 +83,7 @@ const recipe = ({ steps, batch, length, accumulate, optimiser }: Training): stri
 
 async function steps(
   shell: Shell,
-  { data, training, note, resume }: Start,
+  { data, training, note, run, resume }: Start,
   session: Session,
   folder: string,
   quiet: boolean,
@@ -106,7 +106,8 @@ async function steps(
     view.end();
     writeNote(folder, { ...note, state: "failed" });
     // What went wrong is often seen in the curves.
-    await writeReport(folder, { ...about, state: "failed" }).catch(() => undefined);
+    const report = await writeReport(folder, { ...about, state: "failed" }).catch(() => undefined);
+    if (report !== undefined) view.note(`\nthe run up to here: ${join(run, "report.html")}`);
     throw error;
   } finally {
     view.end();

@@ -36,10 +36,10 @@ export function choiceWords(picks: Node | undefined, width: number, all: number)
   if (picks === undefined) return `up to ${width} of ${all}`;
   const { chooses, scans } = behind(picks);
   const over = (node: ChooseNode): number | undefined => known(lastSize(node.score));
-  const byToken = chooses.find((node) => node.as === "mask" && over(node) === undefined);
-  if (byToken !== undefined) return `each expert takes its best ${text(byToken.count)} tokens`;
   const ids = chooses.find((node) => node.as === "ids" && over(node) !== undefined);
   const kept = chooses.find((node) => node.as === "mask");
+  // Only expert choice marks places and then lists experts: its choice runs over tokens.
+  if (ids === undefined && kept !== undefined) return `each expert takes its best ${text(kept.count)} tokens`;
   if (ids === undefined) return width >= all && chooses.length === 0 && picks.op === "view" ? `all ${all}` : `every one that passes, up to ${width} of ${all}`;
   const count = known(ids.count) ?? width;
   const among = over(ids)!;

@@ -107,8 +107,10 @@ class Flows {
     if (sources.has(node.op)) this.from.set(node, new Set());
     else if (node.op === "input") this.from.set(node, node.name.startsWith("$") ? new Set() : new Set([this.box(`input:${node.name}`, `${node.name} [${node.shape.map(({ size }) => sizeKey(size)).join(", ")}]`)]));
     else {
+      // What depends on no input (masks, angles of positions) is nobody's message: layers share it without feeding each other.
+      const moves = operandsOf(node).some((operand) => (this.from.get(operand)?.size ?? 0) > 0);
       const step = stepBelow(base, node.origin.path);
-      const unit = step === undefined ? this.operator(node) : poolStep(world, base, step) ? this.box(poolId) : this.box(step);
+      const unit = !moves ? undefined : step === undefined ? this.operator(node) : poolStep(world, base, step) ? this.box(poolId) : this.box(step);
       if (unit === undefined) this.from.set(node, this.union(operandsOf(node)));
       else {
         for (const operand of operandsOf(node)) this.flow(operand, unit);
@@ -149,13 +151,14 @@ class Flows {
   private operator(node: Node): string | undefined {
     const operands = operandsOf(node);
     const flowing = operands.filter((operand) => (this.from.get(operand)?.size ?? 0) > 0);
-    if (flowing.length === 0) return undefined;
     const named = operands.flatMap(tensorsBehind);
     if (node.op === "contract") return this.box(`op:${node.id}`, named.length > 0 ? `× ${named.join(", ")}` : "×");
     if (node.op === "take") return this.box(`op:${node.id}`, named.length > 0 ? `look up ${named.join(", ")}` : "look up");
     if (node.op === "map" && node.fn === "add" && flowing.length === 2) {
       const [a, b] = flowing.map((operand) => [...this.from.get(operand)!].sort().join());
-      if (a !== b) return this.box(`op:${node.id}`, "+");
+      // Putting side by side is written as an addition of padded tensors.
+      const padded = operands.some((operand) => operand.op === "view" && operand.view.kind === "pad");
+      if (a !== b) return this.box(`op:${node.id}`, padded ? "concat" : "+");
     }
     return undefined;
   }

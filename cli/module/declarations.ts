@@ -2,52 +2,37 @@
 // metrics, parameters and data. In: the program and its docs. Out: TypeScript text, not yet formatted. What the methods do is
 // runtime/model.ts; a method is declared only where the program has what it needs.
 
-import {
-  Project,
-  type InterfaceDeclarationStructure,
-  type MethodSignatureStructure,
-  type OptionalKind,
-  type PropertySignatureStructure,
-  type SourceFile,
-} from "ts-morph";
+import { Project, type InterfaceDeclarationStructure, type OptionalKind, type SourceFile } from "ts-morph";
 import { isCache } from "../../runtime/arena-plan.ts";
 import { metricNames } from "../../runtime/model.ts";
 import type { Entry, Port, Program, Tensor } from "../../runtime/program.ts";
 import { callersPorts } from "../../runtime/shaped-inputs.ts";
 import { constant } from "../../runtime/size.ts";
 import { inputDoc, metricDoc, sizesDoc, tensorDoc, type Docs } from "./docs.ts";
+import {
+  documented,
+  lifeMethods,
+  method,
+  port,
+  properties,
+  textMethods,
+  type Method,
+  type Property,
+} from "./members.ts";
 import { inputType, propertyName, repeated, runtime, shapedType, typeName } from "./names.ts";
-
-type Property = OptionalKind<PropertySignatureStructure>;
-type Method = OptionalKind<MethodSignatureStructure>;
 
 export function declarations(program: Program, docs: Docs, header: string): string {
   const project = new Project({ useInMemoryFileSystem: true });
   const file = project.createSourceFile("module.d.ts");
-  file.addImportDeclaration({ isTypeOnly: true, namespaceImport: runtime, moduleSpecifier: "moelang/runtime" });
+  file.addImportDeclaration({
+    isTypeOnly: true,
+    namespaceImport: runtime,
+    moduleSpecifier: "moelang/runtime",
+  });
   file.addExportDeclaration({ namedExports: ["tensor"], moduleSpecifier: "moelang/runtime" });
   new Declarations(file, program, docs).add();
   return `${header}\n/// <reference lib="esnext.disposable" />\n\n${file.getFullText()}`;
 }
-
-const port = (name: string, type: string, doc: string): Property => ({
-  name: propertyName(name),
-  isReadonly: true,
-  type,
-  ...documented(doc),
-});
-
-/** A comment may hold anything but its own end. */
-const documented = (text: string): { docs?: string[] } =>
-  text.trim() === "" ? {} : { docs: [wrapped(text.trim()).replaceAll("*/", "*\\/")] };
-
-const lineLength = 92;
-/** Lines that are too long for an editor's pop-up, broken at spaces. */
-const wrapped = (text: string): string =>
-  text
-    .split("\n")
-    .map((line) => line.replaceAll(new RegExp(`(?=.{${lineLength + 1}})(.{1,${lineLength}}) `, "g"), "$1\n"))
-    .join("\n");
 
 class Declarations {
   readonly #file: SourceFile;
@@ -72,7 +57,12 @@ class Declarations {
     if (evaluate !== undefined || train !== undefined) this.#metrics();
     if (evaluate !== undefined) methods.push(...this.#evaluate(evaluate));
     if (train !== undefined && entries["update"] !== undefined) methods.push(this.#trainStep(train));
-    if (this.#program.training !== undefined && this.#program.training.data.length > 0 && (train ?? evaluate) !== undefined) methods.push(this.#data());
+    if (
+      this.#program.training !== undefined &&
+      this.#program.training.data.length > 0 &&
+      (train ?? evaluate) !== undefined
+    )
+      methods.push(this.#data());
     const isText = this.#program.modalities.some(({ kind }) => kind === "tokens");
     if (isText) methods.push(...textMethods);
     if (isText && decode !== undefined) methods.push(...this.#generate(decode));
@@ -84,7 +74,13 @@ class Declarations {
     this.#load();
   }
 
-  #interface(name: string, doc: string, fields: readonly Property[], methods: readonly Method[] = [], base?: string): string {
+  #interface(
+    name: string,
+    doc: string,
+    fields: readonly Property[],
+    methods: readonly Method[] = [],
+    base?: string,
+  ): string {
     this.#interfaces.push({
       name,
       isExported: true,
@@ -100,7 +96,9 @@ class Declarations {
     const names = this.#program.modalities.flatMap((modality) => [modality.name, ...modality.ports]);
     const place = ({ name }: Port): number => (names.includes(name) ? names.indexOf(name) : names.length);
     const sorted = [...ports].sort((a, b) => place(a) - place(b));
-    const fields = sorted.map((each) => port(each.name, inputType(each), inputDoc(each, this.#program, this.#docs)));
+    const fields = sorted.map((each) =>
+      port(each.name, inputType(each), inputDoc(each, this.#program, this.#docs)),
+    );
     return this.#interface(`${this.#name}${suffix}`, `${doc} ${sizesDoc(this.#program)}.`, fields);
   }
 
@@ -115,8 +113,14 @@ class Declarations {
   }
 
   #metrics(): void {
-    const fields = metricNames(this.#program).map((name) => port(name, "number", metricDoc(name, this.#docs)));
-    this.#interface(`${this.#name}Metrics`, "Losses and metrics by name, as means over what was given.", fields);
+    const fields = metricNames(this.#program).map((name) =>
+      port(name, "number", metricDoc(name, this.#docs)),
+    );
+    this.#interface(
+      `${this.#name}Metrics`,
+      "Losses and metrics by name, as means over what was given.",
+      fields,
+    );
   }
 
   #evaluate(entry: Entry): Method[] {
@@ -127,7 +131,12 @@ class Declarations {
       ? `${this.#name}Batch`
       : this.#inputs("Examples", "What `evaluate` takes.", callersPorts(entry));
     const methods = [
-      method("evaluate", { batch }, `${this.#name}Metrics`, "Losses and metrics, in inference mode. Changes nothing."),
+      method(
+        "evaluate",
+        { batch },
+        `${this.#name}Metrics`,
+        "Losses and metrics, in inference mode. Changes nothing.",
+      ),
     ];
     if (routers.length === 0) return methods;
     const shapeOf = (name: string): Port | undefined => entry.outputs.find((each) => each.name === name);
@@ -135,14 +144,25 @@ class Declarations {
       const [loads, picked] = [shapeOf(load), shapeOf(picks)];
       if (loads === undefined || picked === undefined) return [];
       const type = `{ readonly load: ${shapedType(loads.type, loads.shape)}; readonly picks: ${shapedType(picked.type, picked.shape)} }`;
-      return [port(name, type, nulls === 0 ? `${experts} experts.` : `${experts} experts and ${nulls} null experts, which come last.`)];
+      return [
+        port(
+          name,
+          type,
+          nulls === 0
+            ? `${experts} experts.`
+            : `${experts} experts and ${nulls} null experts, which come last.`,
+        ),
+      ];
     });
     const routes = this.#interface(
       `${this.#name}Routes`,
       "By router: how many tokens each expert took (`load`), and which experts each token took (`picks`; -1 is none).",
       fields,
     );
-    return [...methods, method("routes", { batch }, routes, "What the routers do with a batch, in inference mode.")];
+    return [
+      ...methods,
+      method("routes", { batch }, routes, "What the routers do with a batch, in inference mode."),
+    ];
   }
 
   #trainStep(entry: Entry): Method {
@@ -153,12 +173,21 @@ class Declarations {
       port("learningRate", "number", "What the schedule said for this step."),
       port("gradientNorm", "number", "Before clipping."),
     ].filter(({ name }) => !metrics.has(name));
-    const step = this.#interface(`${this.#name}Step`, "What a training step did.", extra, [], `${this.#name}Metrics`);
+    const step = this.#interface(
+      `${this.#name}Step`,
+      "What a training step did.",
+      extra,
+      [],
+      `${this.#name}Metrics`,
+    );
     const { accumulate = 1, optimiser = "" } = this.#program.training ?? {};
     const [parameter, what]: [Record<string, string>, string] =
       accumulate === 1
         ? [{ batch }, "One training step on a batch"]
-        : [{ batches: repeated(batch, accumulate) }, `One training step on ${accumulate} batches, whose gradients are averaged`];
+        : [
+            { batches: repeated(batch, accumulate) },
+            `One training step on ${accumulate} batches, whose gradients are averaged`,
+          ];
     const recipe = optimiser === "" ? "" : ` (${optimiser})`;
     return method(
       "trainStep",
@@ -170,7 +199,9 @@ class Declarations {
 
   #data(): Method {
     const { training } = this.#program;
-    const readers = new Map((training?.data ?? []).map(({ modality, reader, columns }) => [modality, { reader, columns }]));
+    const readers = new Map(
+      (training?.data ?? []).map(({ modality, reader, columns }) => [modality, { reader, columns }]),
+    );
     const fields = [...readers].map(([name, { reader, columns }]) =>
       port(
         name,
@@ -178,7 +209,11 @@ class Declarations {
         `The whole file, read as \`${reader}\`${columns === undefined ? "" : `: ${columns.join(", ")}`}.`,
       ),
     );
-    const sources = this.#interface(`${this.#name}Sources`, "Files in memory that batches are made of.", fields);
+    const sources = this.#interface(
+      `${this.#name}Sources`,
+      "Files in memory that batches are made of.",
+      fields,
+    );
     const trains = this.#program.entries["train"] !== undefined;
     const batch = `${this.#name}${trains ? "Batch" : "Examples"}`;
     return method(
@@ -192,7 +227,8 @@ class Declarations {
   #generate(entry: Entry): Method[] {
     const text = this.#program.modalities.find(({ kind }) => kind === "tokens");
     const others = callersPorts(entry).filter(({ name }) => name !== text?.name);
-    const inputs = others.length === 0 ? undefined : this.#inputs("Context", "What the text is about.", others);
+    const inputs =
+      others.length === 0 ? undefined : this.#inputs("Context", "What the text is about.", others);
     const options = (type: string): Record<string, string> =>
       inputs === undefined
         ? { "options?": `${runtime}.${type}` }
@@ -219,14 +255,28 @@ class Declarations {
       (tensor) => tensor.role === "parameter" || (tensor.role === "state" && !isCache(tensor)),
     );
     const fields = tensors.map((tensor) => port(tensor.name, shaped(tensor), tensorDoc(tensor, this.#docs)));
-    const all = this.#interface(`${this.#name}Parameters`, "Parameters, and state of layers, by name.", fields);
+    const all = this.#interface(
+      `${this.#name}Parameters`,
+      "Parameters, and state of layers, by name.",
+      fields,
+    );
     return [
       {
-        ...method("parameter", { name: "Name" }, `${all}[Name]`, "A copy of a parameter, or of a layer's state."),
+        ...method(
+          "parameter",
+          { name: "Name" },
+          `${all}[Name]`,
+          "A copy of a parameter, or of a layer's state.",
+        ),
         typeParameters: [{ name: "Name", constraint: `keyof ${all}` }],
       },
       {
-        ...method("setParameter", { name: "Name", values: `${all}[Name]` }, "void", "Replaces the values of one."),
+        ...method(
+          "setParameter",
+          { name: "Name", values: `${all}[Name]` },
+          "void",
+          "Replaces the values of one.",
+        ),
         typeParameters: [{ name: "Name", constraint: `keyof ${all}` }],
       },
     ];
@@ -240,7 +290,9 @@ class Declarations {
       hasDeclareKeyword: true,
       parameters: [{ name: "options", hasQuestionToken: true, type: `${runtime}.LoadOptions` }],
       returnType: `Promise<${model}>`,
-      docs: [`Loads ${this.#program.name.replaceAll("*/", "*\\/")}: with trained weights, or with fresh ones to train.`],
+      docs: [
+        `Loads ${this.#program.name.replaceAll("*/", "*\\/")}: with trained weights, or with fresh ones to train.`,
+      ],
     });
     this.#file.addStatements([
       `declare const model: { readonly name: ${JSON.stringify(this.#program.name)}; readonly load: typeof load };`,
@@ -253,71 +305,12 @@ class Declarations {
     const count = tensors
       .filter(({ role }) => role === "parameter")
       .reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
-    const routed = routers.length === 0 ? "" : `, ${routers.length} routed layer${routers.length === 1 ? "" : "s"}`;
+    const routed =
+      routers.length === 0 ? "" : `, ${routers.length} routed layer${routers.length === 1 ? "" : "s"}`;
     return `${count.toLocaleString("en-US")} parameters${routed}.`;
   }
 }
 
 /** Equal when the ports are: same names, types and shapes. */
-const key = (ports: readonly Port[]): string => JSON.stringify(ports.map(({ name, type, shape }) => [name, type, shape]));
-
-/** `parameters`: types by name; a name with `?` at its end may be left out. */
-const method = (
-  name: string,
-  parameters: Readonly<Record<string, string>>,
-  returnType: string,
-  doc: string,
-): Method => ({
-  name,
-  parameters: Object.entries(parameters).map(([each, type]) => ({
-    name: each.replace(/\?$/, ""),
-    hasQuestionToken: each.endsWith("?"),
-    type,
-  })),
-  returnType,
-  ...documented(doc),
-});
-
-const properties = (model: string, isText: boolean): Property[] => [
-  { name: "name", isReadonly: true, type: JSON.stringify(model) },
-  { name: "step", type: "number", docs: ["Optimiser steps done; schedules go by it. Loaded weights bring theirs."] },
-  ...(isText
-    ? [
-        {
-          name: "tokenizer",
-          isReadonly: true,
-          type: `${runtime}.Tokenizer | undefined`,
-          docs: ["How text becomes tokens; undefined until weights, data or the option `tokenizer` have brought it."],
-        },
-      ]
-    : []),
-  { name: "program", isReadonly: true, type: `${runtime}.Program`, docs: ["What was compiled, as data."] },
-  {
-    name: "session",
-    isReadonly: true,
-    type: `${runtime}.Session`,
-    docs: ["For what is not here: whole runs with `train` of the runtime, timings, single entries."],
-  },
-];
-
-const textMethods: readonly Method[] = [
-  method("encode", { text: "string" }, "Int32Array", "Tokens of a text."),
-  method("decode", { tokens: "ArrayLike<number>" }, "string", "The text of tokens."),
-];
-
-const lifeMethods: readonly Method[] = [
-  method(
-    "saveWeights",
-    { "options?": "{ readonly optimiser?: boolean }" },
-    "Uint8Array<ArrayBuffer>",
-    "A safetensors file of parameters and state; with the optimiser's state, training can go on from it.",
-  ),
-  method(
-    "loadWeights",
-    { source: `${runtime}.BytesSource` },
-    "Promise<void>",
-    "Loads weights of this model: bytes, path or URL of a safetensors file or checkpoint. Changes nothing when they do not fit.",
-  ),
-  method("dispose", {}, "void", "Frees the threads. The model cannot be used afterwards."),
-  { name: "[Symbol.dispose]", parameters: [], returnType: "void" },
-];
+const key = (ports: readonly Port[]): string =>
+  JSON.stringify(ports.map(({ name, type, shape }) => [name, type, shape]));

@@ -50,7 +50,9 @@ const isAlone = (declarations: readonly { readonly node: string; readonly kind?:
   declarations.filter(({ node, kind }) => node === "definition" && kind === "model").length === 1;
 
 export function inputDoc(port: Port, program: Program, docs: Docs): string {
-  const modality = program.modalities.find(({ name, ports }) => name === port.name || ports.includes(port.name));
+  const modality = program.modalities.find(
+    ({ name, ports }) => name === port.name || ports.includes(port.name),
+  );
   const shape = port.shape.length === 0 ? "" : ` Shape ${shapeText(port)}.`;
   const said = port.doc ?? (modality?.name === port.name ? docs.modalities[port.name] : undefined);
   if (said !== undefined) return `${said}\n${made(port, modality)}${shape}`;
@@ -64,7 +66,9 @@ function made(port: Port, modality: Modality | undefined): string {
   switch (kind) {
     case "tokens":
       if (port.name === name) return `Tokens: whole numbers from 0 to ${count - 1}.`;
-      return port.name === `${name}.next` ? `\`${name}\`, one position later: what is to be foretold.` : element;
+      return port.name === `${name}.next`
+        ? `\`${name}\`, one position later: what is to be foretold.`
+        : element;
     case "image":
       return `Images of ${shape.join(" x ")}, from 0 to 1.`;
     case "category":
@@ -79,7 +83,8 @@ function made(port: Port, modality: Modality | undefined): string {
 }
 
 export function tensorDoc({ name, role, frozen, doc }: Tensor, docs: Docs): string {
-  const kind = role === "state" ? "State: changed by its own rule after each step." : frozen === true ? "Frozen." : "";
+  const kind =
+    role === "state" ? "State: changed by its own rule after each step." : frozen === true ? "Frozen." : "";
   return [doc ?? docs.tensors[name] ?? "", kind].filter((text) => text !== "").join("\n");
 }
 

@@ -19,13 +19,17 @@ import { checkStructure } from "./structure.ts";
 /** What a static without a default is used as, by the text alone. */
 function usedAs(definition: Definition, name: string): "definition" | "truth" | "number" {
   let found: "definition" | "truth" | "number" = "number";
-  const isName = (value: unknown): boolean => (value as { readonly node?: unknown; readonly text?: unknown } | undefined)?.node === "name" && (value as { readonly text?: unknown }).text === name;
+  const isName = (value: unknown): boolean =>
+    (value as { readonly node?: unknown; readonly text?: unknown } | undefined)?.node === "name" &&
+    (value as { readonly text?: unknown }).text === name;
   const visit = (value: unknown): void => {
     if (typeof value !== "object" || value === null) return;
     if (Array.isArray(value)) return value.forEach(visit);
     const node = value as Partial<Record<string, unknown>>;
-    if ((node["node"] === "call" || node["node"] === "configure") && isName(node["callee"])) found = "definition";
-    if ((node["node"] === "shared" || node["node"] === "routed") && isName(node["pool"])) found = "definition";
+    if ((node["node"] === "call" || node["node"] === "configure") && isName(node["callee"]))
+      found = "definition";
+    if ((node["node"] === "shared" || node["node"] === "routed") && isName(node["pool"]))
+      found = "definition";
     if (node["node"] === "router" && isName(node["router"])) found = "definition";
     if (node["node"] === "by" && isName(node["router"])) found = "definition";
     if (node["node"] === "if" && isName(node["condition"])) found = "truth";
@@ -36,7 +40,13 @@ function usedAs(definition: Definition, name: string): "definition" | "truth" | 
 }
 
 /** A static as it is while nobody has given it. */
-function symbolicStatic(of: Elaboration, definition: Definition, name: string, value: Expression | undefined, scope: Scope): Value {
+function symbolicStatic(
+  of: Elaboration,
+  definition: Definition,
+  name: string,
+  value: Expression | undefined,
+  scope: Scope,
+): Value {
   const fallback = value === undefined ? undefined : of.parts.evaluate(of, value, scope);
   if (fallback === undefined || fallback.kind === "broken") {
     const use = usedAs(definition, name);
@@ -45,7 +55,8 @@ function symbolicStatic(of: Elaboration, definition: Definition, name: string, v
   }
   if (fallback.kind === "truth") return truth(undefined);
   if (fallback.kind !== "number") return fallback;
-  const fraction = fallback.poly !== undefined && fallback.poly.some(({ coefficient }) => !Number.isInteger(coefficient));
+  const fraction =
+    fallback.poly !== undefined && fallback.poly.some(({ coefficient }) => !Number.isInteger(coefficient));
   return fraction ? { kind: "number", name } : symbol(name);
 }
 
@@ -57,15 +68,24 @@ function checkDefinition(definition: Definition, module: LoadedModule, diagnosti
   of.frames.push(frame);
   const seen = new Set<string>();
   for (const { name, value } of definition.statics) {
-    if (seen.has(name.text)) report(of, "M0102", name.span, `the static \`${name.text}\` is declared twice`, { label: "again here", help: "rename one of them" });
+    if (seen.has(name.text))
+      report(of, "M0102", name.span, `the static \`${name.text}\` is declared twice`, {
+        label: "again here",
+        help: "rename one of them",
+      });
     seen.add(name.text);
     scope.names.set(name.text, symbolicStatic(of, definition, name.text, value, scope));
   }
   for (const { type } of definition.inputs)
     for (const axis of type.axes)
-      if (axis.node === "name" && !scope.names.has(axis.text) && module.names.get(axis.text)?.kind !== "dim") scope.names.set(axis.text, symbol(axis.text));
+      if (axis.node === "name" && !scope.names.has(axis.text) && module.names.get(axis.text)?.kind !== "dim")
+        scope.names.set(axis.text, symbol(axis.text));
   for (const { name, type } of definition.inputs) {
-    if (seen.has(name.text)) report(of, "M0102", name.span, `\`${name.text}\` is declared twice`, { label: "again here", help: "rename one of them" });
+    if (seen.has(name.text))
+      report(of, "M0102", name.span, `\`${name.text}\` is declared twice`, {
+        label: "again here",
+        help: "rename one of them",
+      });
     seen.add(name.text);
     const axes = of.parts.axesOf(of, type, scope);
     scope.names.set(name.text, axes === undefined ? { kind: "broken" } : inputOf(type.element, axes));
@@ -77,7 +97,13 @@ function checkDefinition(definition: Definition, module: LoadedModule, diagnosti
   const inside: Frame = {
     ...frame,
     ...(definition.kind === "router"
-      ? { router: { count: bound?.kind === "number" ? bound : ofSize(named("N")), nulls: ofSize(named("nulls")), axisName: count?.node === "name" ? count.text : "N" } }
+      ? {
+          router: {
+            count: bound?.kind === "number" ? bound : ofSize(named("N")),
+            nulls: ofSize(named("nulls")),
+            axisName: count?.node === "name" ? count.text : "N",
+          },
+        }
       : {}),
     ...(definition.kind === "moe" ? { pool: { shared: [], segments: [], nulls: [] } } : {}),
   };
@@ -85,11 +111,21 @@ function checkDefinition(definition: Definition, module: LoadedModule, diagnosti
   runBody(of, definition, scope);
 }
 
-function inputOf(element: Definition["inputs"][number]["type"]["element"], axes: readonly VisibleAxis[]): Value {
+function inputOf(
+  element: Definition["inputs"][number]["type"]["element"],
+  axes: readonly VisibleAxis[],
+): Value {
   if (element !== "gates") return tensor(element, [], axes, undefined);
   const count = axes[0]?.size ?? named("N");
   const picks = tensor("int", [], [{ size: named("K") }], undefined);
-  return { kind: "gates", picks, weight: { ...picks, element: "number" }, chosen: tensor("number", [], axes, undefined), load: tensor("number", [], axes, undefined), count };
+  return {
+    kind: "gates",
+    picks,
+    weight: { ...picks, element: "number" },
+    chosen: tensor("number", [], axes, undefined),
+    load: tensor("number", [], axes, undefined),
+    count,
+  };
 }
 
 /** A model and its recipe. */
@@ -100,20 +136,45 @@ function checkModelDefinition(definition: Definition, module: LoadedModule, diag
   const before = diagnostics.length;
   const last = of.parts.run(of, definition.body, scope);
   if (last === undefined && !scope.names.has("logits") && diagnostics.length === before)
-    report(of, "M0604", definition.name.span, `the model \`${definition.name.text}\` has no output`, { label: "neither `logits` nor a last expression", help: "bind `logits = ...`" });
+    report(of, "M0604", definition.name.span, `the model \`${definition.name.text}\` has no output`, {
+      label: "neither `logits` nor a last expression",
+      help: "bind `logits = ...`",
+    });
   for (const train of module.trains) if (train.model.text === definition.name.text) readTraining(of, train);
 }
 
 /** `train` blocks must name a model of this module, each once. */
 function checkTrains(module: LoadedModule, diagnostics: Diagnostic[]): void {
-  const models = definitionsOf(module).filter(({ kind }) => kind === "model").map(({ name }) => name.text);
+  const models = definitionsOf(module)
+    .filter(({ kind }) => kind === "model")
+    .map(({ name }) => name.text);
   const seen = new Set<string>();
   for (const { model } of module.trains) {
     const error = (code: string, message: string, label: string, help: string): void => {
-      diagnostics.push({ code, severity: "error", message, at: { module: module.path, span: model.span, label }, related: [], help });
+      diagnostics.push({
+        code,
+        severity: "error",
+        message,
+        at: { module: module.path, span: model.span, label },
+        related: [],
+        help,
+      });
     };
-    if (!models.includes(model.text)) error("M0605", `there is no model \`${model.text}\``, "no such model in this file", didYouMean(model.text, models, models.length === 0 ? "write a `model` first" : `the file has ${models.map((name) => `\`${name}\``).join(", ")}`));
-    else if (seen.has(model.text)) error("M0610", `\`${model.text}\` has two recipes`, "a second `train` block", "keep one");
+    if (!models.includes(model.text))
+      error(
+        "M0605",
+        `there is no model \`${model.text}\``,
+        "no such model in this file",
+        didYouMean(
+          model.text,
+          models,
+          models.length === 0
+            ? "write a `model` first"
+            : `the file has ${models.map((name) => `\`${name}\``).join(", ")}`,
+        ),
+      );
+    else if (seen.has(model.text))
+      error("M0610", `\`${model.text}\` has two recipes`, "a second `train` block", "keep one");
     seen.add(model.text);
   }
 }
@@ -122,12 +183,30 @@ function checkDims(module: LoadedModule, diagnostics: Diagnostic[]): void {
   for (const declaration of module.syntax.declarations) {
     if (declaration.node !== "dim") continue;
     const of = startElaboration({ mode: "training", diagnostics });
-    const statement: Statement = { node: "result", value: { node: "name", text: declaration.name.text, span: declaration.name.span }, span: declaration.span };
-    const definition: Definition = { node: "definition", kind: "function", name: declaration.name, statics: [], inputs: [], body: [statement], span: declaration.span };
+    const statement: Statement = {
+      node: "result",
+      value: { node: "name", text: declaration.name.text, span: declaration.name.span },
+      span: declaration.span,
+    };
+    const definition: Definition = {
+      node: "definition",
+      kind: "function",
+      name: declaration.name,
+      statics: [],
+      inputs: [],
+      body: [statement],
+      span: declaration.span,
+    };
     of.frames.push(modelFrame(definition, module, []));
     const value = of.parts.evaluate(of, statement.value, openScope());
     if (value.kind !== "number" && value.kind !== "truth" && value.kind !== "broken")
-      report(of, "M0213", declaration.value.span, "a `dim` is a number that is known when the model is compiled", { label: "not a number", help: "write a number, or an expression of other `dim`s" });
+      report(
+        of,
+        "M0213",
+        declaration.value.span,
+        "a `dim` is a number that is known when the model is compiled",
+        { label: "not a number", help: "write a number, or an expression of other `dim`s" },
+      );
   }
 }
 

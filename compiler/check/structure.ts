@@ -21,10 +21,27 @@ const places: Partial<Readonly<Record<Statement["node"], readonly DefinitionKind
 
 const article = (kind: string): string => (/^[aeiou]/.test(kind) ? `an ${kind}` : `a ${kind}`);
 
-export function checkStructure(definition: Definition, module: LoadedModule, diagnostics: Diagnostic[]): boolean {
+export function checkStructure(
+  definition: Definition,
+  module: LoadedModule,
+  diagnostics: Diagnostic[],
+): boolean {
   let sound = true;
-  const error = (code: string, message: string, span: Statement["span"], label: string, help: string): void => {
-    diagnostics.push({ code, severity: "error", message, at: { module: module.path, span, label }, related: [], help });
+  const error = (
+    code: string,
+    message: string,
+    span: Statement["span"],
+    label: string,
+    help: string,
+  ): void => {
+    diagnostics.push({
+      code,
+      severity: "error",
+      message,
+      at: { module: module.path, span, label },
+      related: [],
+      help,
+    });
     sound = false;
   };
   const visit = (statements: readonly Statement[], nested: boolean): void => {
@@ -38,7 +55,14 @@ export function checkStructure(definition: Definition, module: LoadedModule, dia
           `\`${definition.name.text}\` is ${article(definition.kind)}`,
           kinds.length === 1 ? `move it into ${article(kinds[0]!)}` : "make it a layer",
         );
-      else if (nested && statement.node === "modality") error("M0215", "a modality stands at the top of a model", statement.span, "inside a block", "move it out of the block");
+      else if (nested && statement.node === "modality")
+        error(
+          "M0215",
+          "a modality stands at the top of a model",
+          statement.span,
+          "inside a block",
+          "move it out of the block",
+        );
       if (statement.node === "repeat") visit(statement.body, true);
       if (statement.node === "if") {
         visit(statement.then, true);
@@ -47,13 +71,46 @@ export function checkStructure(definition: Definition, module: LoadedModule, dia
     }
   };
   visit(definition.body, false);
-  if (definition.kind === "router" && definition.result !== undefined && definition.result.element !== "gates")
-    error("M0216", `the router \`${definition.name.text}\` must return gates`, definition.result.span, "not gates", "write `-> gates[N]`");
-  if (definition.kind !== "router" && definition.kind !== "function" && definition.kind !== "layer" && definition.result?.element === "gates")
-    error("M0216", `${article(definition.kind)} returns a tensor, not gates`, definition.result.span, "gates", "make it a router");
+  if (
+    definition.kind === "router" &&
+    definition.result !== undefined &&
+    definition.result.element !== "gates"
+  )
+    error(
+      "M0216",
+      `the router \`${definition.name.text}\` must return gates`,
+      definition.result.span,
+      "not gates",
+      "write `-> gates[N]`",
+    );
+  if (
+    definition.kind !== "router" &&
+    definition.kind !== "function" &&
+    definition.kind !== "layer" &&
+    definition.result?.element === "gates"
+  )
+    error(
+      "M0216",
+      `${article(definition.kind)} returns a tensor, not gates`,
+      definition.result.span,
+      "gates",
+      "make it a router",
+    );
   if (definition.kind === "model" && definition.inputs.length > 0)
-    error("M0217", "a model has no inputs: what enters it are its modalities", definition.inputs[0]!.span, "an input", "write `modality text = tokens(vocab = 256)` in the body");
+    error(
+      "M0217",
+      "a model has no inputs: what enters it are its modalities",
+      definition.inputs[0]!.span,
+      "an input",
+      "write `modality text = tokens(vocab = 256)` in the body",
+    );
   if (definition.kind !== "model" && definition.kind !== "function" && definition.inputs.length === 0)
-    error("M0217", `${article(definition.kind)} needs an input`, definition.name.span, "no inputs", `write \`${definition.name.text}(x: [D]) -> [D]\``);
+    error(
+      "M0217",
+      `${article(definition.kind)} needs an input`,
+      definition.name.span,
+      "no inputs",
+      `write \`${definition.name.text}(x: [D]) -> [D]\``,
+    );
   return sound;
 }

@@ -14,7 +14,14 @@ export interface Page {
   readonly files?: Readonly<Record<string, string>>;
 }
 
-export const page = (code: string, title: string, explanation: string, failing: string, fixed: string, files?: Readonly<Record<string, string>>): Page => ({
+export const page = (
+  code: string,
+  title: string,
+  explanation: string,
+  failing: string,
+  fixed: string,
+  files?: Readonly<Record<string, string>>,
+): Page => ({
   code,
   title,
   explanation,

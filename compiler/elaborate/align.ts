@@ -8,7 +8,16 @@ import { dense, raggedBy } from "../graph-axis.ts";
 import { constant, known, type Size } from "../../runtime/size.ts";
 import { build, type Elaboration } from "./elaboration.ts";
 import { sameSizes } from "./number.ts";
-import { tensor, type Element, type Hidden, type IndexValue, type NumberValue, type Tensor, type Value, type VisibleAxis } from "./value.ts";
+import {
+  tensor,
+  type Element,
+  type Hidden,
+  type IndexValue,
+  type NumberValue,
+  type Tensor,
+  type Value,
+  type VisibleAxis,
+} from "./value.ts";
 
 export function hiddenShape(hidden: readonly Hidden[]): readonly GraphAxis[] {
   return hidden.map((axis) => {
@@ -27,7 +36,13 @@ export function unionHidden(tensors: readonly { readonly hidden: readonly Hidden
   // Nearly always all that have any have the same.
   let widest: readonly Hidden[] = [];
   for (const { hidden } of tensors) if (hidden.length > widest.length) widest = hidden;
-  if (tensors.every(({ hidden }) => hidden === widest || hidden.length === 0 || hidden.every((axis, i) => axis === widest[i]))) return widest;
+  if (
+    tensors.every(
+      ({ hidden }) =>
+        hidden === widest || hidden.length === 0 || hidden.every((axis, i) => axis === widest[i]),
+    )
+  )
+    return widest;
   const all = new Set(tensors.flatMap(({ hidden }) => hidden));
   return [...all]
     .filter((axis) => axis.kind !== "group" || !all.has(axis.rows!))
@@ -53,7 +68,9 @@ const mergeAxis = (a: VisibleAxis, b: VisibleAxis): VisibleAxis => {
 };
 
 /** Visible axes of the result of an element-wise operation. */
-export function unionAxes(tensors: readonly { readonly axes: readonly VisibleAxis[] }[]): readonly VisibleAxis[] | Misfit {
+export function unionAxes(
+  tensors: readonly { readonly axes: readonly VisibleAxis[] }[],
+): readonly VisibleAxis[] | Misfit {
   let merged: readonly VisibleAxis[] = [];
   for (const { axes } of tensors) {
     const [long, short] = axes.length > merged.length ? [axes, merged] : [merged, axes];
@@ -82,8 +99,17 @@ function takeGroups(builder: GraphBuilder, node: Node, at: number, group: Hidden
 }
 
 /** A tensor seen in a larger shape: missing hidden axes and leading visible axes repeat it. */
-export function expandTo(of: Elaboration, value: Tensor, hidden: readonly Hidden[], axes: readonly VisibleAxis[]): Tensor {
-  if (value.hidden.length === hidden.length && value.axes.length === axes.length && value.hidden.every((each, i) => each === hidden[i]))
+export function expandTo(
+  of: Elaboration,
+  value: Tensor,
+  hidden: readonly Hidden[],
+  axes: readonly VisibleAxis[],
+): Tensor {
+  if (
+    value.hidden.length === hidden.length &&
+    value.axes.length === axes.length &&
+    value.hidden.every((each, i) => each === hidden[i])
+  )
     return value;
   const node = build(of, [value], (builder, from) => {
     let at = from;
@@ -120,7 +146,14 @@ export function numberNode(builder: GraphBuilder, poly: Size): Node {
     size.every(
       ({ coefficient, factors }) =>
         Number.isInteger(coefficient) &&
-        factors.every((factor) => typeof factor === "string" || factor.fn === "min" || factor.fn === "max" || known(factor.by) !== undefined || factor.fn === "ceil"),
+        factors.every(
+          (factor) =>
+            typeof factor === "string" ||
+            factor.fn === "min" ||
+            factor.fn === "max" ||
+            known(factor.by) !== undefined ||
+            factor.fn === "ceil",
+        ),
     );
   if (plain(poly)) return builder.cast(builder.size(poly), "f32");
   let sum: Node | undefined;
@@ -140,16 +173,34 @@ export function numberNode(builder: GraphBuilder, poly: Size): Node {
 export function scalarOf(of: Elaboration, value: NumberValue, want: Element = "number"): Tensor {
   const size = value.poly;
   // A size is an integer, also while it has no number.
-  const whole = size !== undefined && (known(size) === undefined ? size.every(({ coefficient, factors }) => Number.isInteger(coefficient) && factors.every((factor) => typeof factor === "string")) : Number.isInteger(known(size)));
-  if (want === "int" && whole) return tensor("int", [], [], known(size) === undefined ? of.builder?.size(size) : of.builder?.constant(known(size)!, "i32"));
+  const whole =
+    size !== undefined &&
+    (known(size) === undefined
+      ? size.every(
+          ({ coefficient, factors }) =>
+            Number.isInteger(coefficient) && factors.every((factor) => typeof factor === "string"),
+        )
+      : Number.isInteger(known(size)));
+  if (want === "int" && whole)
+    return tensor(
+      "int",
+      [],
+      [],
+      known(size) === undefined ? of.builder?.size(size) : of.builder?.constant(known(size)!, "i32"),
+    );
   const node = of.builder === undefined || size === undefined ? undefined : numberNode(of.builder, size);
-  if (of.builder !== undefined && node === undefined) throw new Error("internal: a number without a value while a graph is being built");
+  if (of.builder !== undefined && node === undefined)
+    throw new Error("internal: a number without a value while a graph is being built");
   return tensor("number", [], [], node);
 }
 
 /** Axes of these sizes are positions of a text. */
 export const isLength = (of: Elaboration, size: Size): boolean =>
-  size.length === 1 && size[0]!.coefficient === 1 && size[0]!.factors.length === 1 && typeof size[0]!.factors[0] === "string" && of.lengths.has(size[0]!.factors[0]);
+  size.length === 1 &&
+  size[0]!.coefficient === 1 &&
+  size[0]!.factors.length === 1 &&
+  typeof size[0]!.factors[0] === "string" &&
+  of.lengths.has(size[0]!.factors[0]);
 
 /** Positions along an axis: in decoding, those of a text start where the caches end. */
 export function positions(of: Elaboration, axis: Hidden): Tensor {
@@ -174,7 +225,9 @@ export function toTensor(of: Elaboration, value: Value, want?: Element): Tensor 
     case "truth":
       return tensor("bool", [], [], of.builder?.constant(value.value ?? false));
     case "index":
-      return value.axis === undefined ? undefined : positions(of, (value as IndexValue & { axis: Hidden }).axis);
+      return value.axis === undefined
+        ? undefined
+        : positions(of, (value as IndexValue & { axis: Hidden }).axis);
     default:
       return undefined;
   }

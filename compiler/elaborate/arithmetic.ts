@@ -16,11 +16,23 @@ import {
   subtractNumbers,
   valueOf,
 } from "./number.ts";
-import { broken, describe, isBroken, tensor, truth, type Element, type NumberValue, type Tensor, type Value } from "./value.ts";
+import {
+  broken,
+  describe,
+  isBroken,
+  tensor,
+  truth,
+  type Element,
+  type NumberValue,
+  type Tensor,
+  type Value,
+} from "./value.ts";
 
 export type ElementWise = Exclude<BinaryOperator, "@">;
 
-const maps: Readonly<Record<Exclude<ElementWise, "and" | "or">, { readonly fn: BinaryMap; readonly swap?: boolean }>> = {
+const maps: Readonly<
+  Record<Exclude<ElementWise, "and" | "or">, { readonly fn: BinaryMap; readonly swap?: boolean }>
+> = {
   "+": { fn: "add" },
   "-": { fn: "sub" },
   "*": { fn: "mul" },
@@ -33,24 +45,47 @@ const maps: Readonly<Record<Exclude<ElementWise, "and" | "or">, { readonly fn: B
   "==": { fn: "eq" },
   "!=": { fn: "ne" },
 };
-const isComparison = (operator: ElementWise): boolean => ["<", "<=", ">", ">=", "==", "!="].includes(operator);
+const isComparison = (operator: ElementWise): boolean =>
+  ["<", "<=", ">", ">=", "==", "!="].includes(operator);
 
 /** Two tensors do not fit: says which axes. */
-export function reportMisfit(of: Elaboration, span: Span, { left, right }: Misfit, tensors: readonly Tensor[], what: string): Value {
+export function reportMisfit(
+  of: Elaboration,
+  span: Span,
+  { left, right }: Misfit,
+  tensors: readonly Tensor[],
+  what: string,
+): Value {
   const shapes = tensors.map(({ axes }) => showShape(axes)).join(" and ");
-  return report(of, "M0301", span, `${what} do not fit: \`${showSize(left.size)}\` meets \`${showSize(right.size)}\``, {
-    label: shapes,
-    help: "give both the same size, or reduce the axis that one of them lacks",
-  });
+  return report(
+    of,
+    "M0301",
+    span,
+    `${what} do not fit: \`${showSize(left.size)}\` meets \`${showSize(right.size)}\``,
+    {
+      label: shapes,
+      help: "give both the same size, or reduce the axis that one of them lacks",
+    },
+  );
 }
 
 /** An element-wise operation on tensors of one element type. */
-export function elementWise(of: Elaboration, span: Span, fn: MapFn, operands: readonly Tensor[], element: Element, what = "the operands"): Value {
+export function elementWise(
+  of: Elaboration,
+  span: Span,
+  fn: MapFn,
+  operands: readonly Tensor[],
+  element: Element,
+  what = "the operands",
+): Value {
   const aligned = align(of, operands);
   if ("left" in aligned) return reportMisfit(of, span, aligned, operands, what);
   const [first] = aligned;
   const valid = first!.axes;
-  const axes = aligned.reduce((best, { axes: each }) => (each.some((axis) => axis.valid !== undefined) ? each : best), valid);
+  const axes = aligned.reduce(
+    (best, { axes: each }) => (each.some((axis) => axis.valid !== undefined) ? each : best),
+    valid,
+  );
   return tensor(
     element,
     first!.hidden,
@@ -59,7 +94,13 @@ export function elementWise(of: Elaboration, span: Span, fn: MapFn, operands: re
   );
 }
 
-function staticBinary(of: Elaboration, span: Span, operator: ElementWise, a: NumberValue, b: NumberValue): Value | undefined {
+function staticBinary(
+  of: Elaboration,
+  span: Span,
+  operator: ElementWise,
+  a: NumberValue,
+  b: NumberValue,
+): Value | undefined {
   const [x, y] = [valueOf(a), valueOf(b)];
   switch (operator) {
     case "+":
@@ -69,7 +110,11 @@ function staticBinary(of: Elaboration, span: Span, operator: ElementWise, a: Num
     case "*":
       return multiplyNumbers(a, b);
     case "/":
-      if (y === 0) return report(of, "M0404", span, "division by zero", { label: "the divisor is 0", help: "divide by something else" });
+      if (y === 0)
+        return report(of, "M0404", span, "division by zero", {
+          label: "the divisor is 0",
+          help: "divide by something else",
+        });
       return divideNumbers(a, b);
     case "^": {
       const power = powerNumbers(a, b);
@@ -82,7 +127,9 @@ function staticBinary(of: Elaboration, span: Span, operator: ElementWise, a: Num
     case "==":
     case "!=":
       if (x === undefined || y === undefined) return checking(of) ? truth(undefined) : undefined;
-      return truth({ "<": x < y, "<=": x <= y, ">": x > y, ">=": x >= y, "==": x === y, "!=": x !== y }[operator]);
+      return truth(
+        { "<": x < y, "<=": x <= y, ">": x > y, ">=": x >= y, "==": x === y, "!=": x !== y }[operator],
+      );
     case "and":
     case "or":
       return undefined;
@@ -93,7 +140,10 @@ function staticBinary(of: Elaboration, span: Span, operator: ElementWise, a: Num
 
 function logical(of: Elaboration, span: Span, operator: "and" | "or", a: Value, b: Value): Value {
   if (a.kind === "truth" && b.kind === "truth") {
-    if (operator === "and") return truth(a.value === false || b.value === false ? false : a.value === undefined ? undefined : b.value);
+    if (operator === "and")
+      return truth(
+        a.value === false || b.value === false ? false : a.value === undefined ? undefined : b.value,
+      );
     return truth(a.value === true || b.value === true ? true : a.value === undefined ? undefined : b.value);
   }
   const [x, y] = [toTensor(of, a), toTensor(of, b)];
@@ -108,7 +158,10 @@ function logical(of: Elaboration, span: Span, operator: "and" | "or", a: Value, 
 /** What stands where numbers are wanted and cannot be one. */
 export function reportNotNumber(of: Elaboration, span: Span, value: Value, where: string): Value {
   if (value.kind === "index")
-    return report(of, "M0307", span, `nothing bounds the index \`${value.name}\``, { label: "its range is not known", help: `give it on the left: \`${value.name}: T\`` });
+    return report(of, "M0307", span, `nothing bounds the index \`${value.name}\``, {
+      label: "its range is not known",
+      help: `give it on the left: \`${value.name}: T\``,
+    });
   return report(of, "M0201", span, `${where} takes numbers and tensors, not ${describe(value)}`, {
     label: `this is ${describe(value)}`,
     help:
@@ -130,7 +183,10 @@ export function promote(of: Elaboration, a: Value, b: Value): readonly [Tensor, 
     return [left, right];
   }
   if (left.element === "bool" || right.element === "bool") return [left, right];
-  return [castTo(of, a.kind === "number" ? toTensor(of, a)! : left, "number"), castTo(of, b.kind === "number" ? toTensor(of, b)! : right, "number")];
+  return [
+    castTo(of, a.kind === "number" ? toTensor(of, a)! : left, "number"),
+    castTo(of, b.kind === "number" ? toTensor(of, b)! : right, "number"),
+  ];
 }
 
 export function binary(of: Elaboration, span: Span, operator: ElementWise, a: Value, b: Value): Value {
@@ -149,7 +205,8 @@ export function binary(of: Elaboration, span: Span, operator: ElementWise, a: Va
     const wrong = toTensor(of, a) === undefined ? a : b;
     return reportNotNumber(of, span, wrong, `\`${operator}\``);
   }
-  if (operator === "/" && b.kind === "number" && valueOf(b) === 0) return staticBinary(of, span, operator, number(1), b) ?? broken;
+  if (operator === "/" && b.kind === "number" && valueOf(b) === 0)
+    return staticBinary(of, span, operator, number(1), b) ?? broken;
   let [left, right] = pair;
   const comparison = isComparison(operator);
   const equality = operator === "==" || operator === "!=";
@@ -158,25 +215,46 @@ export function binary(of: Elaboration, span: Span, operator: ElementWise, a: Va
       label: "one side is a truth value",
       help: "write `if x then 1 else 0` to count with it",
     });
-  if (operator === "/" || operator === "^") [left, right] = [castTo(of, left, "number"), castTo(of, right, "number")];
+  if (operator === "/" || operator === "^")
+    [left, right] = [castTo(of, left, "number"), castTo(of, right, "number")];
   if (operator === "/" && frameOf(of).router?.restricted === true) right = divisorOfChosen(of, right);
   // x ^ 2 is a product: exact, and its gradient needs no logarithm.
-  if (operator === "^" && b.kind === "number" && valueOf(b) === 2) return elementWise(of, span, "mul", [left, left], "number");
+  if (operator === "^" && b.kind === "number" && valueOf(b) === 2)
+    return elementWise(of, span, "mul", [left, left], "number");
   if (operator === "^" && b.kind === "number" && valueOf(b) === 1) return left;
   const { fn, swap } = maps[operator];
-  return elementWise(of, span, fn, swap === true ? [right, left] : [left, right], comparison ? "bool" : left.element);
+  return elementWise(
+    of,
+    span,
+    fn,
+    swap === true ? [right, left] : [left, right],
+    comparison ? "bool" : left.element,
+  );
 }
 
 /** In a weight: a token without any expert divides by 1, so that no NaN reaches the gradient of its scores. */
 function divisorOfChosen(of: Elaboration, divisor: Tensor): Tensor {
   const router = frameOf(of).router;
   const valid = router?.before?.axes.at(-1)?.valid;
-  if (router?.mayBeEmpty !== true || valid === undefined || divisor.axes.length > 0 || divisor.hidden.length === 0) return divisor;
+  if (
+    router?.mayBeEmpty !== true ||
+    valid === undefined ||
+    divisor.axes.length > 0 ||
+    divisor.hidden.length === 0
+  )
+    return divisor;
   const hidden = unionHidden([divisor, valid]);
-  const some = build(of, [valid], (builder, node) => builder.map("lt", 0, builder.reduce("max", builder.cast(node, "f32"), [-1])));
+  const some = build(of, [valid], (builder, node) =>
+    builder.map("lt", 0, builder.reduce("max", builder.cast(node, "f32"), [-1])),
+  );
   const any = expandTo(of, tensor("bool", valid.hidden, [], some), hidden, []);
   const wide = expandTo(of, divisor, hidden, []);
-  return tensor("number", hidden, [], build(of, [any, wide], (builder, is, node) => builder.select(is, node, 1)));
+  return tensor(
+    "number",
+    hidden,
+    [],
+    build(of, [any, wide], (builder, is, node) => builder.select(is, node, 1)),
+  );
 }
 
 export function negate(of: Elaboration, span: Span, value: Value): Value {
@@ -192,7 +270,10 @@ export function not(of: Elaboration, span: Span, value: Value): Value {
   if (value.kind === "truth") return truth(value.value === undefined ? undefined : !value.value);
   const operand = toTensor(of, value);
   if (operand?.element !== "bool")
-    return report(of, "M0402", span, "`not` takes a truth value", { label: operand === undefined ? `this is ${describe(value)}` : "these are numbers", help: "compare first: `not (a > 0)`" });
+    return report(of, "M0402", span, "`not` takes a truth value", {
+      label: operand === undefined ? `this is ${describe(value)}` : "these are numbers",
+      help: "compare first: `not (a > 0)`",
+    });
   return elementWise(of, span, "not", [operand], "bool");
 }
 
@@ -201,11 +282,17 @@ export function choice(of: Elaboration, span: Span, condition: Value, a: Value, 
   if (isBroken(condition) || isBroken(a) || isBroken(b)) return broken;
   const test = toTensor(of, condition);
   if (test?.element !== "bool")
-    return report(of, "M0402", span, "the condition of `if` is no truth value", { label: test === undefined ? `this is ${describe(condition)}` : "these are numbers", help: "compare: `if x > 0 then ... else ...`" });
+    return report(of, "M0402", span, "the condition of `if` is no truth value", {
+      label: test === undefined ? `this is ${describe(condition)}` : "these are numbers",
+      help: "compare: `if x > 0 then ... else ...`",
+    });
   const pair = promote(of, a, b);
   if (pair === undefined) return reportNotNumber(of, span, toTensor(of, a) === undefined ? a : b, "`if`");
   const [left, right] = pair;
   if (left.element !== right.element)
-    return report(of, "M0401", span, "the branches of `if` differ in type", { label: `${left.element} and ${right.element}`, help: "make both numbers or both truth values" });
+    return report(of, "M0401", span, "the branches of `if` differ in type", {
+      label: `${left.element} and ${right.element}`,
+      help: "make both numbers or both truth values",
+    });
   return elementWise(of, span, "select", [test, left, right], left.element, "the condition and the branches");
 }

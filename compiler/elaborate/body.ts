@@ -18,7 +18,9 @@ const resultSpan = (definition: Definition): Span => {
 
 /** Without a last expression, the result is what was bound last. */
 function lastBound(statements: readonly Statement[], scope: Scope): Value | undefined {
-  const last = statements.findLast(({ node }) => !["loss", "metric", "after", "state", "param"].includes(node));
+  const last = statements.findLast(
+    ({ node }) => !["loss", "metric", "after", "state", "param"].includes(node),
+  );
   if (last?.node === "bind") return lookUp(scope, last.name.text);
   if (last?.node === "repeat") return lastBound(last.body, scope);
   return undefined;
@@ -31,14 +33,23 @@ function checkResult(of: Elaboration, definition: Definition, value: Value, scop
   const declared = { module: frameOf(of).module.path, span: result.span, label: "declared here" };
   if (result.element === "gates") {
     if (value.kind === "gates") return value;
-    return report(of, "M0207", span, `\`${name.text}\` returns gates, and this is ${describe(value)}`, { label: `this is ${describe(value)}`, related: [declared], help: "end with `choose` and `weight`" });
+    return report(of, "M0207", span, `\`${name.text}\` returns gates, and this is ${describe(value)}`, {
+      label: `this is ${describe(value)}`,
+      related: [declared],
+      help: "end with `choose` and `weight`",
+    });
   }
   const found = toTensor(of, value, result.element);
   if (found === undefined)
-    return report(of, "M0214", span, `\`${name.text}\` returns a tensor, and this is ${describe(value)}`, { label: `this is ${describe(value)}`, related: [declared], help: "end with an expression of the declared type" });
+    return report(of, "M0214", span, `\`${name.text}\` returns a tensor, and this is ${describe(value)}`, {
+      label: `this is ${describe(value)}`,
+      related: [declared],
+      help: "end with an expression of the declared type",
+    });
   const axes = of.parts.axesOf(of, result, scope);
   if (axes === undefined) return broken;
-  const fits = axes.length === found.axes.length && axes.every((axis, i) => sameSizes(axis.size, found.axes[i]!.size));
+  const fits =
+    axes.length === found.axes.length && axes.every((axis, i) => sameSizes(axis.size, found.axes[i]!.size));
   if (!fits)
     return report(of, "M0312", span, `\`${name.text}\` returns another shape than it declares`, {
       label: `this is ${showShape(found.axes)}`,
@@ -46,11 +57,17 @@ function checkResult(of: Elaboration, definition: Definition, value: Value, scop
       help: "change the result, or the declared type",
     });
   if (found.element !== result.element && !(result.element === "number" && found.element === "int"))
-    return report(of, "M0405", span, `\`${name.text}\` returns ${found.element === "bool" ? "truth values" : found.element === "int" ? "integers" : "numbers"}, and declares ${result.element === "number" ? "numbers" : result.element}`, {
-      label: found.element,
-      related: [declared],
-      help: "change the result, or the declared type",
-    });
+    return report(
+      of,
+      "M0405",
+      span,
+      `\`${name.text}\` returns ${found.element === "bool" ? "truth values" : found.element === "int" ? "integers" : "numbers"}, and declares ${result.element === "number" ? "numbers" : result.element}`,
+      {
+        label: found.element,
+        related: [declared],
+        help: "change the result, or the declared type",
+      },
+    );
   return castTo(of, found, result.element) satisfies Tensor;
 }
 
@@ -63,18 +80,34 @@ export function runBody(of: Elaboration, definition: Definition, scope: Scope): 
     if (frameOf(of).router?.before !== undefined) return checkResult(of, definition, returnGates(of), scope);
     if (ran !== undefined) return checkResult(of, definition, ran, scope);
     const chooses = definition.body.some(({ node }) => node === "choose");
-    return quiet || chooses ? broken : report(of, "M0507", definition.name.span, `the router \`${definition.name.text}\` never chooses`, { label: "no `choose`", help: "write `choose top 2 of score`" });
+    return quiet || chooses
+      ? broken
+      : report(of, "M0507", definition.name.span, `the router \`${definition.name.text}\` never chooses`, {
+          label: "no `choose`",
+          help: "write `choose top 2 of score`",
+        });
   }
   if (definition.kind === "moe") {
     const pooled = finishMoe(of, scope);
     if (pooled !== undefined) {
       if (ran !== undefined && !isBroken(ran) && !isBroken(pooled))
-        return report(of, "M0520", resultSpan(definition), "a `moe` with a pool returns the sum of its experts", { label: "an expression besides", help: "put it into a layer around the `moe`" });
+        return report(
+          of,
+          "M0520",
+          resultSpan(definition),
+          "a `moe` with a pool returns the sum of its experts",
+          { label: "an expression besides", help: "put it into a layer around the `moe`" },
+        );
       return checkResult(of, definition, pooled, scope);
     }
   }
   const value = ran ?? lastBound(definition.body, scope);
   if (value === undefined)
-    return quiet ? broken : report(of, "M0214", definition.name.span, `\`${definition.name.text}\` returns nothing`, { label: "no expression at the end", help: "end the body with an expression" });
+    return quiet
+      ? broken
+      : report(of, "M0214", definition.name.span, `\`${definition.name.text}\` returns nothing`, {
+          label: "no expression at the end",
+          help: "end the body with an expression",
+        });
   return checkResult(of, definition, value, scope);
 }

@@ -5,15 +5,24 @@ import type { Expression, Span } from "../../grammar/syntax.ts";
 import { report, type ApplyHints, type Elaboration } from "./elaboration.ts";
 import { areInputs, asInstance, evaluateArguments } from "./instance.ts";
 import { openMask } from "./modality-mask.ts";
-import { applyPool, countsOf } from "./pool.ts";
+import { countsOf } from "./pool.ts";
+import { applyPool } from "./run-pool.ts";
 import type { Scope } from "./scope.ts";
 import { toTensor } from "./align.ts";
 import { broken, describe, isBroken, type Gates, type Pool, type Value } from "./value.ts";
 
-const bare = (expression: Expression): Expression => (expression.node === "group" ? bare(expression.inner) : expression);
+const bare = (expression: Expression): Expression =>
+  expression.node === "group" ? bare(expression.inner) : expression;
 
 /** Gates for a pool from what stands after `by` or `router`: a router to apply, a router applied, or gates. */
-export function gatesFor(of: Elaboration, expression: Expression, pool: Pool, inputs: readonly Value[], scope: Scope, base: string): Gates | undefined {
+export function gatesFor(
+  of: Elaboration,
+  expression: Expression,
+  pool: Pool,
+  inputs: readonly Value[],
+  scope: Scope,
+  base: string,
+): Gates | undefined {
   const { all, nulls } = countsOf(pool);
   const [x] = inputs;
   const open = x === undefined ? undefined : openMask(of, pool, toTensor(of, x), all);
@@ -26,7 +35,13 @@ export function gatesFor(of: Elaboration, expression: Expression, pool: Pool, in
     if (callee.kind === "definition" || callee.kind === "instance") {
       const given = evaluateArguments(of, inner.arguments, scope);
       if (callee.definition.kind === "router" && areInputs(callee, given)) {
-        value = of.parts.apply(of, asInstance(callee, span), given.map((each) => each.value), span, hints);
+        value = of.parts.apply(
+          of,
+          asInstance(callee, span),
+          given.map((each) => each.value),
+          span,
+          hints,
+        );
         return gatesOrReport(of, value, span);
       }
     }
@@ -34,12 +49,21 @@ export function gatesFor(of: Elaboration, expression: Expression, pool: Pool, in
   value = of.parts.evaluate(of, expression, scope);
   if (value.kind === "definition" || value.kind === "instance") {
     if (value.definition.kind !== "router") {
-      report(of, "M0515", span, `${describe(value)} stands where a router is wanted`, { label: `\`${value.definition.name.text}\` is ${describe(value)}`, help: "name a router, such as `TopK { k = 2 }`" });
+      report(of, "M0515", span, `${describe(value)} stands where a router is wanted`, {
+        label: `\`${value.definition.name.text}\` is ${describe(value)}`,
+        help: "name a router, such as `TopK { k = 2 }`",
+      });
       return undefined;
     }
     const wants = value.definition.inputs.length;
     if (wants > inputs.length) {
-      report(of, "M0204", span, `\`${value.definition.name.text}\` takes ${wants} inputs, and the pool has ${inputs.length}`, { label: "too few inputs", help: "apply the router to its inputs: `router Name(x, z)`" });
+      report(
+        of,
+        "M0204",
+        span,
+        `\`${value.definition.name.text}\` takes ${wants} inputs, and the pool has ${inputs.length}`,
+        { label: "too few inputs", help: "apply the router to its inputs: `router Name(x, z)`" },
+      );
       return undefined;
     }
     value = of.parts.apply(of, asInstance(value, span), inputs.slice(0, wants), span, hints);
@@ -49,22 +73,40 @@ export function gatesFor(of: Elaboration, expression: Expression, pool: Pool, in
 
 function gatesOrReport(of: Elaboration, value: Value, span: Span): Gates | undefined {
   if (value.kind === "gates") return value;
-  if (!isBroken(value)) report(of, "M0515", span, `${describe(value)} stands where a router is wanted`, { label: `this is ${describe(value)}`, help: "name a router, such as `TopK { k = 2 }`, or give gates" });
+  if (!isBroken(value))
+    report(of, "M0515", span, `${describe(value)} stands where a router is wanted`, {
+      label: `this is ${describe(value)}`,
+      help: "name a router, such as `TopK { k = 2 }`, or give gates",
+    });
   return undefined;
 }
 
-export function routePool(of: Elaboration, expression: Extract<Expression, { node: "by" }>, scope: Scope): Value {
+export function routePool(
+  of: Elaboration,
+  expression: Extract<Expression, { node: "by" }>,
+  scope: Scope,
+): Value {
   const call = bare(expression.of);
   if (call.node !== "call")
-    return report(of, "M0514", expression.span, "`by` routes a pool that is applied", { label: "not applied to anything", help: "write `pool(x) by TopK { k = 2 }`" });
+    return report(of, "M0514", expression.span, "`by` routes a pool that is applied", {
+      label: "not applied to anything",
+      help: "write `pool(x) by TopK { k = 2 }`",
+    });
   const callee = of.parts.evaluate(of, call.callee, scope);
   const given = evaluateArguments(of, call.arguments, scope);
   if (isBroken(callee)) return broken;
   if (callee.kind !== "pool")
-    return report(of, "M0514", call.callee.span, `\`by\` routes a pool, not ${describe(callee)}`, { label: `this is ${describe(callee)}`, help: "make a pool: `pool = SwiGLU(D, H) * 64`" });
+    return report(of, "M0514", call.callee.span, `\`by\` routes a pool, not ${describe(callee)}`, {
+      label: `this is ${describe(callee)}`,
+      help: "make a pool: `pool = SwiGLU(D, H) * 64`",
+    });
   if (given.some(({ value }) => isBroken(value))) return broken;
   const inputs = given.map(({ value }) => value);
-  if (inputs.length === 0) return report(of, "M0204", call.span, "a pool takes what its experts take", { label: "nothing is given", help: "write `pool(x) by ...`" });
+  if (inputs.length === 0)
+    return report(of, "M0204", call.span, "a pool takes what its experts take", {
+      label: "nothing is given",
+      help: "write `pool(x) by ...`",
+    });
   const gates = gatesFor(of, expression.router, callee, inputs, scope, "router");
   if (gates === undefined) return broken;
   return applyPool(of, expression.span, callee, inputs, gates);

@@ -19,7 +19,12 @@ function maskInvalid(of: Elaboration, value: Tensor, axis: number): Tensor {
   const hidden = unionHidden([value, valid]);
   const wide = expandTo(of, value, hidden, value.axes);
   const mask = expandTo(of, valid, hidden, value.axes);
-  return tensor("number", hidden, value.axes, build(of, [mask, wide], (builder, is, node) => builder.select(is, node, 0)));
+  return tensor(
+    "number",
+    hidden,
+    value.axes,
+    build(of, [mask, wide], (builder, is, node) => builder.select(is, node, 0)),
+  );
 }
 
 export function contract(of: Elaboration, span: Span, a: Value, b: Value): Value {
@@ -34,12 +39,21 @@ export function contract(of: Elaboration, span: Span, a: Value, b: Value): Value
       help: "use `*` for numbers",
     });
   if (x.element === "bool" || y.element === "bool")
-    return report(of, "M0401", span, "`@` takes numbers, not truth values", { label: "one side is a truth value", help: "write `if x then 1 else 0`" });
-  if (!sameSizes(last.size, first.size))
-    return report(of, "M0301", span, `\`@\` contracts \`${showSize(last.size)}\` with \`${showSize(first.size)}\``, {
-      label: `${showShape(x.axes)} @ ${showShape(y.axes)}`,
-      help: "make the last axis of the left side the first of the right",
+    return report(of, "M0401", span, "`@` takes numbers, not truth values", {
+      label: "one side is a truth value",
+      help: "write `if x then 1 else 0`",
     });
+  if (!sameSizes(last.size, first.size))
+    return report(
+      of,
+      "M0301",
+      span,
+      `\`@\` contracts \`${showSize(last.size)}\` with \`${showSize(first.size)}\``,
+      {
+        label: `${showShape(x.axes)} @ ${showShape(y.axes)}`,
+        help: "make the last axis of the left side the first of the right",
+      },
+    );
   noteMixing(of, last.size, "`@` sums over the positions of the text");
   const left = maskInvalid(of, castTo(of, x, "number"), x.axes.length - 1);
   const right = castTo(of, y, "number");
@@ -59,7 +73,11 @@ export function contract(of: Elaboration, span: Span, a: Value, b: Value): Value
     const labelsOf = (value: Tensor, side: "left" | "right"): string =>
       value.hidden.map(letter).join("") +
       value.axes
-        .map((_, i) => letter((side === "left" && i === rank.left - 1) || (side === "right" && i === 0) ? "sum" : `${side}${i}`))
+        .map((_, i) =>
+          letter(
+            (side === "left" && i === rank.left - 1) || (side === "right" && i === 0) ? "sum" : `${side}${i}`,
+          ),
+        )
         .join("");
     const labels = { a: labelsOf(left, "left"), b: labelsOf(right, "right") };
     const visible = [
@@ -67,7 +85,9 @@ export function contract(of: Elaboration, span: Span, a: Value, b: Value): Value
       ...y.axes.slice(1).map((_, i) => letter(`right${i + 1}`)),
     ];
     const out = hidden.map(letter).join("") + visible.join("");
-    const group = [...left.hidden, ...right.hidden].find((axis) => axis.kind === "group" && !hidden.includes(axis));
+    const group = [...left.hidden, ...right.hidden].find(
+      (axis) => axis.kind === "group" && !hidden.includes(axis),
+    );
     const ragged = group === undefined ? undefined : { row: letter(group.rows!), group: letter(group) };
     return builder.contract(l, r, `${labels.a},${labels.b}->${out}`, ragged);
   });

@@ -10,7 +10,19 @@ import type { GraphBuilder } from "../graph-builder.ts";
 import type { Node } from "../graph.ts";
 import type { LoadedModule } from "../model.ts";
 import type { Scope } from "./scope.ts";
-import { broken, type Broken, type Hidden, type Instance, type NullExperts, type NumberValue, type Pool, type Segment, type Tensor, type Value, type VisibleAxis } from "./value.ts";
+import {
+  broken,
+  type Broken,
+  type Hidden,
+  type Instance,
+  type NullExperts,
+  type NumberValue,
+  type Pool,
+  type Segment,
+  type Tensor,
+  type Value,
+  type VisibleAxis,
+} from "./value.ts";
 
 export type ModeName = "training" | "inference";
 
@@ -43,7 +55,10 @@ export interface Frame {
   readonly repeated: ReadonlySet<string>;
   readonly counters: Map<string, number>;
   /** Parameters and states that the body declares, by local name: where they are stored. */
-  readonly stored: Map<string, { readonly path: string; readonly role: "parameter" | "state"; readonly tensor: Tensor }>;
+  readonly stored: Map<
+    string,
+    { readonly path: string; readonly role: "parameter" | "state"; readonly tensor: Tensor }
+  >;
   readonly router?: RouterFrame;
   readonly pool?: PoolFrame;
 }
@@ -90,7 +105,12 @@ export interface Report {
 export interface Collected {
   readonly tensors: Map<string, StoredTensor>;
   readonly losses: { readonly name?: string; readonly node?: Node; readonly path: string }[];
-  readonly metrics: { readonly name: string; readonly node?: Node; readonly path: string; readonly doc?: string }[];
+  readonly metrics: {
+    readonly name: string;
+    readonly node?: Node;
+    readonly path: string;
+    readonly doc?: string;
+  }[];
   /** New values of states. */
   readonly updates: Map<string, Tensor>;
   readonly routers: BuiltRouter[];
@@ -161,7 +181,13 @@ export const frameOf = (of: Elaboration): Frame => {
 
 /** Reports a mistake of the user's once, at a place in the definition that is being run; with numbers known, also the calls
  * that led there. */
-export function report(of: Elaboration, code: string, span: Span, message: string, { label, related = [], help }: Report = {}): Broken {
+export function report(
+  of: Elaboration,
+  code: string,
+  span: Span,
+  message: string,
+  { label, related = [], help }: Report = {},
+): Broken {
   const frame = frameOf(of);
   const calls: Place[] = checking(of)
     ? []
@@ -179,29 +205,48 @@ export function report(of: Elaboration, code: string, span: Span, message: strin
     ...(help === undefined ? {} : { help }),
   };
   const same = of.diagnostics.some(
-    (each) => each.code === code && each.at.module === frame.module.path && each.at.span.start === span.start && each.at.span.end === span.end,
+    (each) =>
+      each.code === code &&
+      each.at.module === frame.module.path &&
+      each.at.span.start === span.start &&
+      each.at.span.end === span.end,
   );
   if (!same) of.diagnostics.push(diagnostic);
   return broken;
 }
 
 /** Makes a node when a graph is being built and every operand has one. */
-export function build(of: Elaboration, operands: readonly (Tensor | undefined)[], make: (builder: GraphBuilder, ...nodes: Node[]) => Node): Node | undefined {
+export function build(
+  of: Elaboration,
+  operands: readonly (Tensor | undefined)[],
+  make: (builder: GraphBuilder, ...nodes: Node[]) => Node,
+): Node | undefined {
   const { builder } = of;
   if (builder === undefined) return undefined;
   const nodes: Node[] = [];
   for (const operand of operands) {
     if (operand === undefined) continue;
-    if (operand.node === undefined) throw new Error("internal: a tensor without a node while a graph is being built");
+    if (operand.node === undefined)
+      throw new Error("internal: a tensor without a node while a graph is being built");
     nodes.push(operand.node);
   }
   return make(builder, ...nodes);
 }
 
-export const placeOf = (of: Elaboration, span: Span, label: string): Place => ({ module: frameOf(of).module.path, span, label });
+export const placeOf = (of: Elaboration, span: Span, label: string): Place => ({
+  module: frameOf(of).module.path,
+  span,
+  label,
+});
 
 /** A fresh hidden axis, inside all that exist. */
-export const hiddenAxis = (of: Elaboration, kind: Hidden["kind"], size: Hidden["size"], name: string, more: Partial<Hidden> = {}): Hidden => ({
+export const hiddenAxis = (
+  of: Elaboration,
+  kind: Hidden["kind"],
+  size: Hidden["size"],
+  name: string,
+  more: Partial<Hidden> = {},
+): Hidden => ({
   kind,
   order: of.nextOrder++,
   size,

@@ -17,7 +17,13 @@ export interface ElaborationOptions {
   readonly diagnostics?: Diagnostic[];
 }
 
-export const startElaboration = ({ builder, mode, decode, steps, diagnostics = [] }: ElaborationOptions): Elaboration => ({
+export const startElaboration = ({
+  builder,
+  mode,
+  decode,
+  steps,
+  diagnostics = [],
+}: ElaborationOptions): Elaboration => ({
   parts,
   builder,
   mode,

@@ -40,15 +40,32 @@ export function axesOf(of: Elaboration, type: Type, scope: Scope): readonly Visi
     }
     if (size?.kind !== "size") {
       whole = false;
-      report(of, "M0303", expression.span, size === undefined ? `a size is a number, not ${describe(value)}` : `\`${showText(expression)}\` is no whole size`, {
-        label: size === undefined ? `this is ${describe(value)}` : `this is ${size.text}`,
-        help: size?.kind === "negative" ? "make it positive" : size === undefined ? "write a size" : "choose numbers that divide without rest",
-      });
+      report(
+        of,
+        "M0303",
+        expression.span,
+        size === undefined
+          ? `a size is a number, not ${describe(value)}`
+          : `\`${showText(expression)}\` is no whole size`,
+        {
+          label: size === undefined ? `this is ${describe(value)}` : `this is ${size.text}`,
+          help:
+            size?.kind === "negative"
+              ? "make it positive"
+              : size === undefined
+                ? "write a size"
+                : "choose numbers that divide without rest",
+        },
+      );
       continue;
     }
     const name = expression.node === "name" ? expression.text : undefined;
     const pieces = value.kind === "number" ? value.pieces : undefined;
-    axes.push({ size: size.size, ...(name === undefined ? {} : { name }), ...(pieces === undefined ? {} : { pieces }) });
+    axes.push({
+      size: size.size,
+      ...(name === undefined ? {} : { name }),
+      ...(pieces === undefined ? {} : { pieces }),
+    });
   }
   return whole ? axes : undefined;
 }
@@ -75,22 +92,45 @@ function reshape(of: Elaboration, expression: Extract<Expression, { node: "as" }
   if (isBroken(value) || axes === undefined) return broken;
   const found = toTensor(of, value);
   if (found === undefined) return reportNotNumber(of, expression.of.span, value, "`as`");
-  const [before, after] = [product(found.axes.map(({ size }) => size)), product(axes.map(({ size }) => size))];
+  const [before, after] = [
+    product(found.axes.map(({ size }) => size)),
+    product(axes.map(({ size }) => size)),
+  ];
   if (!sameSizes(before, after))
-    return report(of, "M0311", expression.span, `\`${showShape(found.axes)}\` does not have as many elements as \`${showShape(axes)}\``, {
-      label: `${showSize(before)} and ${showSize(after)}`,
-      help: "give sizes whose product is the same",
-    });
+    return report(
+      of,
+      "M0311",
+      expression.span,
+      `\`${showShape(found.axes)}\` does not have as many elements as \`${showShape(axes)}\``,
+      {
+        label: `${showSize(before)} and ${showSize(after)}`,
+        help: "give sizes whose product is the same",
+      },
+    );
   // Axes that stay in front keep what is known of them; whatever else is reshaped is no longer a sequence of positions.
-  const kept = axes.findIndex((axis, i) => found.axes[i] === undefined || !sameSizes(axis.size, found.axes[i].size));
+  const kept = axes.findIndex(
+    (axis, i) => found.axes[i] === undefined || !sameSizes(axis.size, found.axes[i].size),
+  );
   const same = kept < 0 ? axes.length : kept;
-  found.axes.slice(same).forEach(({ size }) => noteMixing(of, size, "`as` merges the positions of the text with other axes"));
+  found.axes
+    .slice(same)
+    .forEach(({ size }) => noteMixing(of, size, "`as` merges the positions of the text with other axes"));
   const single = found.axes.find(({ pieces }) => pieces?.length === 1)?.pieces?.[0]?.modality;
   const shown = axes.map((axis, i) => {
-    const pieces = i < same ? found.axes[i]!.pieces : single === undefined ? undefined : [{ modality: single, size: axis.size }];
+    const pieces =
+      i < same
+        ? found.axes[i]!.pieces
+        : single === undefined
+          ? undefined
+          : [{ modality: single, size: axis.size }];
     return pieces === undefined ? axis : { ...axis, pieces };
   });
-  return tensor(found.element, found.hidden, shown, build(of, [found], (builder, node) => builder.reshape(node, shapeOf(found.hidden, shown))));
+  return tensor(
+    found.element,
+    found.hidden,
+    shown,
+    build(of, [found], (builder, node) => builder.reshape(node, shapeOf(found.hidden, shown))),
+  );
 }
 
 function member(of: Elaboration, expression: Extract<Expression, { node: "member" }>, scope: Scope): Value {
@@ -101,59 +141,117 @@ function member(of: Elaboration, expression: Extract<Expression, { node: "member
     const found = value.members.get(name.text);
     if (found !== undefined) return found;
     const known = [...value.members.keys()];
-    return report(of, "M0105", name.span, `the modality \`${value.name}\` has no \`${name.text}\``, { label: "not one of its members", help: didYouMean(name.text, known, known.length === 0 ? "it has no members" : `it has ${known.map((each) => `\`.${each}\``).join(", ")}`) });
+    return report(of, "M0105", name.span, `the modality \`${value.name}\` has no \`${name.text}\``, {
+      label: "not one of its members",
+      help: didYouMean(
+        name.text,
+        known,
+        known.length === 0 ? "it has no members" : `it has ${known.map((each) => `\`.${each}\``).join(", ")}`,
+      ),
+    });
   }
   if (value.kind === "gates") {
-    if (name.text === "weight" || name.text === "picks" || name.text === "chosen" || name.text === "load") return value[name.text];
-    return report(of, "M0105", name.span, `gates have no \`${name.text}\``, { label: "not one of their members", help: didYouMean(name.text, ["weight", "picks", "chosen", "load"], "they have `.weight`, `.picks`, `.chosen`, `.load`") });
+    if (name.text === "weight" || name.text === "picks" || name.text === "chosen" || name.text === "load")
+      return value[name.text];
+    return report(of, "M0105", name.span, `gates have no \`${name.text}\``, {
+      label: "not one of their members",
+      help: didYouMean(
+        name.text,
+        ["weight", "picks", "chosen", "load"],
+        "they have `.weight`, `.picks`, `.chosen`, `.load`",
+      ),
+    });
   }
-  return report(of, "M0105", name.span, `${describe(value)} has no members`, { label: `this is ${describe(value)}`, help: "read members of modalities and of gates" });
+  return report(of, "M0105", name.span, `${describe(value)} has no members`, {
+    label: `this is ${describe(value)}`,
+    help: "read members of modalities and of gates",
+  });
 }
 
 /** Something that is bound or declared is called; names of built-ins that are bound again are what they are bound to. */
-function callValue(of: Elaboration, expression: Extract<Expression, { node: "call" }>, callee: Value, scope: Scope): Value {
+function callValue(
+  of: Elaboration,
+  expression: Extract<Expression, { node: "call" }>,
+  callee: Value,
+  scope: Scope,
+): Value {
   const given = evaluateArguments(of, expression.arguments, scope);
   if (isBroken(callee) || given.some(({ value }) => value.kind === "broken")) return broken;
   if (callee.kind === "pool")
-    return report(of, "M0514", expression.span, "a pool needs a router", { label: "nothing says which experts to take", help: "write `pool(x) by TopK { k = 2 }`" });
-  if (callee.kind !== "definition" && callee.kind !== "instance") return notDefinable(of, expression.callee.span, callee);
+    return report(of, "M0514", expression.span, "a pool needs a router", {
+      label: "nothing says which experts to take",
+      help: "write `pool(x) by TopK { k = 2 }`",
+    });
+  if (callee.kind !== "definition" && callee.kind !== "instance")
+    return notDefinable(of, expression.callee.span, callee);
   if (expression.over.length > 0)
-    return report(of, "M0304", expression.over[0]!.span, "`over` belongs to reductions", { label: `\`${callee.definition.name.text}\` is ${describe(callee)}`, help: "remove it" });
+    return report(of, "M0304", expression.over[0]!.span, "`over` belongs to reductions", {
+      label: `\`${callee.definition.name.text}\` is ${describe(callee)}`,
+      help: "remove it",
+    });
   if (!areInputs(callee, given)) return withStatics(of, callee, given, expression.span);
   const named = given.find(({ argument }) => argument.name !== undefined);
   if (named !== undefined)
-    return report(of, "M0204", named.argument.span, "inputs are given by position", { label: "has a name", help: "give statics in braces: `Name { k = 2 }(x)`" });
-  return of.parts.apply(of, asInstance(callee, expression.span), given.map(({ value }) => value), expression.span);
+    return report(of, "M0204", named.argument.span, "inputs are given by position", {
+      label: "has a name",
+      help: "give statics in braces: `Name { k = 2 }(x)`",
+    });
+  return of.parts.apply(
+    of,
+    asInstance(callee, expression.span),
+    given.map(({ value }) => value),
+    expression.span,
+  );
 }
 
 function call(of: Elaboration, expression: Extract<Expression, { node: "call" }>, scope: Scope): Value {
   const { callee, over, span } = expression;
-  const builtin = callee.node === "name" && lookUp(scope, callee.text) === undefined && isBuiltin(callee.text) && moduleName(of, callee.text) === undefined;
+  const builtin =
+    callee.node === "name" &&
+    lookUp(scope, callee.text) === undefined &&
+    isBuiltin(callee.text) &&
+    moduleName(of, callee.text) === undefined;
   if (!builtin) return callValue(of, expression, of.parts.evaluate(of, callee, scope), scope);
   const name = callee.text;
   const inside = overScope(of, over, expression.arguments, scope);
   const given = evaluateArguments(of, expression.arguments, inside);
   const asked: Call = { name, span, given, over, scope: inside };
   if (isReduction(name)) {
-    if ((name === "max" || name === "min") && given.length === 2 && over.length === 0) return pairwise[name](of, asked);
+    if ((name === "max" || name === "min") && given.length === 2 && over.length === 0)
+      return pairwise[name](of, asked);
     return callReduction(of, asked, name);
   }
-  if (over.length > 0 && name !== "concat") return report(of, "M0304", over[0]!.span, `\`${name}\` does not go over an axis`, { label: "not for this function", help: "remove it" });
+  if (over.length > 0 && name !== "concat")
+    return report(of, "M0304", over[0]!.span, `\`${name}\` does not go over an axis`, {
+      label: "not for this function",
+      help: "remove it",
+    });
   if (isSchedule(name)) return callSchedule(of, asked);
   if (name === "dispatch") return dispatchTokens(of, asked);
   if (name === "combine") return combineRows(of, asked);
   return callBuiltin(of, asked) ?? broken;
 }
 
-function callReduction(of: Elaboration, { span, given, over, scope }: Call, name: Parameters<typeof reduce>[3]): Value {
+function callReduction(
+  of: Elaboration,
+  { span, given, over, scope }: Call,
+  name: Parameters<typeof reduce>[3],
+): Value {
   const [only, ...more] = given;
   if (only === undefined || more.length > 0 || only.argument.name !== undefined)
-    return report(of, "M0204", span, `\`${name}\` takes one tensor${name === "max" || name === "min" ? " or two" : ""}`, { label: `${given.length} given`, help: `write \`${name}(x)\` or \`${name}(x over D)\`` });
+    return report(
+      of,
+      "M0204",
+      span,
+      `\`${name}\` takes one tensor${name === "max" || name === "min" ? " or two" : ""}`,
+      { label: `${given.length} given`, help: `write \`${name}(x)\` or \`${name}(x over D)\`` },
+    );
   if (isBroken(only.value)) return broken;
   const operand = toTensor(of, only.value);
   if (operand === undefined) return reportNotNumber(of, only.argument.span, only.value, `\`${name}\``);
   const logical = name === "any" || name === "all";
-  if (operand.element === "bool" && !logical && name !== "sum" && name !== "mean") return reportNotNumber(of, only.argument.span, only.value, `\`${name}\``);
+  if (operand.element === "bool" && !logical && name !== "sum" && name !== "mean")
+    return reportNotNumber(of, only.argument.span, only.value, `\`${name}\``);
   return reduce(of, scope, span, name, operand, over);
 }
 
@@ -163,14 +261,21 @@ function evaluateList(of: Elaboration, items: readonly Expression[], scope: Scop
 
 function conditional(of: Elaboration, expression: Extract<Expression, { node: "if" }>, scope: Scope): Value {
   const condition = of.parts.evaluate(of, expression.condition, scope);
-  if (condition.kind === "truth" && condition.value !== undefined) return of.parts.evaluate(of, condition.value ? expression.then : expression.otherwise, scope);
+  if (condition.kind === "truth" && condition.value !== undefined)
+    return of.parts.evaluate(of, condition.value ? expression.then : expression.otherwise, scope);
   const then = of.parts.evaluate(of, expression.then, scope);
   const otherwise = of.parts.evaluate(of, expression.otherwise, scope);
   if (condition.kind !== "truth") return choice(of, expression.span, condition, then, otherwise);
   // A static choice whose condition is not known while checking: either may be the value.
   if (isBroken(then) || isBroken(otherwise)) return broken;
   const [a, b] = [asTensor(then), asTensor(otherwise)];
-  if (a !== undefined && b !== undefined && a.element === b.element && a.axes.length === b.axes.length && a.axes.every((axis, i) => sameSizes(axis.size, b.axes[i]!.size)))
+  if (
+    a !== undefined &&
+    b !== undefined &&
+    a.element === b.element &&
+    a.axes.length === b.axes.length &&
+    a.axes.every((axis, i) => sameSizes(axis.size, b.axes[i]!.size))
+  )
     return tensor(a.element, unionHidden([a, b]), a.axes, undefined);
   return then.kind === otherwise.kind && then.kind === "number" ? { kind: "number" } : { kind: "unknown" };
 }
@@ -195,13 +300,18 @@ function evaluateWhole(of: Elaboration, expression: Expression, scope: Scope): V
       return evaluate(of, expression.inner, scope);
     case "unary": {
       const operand = evaluate(of, expression.operand, scope);
-      return expression.operator === "-" ? negate(of, expression.span, operand) : not(of, expression.span, operand);
+      return expression.operator === "-"
+        ? negate(of, expression.span, operand)
+        : not(of, expression.span, operand);
     }
     case "binary": {
       const left = evaluate(of, expression.left, scope);
       const right = evaluate(of, expression.right, scope);
       if (expression.operator === "@") return contract(of, expression.span, left, right);
-      return poolArithmetic(of, expression.span, expression.operator, left, right) ?? binary(of, expression.span, expression.operator, left, right);
+      return (
+        poolArithmetic(of, expression.span, expression.operator, left, right) ??
+        binary(of, expression.span, expression.operator, left, right)
+      );
     }
     case "if":
       return conditional(of, expression, scope);
@@ -211,7 +321,8 @@ function evaluateWhole(of: Elaboration, expression: Expression, scope: Scope): V
       const callee = evaluate(of, expression.callee, scope);
       const given = evaluateArguments(of, expression.options, scope);
       if (isBroken(callee)) return broken;
-      if (callee.kind !== "definition" && callee.kind !== "instance") return notDefinable(of, expression.callee.span, callee);
+      if (callee.kind !== "definition" && callee.kind !== "instance")
+        return notDefinable(of, expression.callee.span, callee);
       return withStatics(of, callee, given, expression.span);
     }
     case "index":
@@ -234,4 +345,3 @@ export function evaluateIndexed(of: Elaboration, expression: Expression, scope: 
   boundIndices(of, expression, scope);
   return evaluate(of, expression, scope);
 }
-

@@ -1,18 +1,28 @@
-// Built-in functions of tensors: element-wise ones, shapes, randomness, losses, bare dispatch and combine. In: evaluated arguments.
-// Out: a value, or a mistake reported. Reductions are in reduce.ts, schedules in schedules.ts.
+// Built-in functions of tensors: shapes, randomness, losses, other positions of a text. In: evaluated arguments. Out: a value, or a
+// mistake reported. Element-wise functions are in element-wise.ts, reductions in reduce.ts, schedules in schedules.ts.
 
 import type { Argument, Name, Span } from "../../grammar/syntax.ts";
 import { add, constant } from "../../runtime/size.ts";
 import type { GraphBuilder } from "../graph-builder.ts";
-import type { Node, UnaryMap } from "../graph.ts";
+import type { Node } from "../graph.ts";
 import { align, castTo, expandTo, toTensor, unionAxes, unionHidden } from "./align.ts";
 import { elementWise, promote, reportMisfit, reportNotNumber } from "./arithmetic.ts";
-import { build, checking, report, type Elaboration } from "./elaboration.ts";
+import { build, checking, type Elaboration, report } from "./elaboration.ts";
+import { formula, formulas } from "./element-wise.ts";
+import { asSize, maxNumbers, minNumbers, number, showShape, unknownNumber, valueOf } from "./number.ts";
 import { along, meanOfAll, reduceAlong } from "./reduce.ts";
-import { asSize, maxNumbers, minNumbers, number, roundSize, showShape, unknownNumber, valueOf } from "./number.ts";
-import { context, previous } from "./sequence.ts";
 import type { Scope } from "./scope.ts";
-import { asTensor, broken, describe, isBroken, tensor, type Tensor, type Value, type VisibleAxis } from "./value.ts";
+import { context, previous } from "./sequence.ts";
+import {
+  asTensor,
+  broken,
+  describe,
+  isBroken,
+  tensor,
+  type Tensor,
+  type Value,
+  type VisibleAxis,
+} from "./value.ts";
 
 export interface Call {
   readonly name: string;
@@ -23,75 +33,27 @@ export interface Call {
 }
 type Builtin = (of: Elaboration, call: Call) => Value;
 
-/** f32 -> f32, from nodes; and the same on a number that is known. */
-interface Formula {
-  readonly node: (builder: GraphBuilder, x: Node) => Node;
-  readonly number: (x: number) => number;
-}
-const unary = (fn: UnaryMap, number: (x: number) => number): Formula => ({ node: (builder, x) => builder.map(fn, x), number });
-const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
-
-const formulas: Readonly<Record<string, Formula>> = {
-  exp: unary("exp", Math.exp),
-  log: unary("log", Math.log),
-  sqrt: unary("sqrt", Math.sqrt),
-  abs: unary("abs", Math.abs),
-  sign: unary("sign", Math.sign),
-  floor: unary("floor", Math.floor),
-  ceil: unary("ceil", Math.ceil),
-  round: unary("round", Math.round),
-  sin: unary("sin", Math.sin),
-  cos: unary("cos", Math.cos),
-  tanh: unary("tanh", Math.tanh),
-  sigmoid: unary("sigmoid", sigmoid),
-  erf: { node: (builder, x) => builder.map("erf", x), number: (x) => Math.sign(x) * (1 - Math.exp(-((2 / Math.sqrt(Math.PI)) * Math.abs(x) + x * x * 0.6366))) },
-  silu: { node: (builder, x) => builder.silu(x), number: (x) => x * sigmoid(x) },
-  /** x / 2 * (1 + erf(x / sqrt 2)): exact, not the approximation by tanh. */
-  gelu: {
-    node: (builder, x) => builder.mul(builder.mul(x, 0.5), builder.add(builder.map("erf", builder.mul(x, Math.SQRT1_2)), 1)),
-    number: (x) => x * sigmoid(1.702 * x),
-  },
-  relu: { node: (builder, x) => builder.select(builder.map("lt", 0, x), x, 0), number: (x) => Math.max(0, x) },
-  /** max(x, 0) + log(1 + exp(-|x|)): no overflow. */
-  softplus: {
-    node: (builder, x) => builder.add(builder.map("max", x, 0), builder.map("log", builder.add(builder.map("exp", builder.neg(builder.map("abs", x))), 1))),
-    number: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
-  },
-  square: { node: (builder, x) => builder.square(x), number: (x) => x * x },
-};
-/** Where the value of a known number is exact enough to fold; the others become nodes. */
-const exactOnNumbers = new Set(["exp", "log", "sqrt", "abs", "sign", "sin", "cos", "tanh", "sigmoid", "silu", "relu", "softplus", "square"]);
-const keepsIntegers = new Set(["abs", "sign", "square", "floor", "ceil", "round"]);
-
-function formula(of: Elaboration, { name, span, given }: Call): Value {
-  const value = given[0]!.value;
-  if (isBroken(value)) return broken;
-  if (value.kind === "number") {
-    if (name === "ceil" || name === "floor") return roundSize(value, name);
-    const x = valueOf(value);
-    if (x !== undefined && name === "round") return number(Math.round(x));
-    if (x !== undefined && exactOnNumbers.has(name)) return number(formulas[name]!.number(x));
-    if (checking(of)) return unknownNumber;
-  }
-  const operand = toTensor(of, value);
-  if (operand === undefined || operand.element === "bool") return reportNotNumber(of, span, value, `\`${name}\``);
-  if (operand.element === "int" && keepsIntegers.has(name)) {
-    if (name === "floor" || name === "ceil" || name === "round") return operand;
-    if (name === "square") return elementWise(of, span, "mul", [operand, operand], "int");
-    return elementWise(of, span, name as UnaryMap, [operand], "int");
-  }
-  const x = castTo(of, operand, "number");
-  return tensor("number", x.hidden, x.axes, build(of, [x], formulas[name]!.node));
-}
-
 /** Exactly so many arguments, by position. */
 function arity(of: Elaboration, { name, span, given }: Call, least: number, most = least): boolean {
-  if (given.length >= least && given.length <= most && given.every(({ argument }) => argument.name === undefined)) return true;
+  if (
+    given.length >= least &&
+    given.length <= most &&
+    given.every(({ argument }) => argument.name === undefined)
+  )
+    return true;
   const named = given.find(({ argument }) => argument.name !== undefined);
-  report(of, "M0204", named?.argument.span ?? span, named === undefined ? `\`${name}\` takes ${least === most ? (least === 1 ? "one argument" : `${least} arguments`) : `${least} to ${most} arguments`}, not ${given.length}` : `\`${name}\` takes its arguments by position`, {
-    label: named === undefined ? `${given.length} given` : "has a name",
-    help: "see the reference for what it takes",
-  });
+  report(
+    of,
+    "M0204",
+    named?.argument.span ?? span,
+    named === undefined
+      ? `\`${name}\` takes ${least === most ? (least === 1 ? "one argument" : `${least} arguments`) : `${least} to ${most} arguments`}, not ${given.length}`
+      : `\`${name}\` takes its arguments by position`,
+    {
+      label: named === undefined ? `${given.length} given` : "has a name",
+      help: "see the reference for what it takes",
+    },
+  );
   return false;
 }
 
@@ -122,11 +84,19 @@ function extreme(fn: "max" | "min" | "mod"): Builtin {
     }
     const pair = promote(of, a, b);
     if (pair === undefined || pair[0].element === "bool" || pair[1].element === "bool")
-      return reportNotNumber(of, call.span, toTensor(of, a) === undefined || asTensor(a)?.element === "bool" ? a : b, `\`${fn}\``);
+      return reportNotNumber(
+        of,
+        call.span,
+        toTensor(of, a) === undefined || asTensor(a)?.element === "bool" ? a : b,
+        `\`${fn}\``,
+      );
     return elementWise(of, call.span, fn, pair, pair[0].element);
   };
 }
-export const pairwise: Readonly<Record<"max" | "min", Builtin>> = { max: extreme("max"), min: extreme("min") };
+export const pairwise: Readonly<Record<"max" | "min", Builtin>> = {
+  max: extreme("max"),
+  min: extreme("min"),
+};
 
 /** f32 in (0, 1] in the shape of a tensor. */
 function draw(of: Elaboration, builder: GraphBuilder, like: Node): Node {
@@ -141,8 +111,16 @@ function random(make: (of: Elaboration, builder: GraphBuilder, like: Node) => No
     const like = numbersOf(of, call, 0);
     if (like === undefined) return broken;
     if (like.hidden.some(({ kind }) => kind === "rows"))
-      return report(of, "M0407", call.span, "randomness cannot be drawn inside a routed expert", { label: "rows of a routing", help: "draw it before routing and give it to the pool: `pool(x, noise)`" });
-    return tensor("number", like.hidden, like.axes, build(of, [like], (builder, node) => make(of, builder, node)));
+      return report(of, "M0407", call.span, "randomness cannot be drawn inside a routed expert", {
+        label: "rows of a routing",
+        help: "draw it before routing and give it to the pool: `pool(x, noise)`",
+      });
+    return tensor(
+      "number",
+      like.hidden,
+      like.axes,
+      build(of, [like], (builder, node) => make(of, builder, node)),
+    );
   };
 }
 
@@ -152,9 +130,17 @@ function transpose(of: Elaboration, call: Call): Value {
   if (isBroken(value)) return broken;
   const found = toTensor(of, value);
   if (found === undefined || found.axes.length < 2)
-    return report(of, "M0302", call.span, "`transpose` takes a matrix", { label: found === undefined ? `this is ${describe(value)}` : `this is ${showShape(found.axes)}`, help: "give it a tensor with two axes or more" });
+    return report(of, "M0302", call.span, "`transpose` takes a matrix", {
+      label: found === undefined ? `this is ${describe(value)}` : `this is ${showShape(found.axes)}`,
+      help: "give it a tensor with two axes or more",
+    });
   const axes = [...found.axes.slice(0, -2), found.axes.at(-1)!, found.axes.at(-2)!];
-  return tensor(found.element, found.hidden, axes, build(of, [found], (builder, node) => builder.transpose(node)));
+  return tensor(
+    found.element,
+    found.hidden,
+    axes,
+    build(of, [found], (builder, node) => builder.transpose(node)),
+  );
 }
 
 function concat(of: Elaboration, call: Call): Value {
@@ -168,23 +154,46 @@ function concat(of: Elaboration, call: Call): Value {
   }
   const [first] = parts;
   const rank = Math.max(...parts.map(({ axes }) => axes.length));
-  if (rank === 0) return report(of, "M0302", call.span, "`concat` joins along an axis", { label: "these are single numbers", help: "give it vectors" });
-  const at = call.over.length === 0 ? rank - 1 : along(of, call.scope, call.span, "concat", first!, call.over)?.visible[0];
+  if (rank === 0)
+    return report(of, "M0302", call.span, "`concat` joins along an axis", {
+      label: "these are single numbers",
+      help: "give it vectors",
+    });
+  const at =
+    call.over.length === 0
+      ? rank - 1
+      : along(of, call.scope, call.span, "concat", first!, call.over)?.visible[0];
   if (at === undefined) return broken;
   const element = parts.some((part) => part.element === "number") ? "number" : first!.element;
-  const same = parts.map((part) => ({ ...castTo(of, part, element), axes: part.axes.map((axis, i) => (i === at ? { size: constant(1) } : axis)) }));
+  const same = parts.map((part) => ({
+    ...castTo(of, part, element),
+    axes: part.axes.map((axis, i) => (i === at ? { size: constant(1) } : axis)),
+  }));
   const axes = unionAxes(same);
   if ("left" in axes || parts.some((part) => part.axes.length !== rank)) {
-    const misfit = "left" in axes ? axes : { left: first!.axes[0] ?? { size: constant(1) }, right: parts[1]?.axes[0] ?? { size: constant(1) } };
+    const misfit =
+      "left" in axes
+        ? axes
+        : {
+            left: first!.axes[0] ?? { size: constant(1) },
+            right: parts[1]?.axes[0] ?? { size: constant(1) },
+          };
     return reportMisfit(of, call.span, misfit, parts, "what `concat` joins");
   }
   const hidden = unionHidden(parts);
   const wide = parts.map((part) => expandTo(of, castTo(of, part, element), hidden, part.axes));
   const size = parts.map((part) => part.axes[at]!.size).reduce(add);
-  const pieces = parts.every((part) => part.axes[at]!.pieces !== undefined) ? parts.flatMap((part) => [...part.axes[at]!.pieces!]) : undefined;
+  const pieces = parts.every((part) => part.axes[at]!.pieces !== undefined)
+    ? parts.flatMap((part) => [...part.axes[at]!.pieces!])
+    : undefined;
   const joined: VisibleAxis = { size, ...(pieces === undefined ? {} : { pieces }) };
   const node = build(of, wide, (builder, ...nodes) => builder.concat(nodes, hidden.length + at));
-  return tensor(element, hidden, axes.map((axis, i) => (i === at ? joined : axis)), node);
+  return tensor(
+    element,
+    hidden,
+    axes.map((axis, i) => (i === at ? joined : axis)),
+    node,
+  );
 }
 
 function stop(of: Elaboration, call: Call): Value {
@@ -193,7 +202,12 @@ function stop(of: Elaboration, call: Call): Value {
   if (isBroken(value)) return broken;
   const found = toTensor(of, value);
   if (found === undefined) return reportNotNumber(of, call.span, value, "`stop`");
-  return tensor(found.element, found.hidden, found.axes, build(of, [found], (builder, node) => builder.stop(node)));
+  return tensor(
+    found.element,
+    found.hidden,
+    found.axes,
+    build(of, [found], (builder, node) => builder.stop(node)),
+  );
 }
 
 /** The first forward, the gradient of the second: second + stop(first - second). */
@@ -202,9 +216,15 @@ function straightThrough(of: Elaboration, call: Call): Value {
   const [value, gradient] = [numbersOf(of, call, 0), numbersOf(of, call, 1)];
   if (value === undefined || gradient === undefined) return broken;
   const aligned = align(of, [value, gradient]);
-  if ("left" in aligned) return reportMisfit(of, call.span, aligned, [value, gradient], "the value and the gradient");
+  if ("left" in aligned)
+    return reportMisfit(of, call.span, aligned, [value, gradient], "the value and the gradient");
   const [a, b] = aligned;
-  return tensor("number", a!.hidden, a!.axes, build(of, [a, b], (builder, x, g) => builder.add(g, builder.stop(builder.sub(x, g)))));
+  return tensor(
+    "number",
+    a!.hidden,
+    a!.axes,
+    build(of, [a, b], (builder, x, g) => builder.add(g, builder.stop(builder.sub(x, g)))),
+  );
 }
 
 function oneHot(of: Elaboration, call: Call): Value {
@@ -213,34 +233,71 @@ function oneHot(of: Elaboration, call: Call): Value {
   if (isBroken(ids) || isBroken(count)) return broken;
   const found = toTensor(of, ids, "int");
   const size = count.kind === "number" ? asSize(count, checking(of)) : undefined;
-  if (found?.element !== "int") return report(of, "M0403", call.span, "`one_hot` takes integers", { label: `this is ${describe(ids)}`, help: "give it a tensor of integers and a size" });
-  if (size?.kind !== "size") return size?.kind === "unknown" ? broken : report(of, "M0303", call.given[1]!.argument.span, "`one_hot` needs a size", { label: `this is ${describe(count)}`, help: "write `one_hot(ids, N)`" });
-  const axis: VisibleAxis = { size: size.size, ...(count.kind === "number" && count.name !== undefined ? { name: count.name } : {}) };
-  return tensor("number", found.hidden, [...found.axes, axis], build(of, [found], (builder, node) => builder.cast(builder.oneHot(node, size.size), "f32")));
+  if (found?.element !== "int")
+    return report(of, "M0403", call.span, "`one_hot` takes integers", {
+      label: `this is ${describe(ids)}`,
+      help: "give it a tensor of integers and a size",
+    });
+  if (size?.kind !== "size")
+    return size?.kind === "unknown"
+      ? broken
+      : report(of, "M0303", call.given[1]!.argument.span, "`one_hot` needs a size", {
+          label: `this is ${describe(count)}`,
+          help: "write `one_hot(ids, N)`",
+        });
+  const axis: VisibleAxis = {
+    size: size.size,
+    ...(count.kind === "number" && count.name !== undefined ? { name: count.name } : {}),
+  };
+  return tensor(
+    "number",
+    found.hidden,
+    [...found.axes, axis],
+    build(of, [found], (builder, node) => builder.cast(builder.oneHot(node, size.size), "f32")),
+  );
 }
 
-/** mean(logsumexp(z) - z at the id): ids outside the classes do not count. */
+/** mean(logsumexp(z) - z at the id). */
 function crossEntropy(of: Elaboration, call: Call): Value {
   if (!arity(of, call, 2)) return broken;
   const logits = numbersOf(of, call, 0);
   const given = call.given[1]!.value;
   if (logits === undefined || isBroken(given)) return broken;
   const ids = toTensor(of, given, "int");
-  if (ids?.element !== "int") return report(of, "M0403", call.given[1]!.argument.span, "`cross_entropy` compares logits with integers", { label: `this is ${describe(given)}`, help: "give the right classes as integers: `cross_entropy(logits, text.next)`" });
+  if (ids?.element !== "int")
+    return report(
+      of,
+      "M0403",
+      call.given[1]!.argument.span,
+      "`cross_entropy` compares logits with integers",
+      {
+        label: `this is ${describe(given)}`,
+        help: "give the right classes as integers: `cross_entropy(logits, text.next)`",
+      },
+    );
   if (logits.axes.length !== ids.axes.length + 1)
-    return report(of, "M0301", call.span, "`cross_entropy` takes logits with one axis more than the ids", { label: `logits ${showShape(logits.axes)}, ids ${showShape(ids.axes)}`, help: "the last axis of the logits is the classes" });
+    return report(of, "M0301", call.span, "`cross_entropy` takes logits with one axis more than the ids", {
+      label: `logits ${showShape(logits.axes)}, ids ${showShape(ids.axes)}`,
+      help: "the last axis of the logits is the classes",
+    });
   const outer: Tensor = { ...logits, axes: logits.axes.slice(0, -1) };
   const merged = unionAxes([outer, ids]);
   if ("left" in merged) return reportMisfit(of, call.span, merged, [outer, ids], "logits and ids");
   const highest = logits.axes.length - 1;
   const log = reduceAlong(of, "logsumexp", logits, { hidden: [], visible: [highest] });
   const hidden = unionHidden([logits, ids]);
-  const [wide, total, at] = [expandTo(of, logits, hidden, logits.axes), expandTo(of, log, hidden, merged), expandTo(of, ids, hidden, merged)];
+  const [wide, total, at] = [
+    expandTo(of, logits, hidden, logits.axes),
+    expandTo(of, log, hidden, merged),
+    expandTo(of, ids, hidden, merged),
+  ];
   const each = tensor(
     "number",
     hidden,
     merged,
-    build(of, [wide, total, at], (builder, z, sum, id) => builder.sub(sum, builder.take(z, id, id.shape.length))),
+    build(of, [wide, total, at], (builder, z, sum, id) =>
+      builder.sub(sum, builder.take(z, id, id.shape.length)),
+    ),
   );
   return meanOfAll(of, each);
 }
@@ -259,7 +316,9 @@ function contextOf(of: Elaboration, call: Call): Value {
   const value = call.given[0]!.value;
   if (isBroken(value)) return broken;
   const found = toTensor(of, value);
-  return found === undefined ? reportNotNumber(of, call.span, value, "`context`") : context(of, call.span, found);
+  return found === undefined
+    ? reportNotNumber(of, call.span, value, "`context`")
+    : context(of, call.span, found);
 }
 
 function previousOf(of: Elaboration, call: Call): Value {
@@ -271,12 +330,23 @@ function previousOf(of: Elaboration, call: Call): Value {
   const n = by.kind === "number" ? valueOf(by) : undefined;
   if (n === undefined && checking(of) && by.kind === "number") return found;
   if (n === undefined || !Number.isInteger(n) || n < 0)
-    return report(of, "M0209", call.given[1]?.argument.span ?? call.span, "`previous` counts whole positions", { label: n === undefined ? `this is ${describe(by)}` : `this is ${n}`, help: "write `previous(x, 1)`" });
+    return report(
+      of,
+      "M0209",
+      call.given[1]?.argument.span ?? call.span,
+      "`previous` counts whole positions",
+      { label: n === undefined ? `this is ${describe(by)}` : `this is ${n}`, help: "write `previous(x, 1)`" },
+    );
   return previous(of, call.span, found, n);
 }
 
 const handlers: Readonly<Record<string, Builtin>> = {
-  ...Object.fromEntries(Object.keys(formulas).map((name): [string, Builtin] => [name, (of, call) => (arity(of, call, 1) ? formula(of, call) : broken)])),
+  ...Object.fromEntries(
+    Object.keys(formulas).map((name): [string, Builtin] => [
+      name,
+      (of, call) => (arity(of, call, 1) ? formula(of, call) : broken),
+    ]),
+  ),
   mod: extreme("mod"),
   clamp,
   transpose,
@@ -303,4 +373,5 @@ const handlers: Readonly<Record<string, Builtin>> = {
 };
 
 export const builtinNames: readonly string[] = Object.keys(handlers);
-export const callBuiltin = (of: Elaboration, call: Call): Value | undefined => (Object.hasOwn(handlers, call.name) ? handlers[call.name]!(of, call) : undefined);
+export const callBuiltin = (of: Elaboration, call: Call): Value | undefined =>
+  Object.hasOwn(handlers, call.name) ? handlers[call.name]!(of, call) : undefined;

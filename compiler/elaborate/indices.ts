@@ -10,20 +10,53 @@ import { build, checking, report, type Elaboration } from "./elaboration.ts";
 import { asSize, sameSizes, showShape, showSize, valueOf } from "./number.ts";
 import { lookUp, openScope, type Scope } from "./scope.ts";
 import { noteMixing } from "./sequence-notes.ts";
-import { asTensor, broken, describe, isBroken, tensor, type Hidden, type IndexValue, type Tensor, type Value, type VisibleAxis } from "./value.ts";
+import {
+  asTensor,
+  broken,
+  describe,
+  isBroken,
+  tensor,
+  type Hidden,
+  type IndexValue,
+  type Tensor,
+  type Value,
+  type VisibleAxis,
+} from "./value.ts";
 
-const newIndex = (of: Elaboration, name: string): IndexValue => ({ kind: "index", name, order: of.nextOrder++, axis: undefined });
+const newIndex = (of: Elaboration, name: string): IndexValue => ({
+  kind: "index",
+  name,
+  order: of.nextOrder++,
+  axis: undefined,
+});
 
-function boundAxis(of: Elaboration, index: IndexValue, axis: Pick<VisibleAxis, "size" | "pieces">, span: Span): Hidden | undefined {
+function boundAxis(
+  of: Elaboration,
+  index: IndexValue,
+  axis: Pick<VisibleAxis, "size" | "pieces">,
+  span: Span,
+): Hidden | undefined {
   if (index.axis === undefined) {
-    index.axis = { kind: "index", order: index.order, size: axis.size, name: index.name, ...(axis.pieces === undefined ? {} : { pieces: axis.pieces }) };
+    index.axis = {
+      kind: "index",
+      order: index.order,
+      size: axis.size,
+      name: index.name,
+      ...(axis.pieces === undefined ? {} : { pieces: axis.pieces }),
+    };
     return index.axis;
   }
   if (sameSizes(index.axis.size, axis.size)) return index.axis;
-  report(of, "M0305", span, `the index \`${index.name}\` runs over \`${showSize(index.axis.size)}\` and over \`${showSize(axis.size)}\``, {
-    label: `\`${showSize(axis.size)}\` here`,
-    help: "use another index for this axis",
-  });
+  report(
+    of,
+    "M0305",
+    span,
+    `the index \`${index.name}\` runs over \`${showSize(index.axis.size)}\` and over \`${showSize(axis.size)}\``,
+    {
+      label: `\`${showSize(axis.size)}\` here`,
+      help: "use another index for this axis",
+    },
+  );
   return undefined;
 }
 
@@ -68,7 +101,8 @@ export function boundIndices(of: Elaboration, expression: object, scope: Scope):
 export function overScope(of: Elaboration, over: readonly Name[], inner: object, scope: Scope): Scope {
   if (over.length === 0) return scope;
   const used = new Set<string>();
-  for (const { indices } of indexingsIn(inner)) for (const index of indices) if (index.node === "name") used.add(index.text);
+  for (const { indices } of indexingsIn(inner))
+    for (const index of indices) if (index.node === "name") used.add(index.text);
   const fresh = over.filter(({ text }) => used.has(text) && lookUp(scope, text)?.kind !== "index");
   if (fresh.length === 0) return scope;
   const inside = openScope(scope);
@@ -86,9 +120,17 @@ function label(of: Elaboration, value: Tensor, labels: ReadonlyMap<number, Hidde
   const node = build(of, [value], (builder, from) => {
     const place = new Map<Hidden, number>(value.hidden.map((axis, i) => [axis, i]));
     labels.forEach((axis, i) => place.set(axis, value.hidden.length + i));
-    return builder.permute(from, [...hidden.map((axis) => place.get(axis)!), ...rest.map((i) => value.hidden.length + i)]);
+    return builder.permute(from, [
+      ...hidden.map((axis) => place.get(axis)!),
+      ...rest.map((i) => value.hidden.length + i),
+    ]);
   });
-  return tensor(value.element, hidden, rest.map((i) => value.axes[i]!), node);
+  return tensor(
+    value.element,
+    hidden,
+    rest.map((i) => value.axes[i]!),
+    node,
+  );
 }
 
 /** table[.., V, ..] at ids: the axis is replaced by the visible axes of the ids. */
@@ -97,7 +139,13 @@ export function lookUpAt(of: Elaboration, table: Tensor, axis: number, ids: Tens
   const hidden = unionHidden([table, ids]);
   // Rows look up in their own expert's table: the groups stay where they are, in front, and are flattened with the axis.
   const grouped = table.hidden.findIndex((each) => each.kind === "group" && !hidden.includes(each));
-  if (grouped >= 0) return lookUpAt(of, expandTo(of, table, unionHidden([table, { hidden: [table.hidden[grouped]!.rows!] }]), table.axes), axis, ids);
+  if (grouped >= 0)
+    return lookUpAt(
+      of,
+      expandTo(of, table, unionHidden([table, { hidden: [table.hidden[grouped]!.rows!] }]), table.axes),
+      axis,
+      ids,
+    );
   const before = table.axes.slice(0, axis);
   const after = table.axes.slice(axis + 1);
   const axes = [...before, ...ids.axes, ...after];
@@ -107,9 +155,16 @@ export function lookUpAt(of: Elaboration, table: Tensor, axis: number, ids: Tens
     const wide = expandTo(of, { ...ids, node: at }, hidden, ids.axes).node!;
     const order = [...shared, ...others];
     const rank = hidden.length;
-    const moved = builder.permute(wide, [...order.map((each) => hidden.indexOf(each)), ...ids.axes.map((_, i) => rank + i)]);
+    const moved = builder.permute(wide, [
+      ...order.map((each) => hidden.indexOf(each)),
+      ...ids.axes.map((_, i) => rank + i),
+    ]);
     const s = shared.length;
-    const front = [...shared.map((_, i) => i), s + axis, ...table.axes.flatMap((_, i) => (i === axis ? [] : [s + i]))];
+    const front = [
+      ...shared.map((_, i) => i),
+      s + axis,
+      ...table.axes.flatMap((_, i) => (i === axis ? [] : [s + i])),
+    ];
     const taken = builder.take(builder.permute(from, front), moved, s);
     const visible = rank + ids.axes.length;
     return builder.permute(taken, [
@@ -124,20 +179,38 @@ export function lookUpAt(of: Elaboration, table: Tensor, axis: number, ids: Tens
 
 function placeNode(builder: GraphBuilder, from: Node, axis: number, at: number): Node {
   const sliced = builder.slice(from, axis, constant(at), one);
-  return builder.reshape(sliced, sliced.shape.filter((_, i) => i !== axis));
+  return builder.reshape(
+    sliced,
+    sliced.shape.filter((_, i) => i !== axis),
+  );
 }
 
 /** `value[indices]` */
-export function indexInto(of: Elaboration, span: Span, value: Value, indices: readonly Expression[], scope: Scope): Value {
+export function indexInto(
+  of: Elaboration,
+  span: Span,
+  value: Value,
+  indices: readonly Expression[],
+  scope: Scope,
+): Value {
   if (isBroken(value)) return broken;
   const base = asTensor(value);
   if (base === undefined)
-    return report(of, "M0202", span, `only tensors can be indexed, not ${describe(value)}`, { label: `this is ${describe(value)}`, help: "index a tensor" });
-  if (indices.length > base.axes.length)
-    return report(of, "M0302", span, `${indices.length} indices for ${base.axes.length === 1 ? "one axis" : `${base.axes.length} axes`}`, {
-      label: `the tensor is ${showShape(base.axes)}`,
-      help: "give one index for each axis, from the left",
+    return report(of, "M0202", span, `only tensors can be indexed, not ${describe(value)}`, {
+      label: `this is ${describe(value)}`,
+      help: "index a tensor",
     });
+  if (indices.length > base.axes.length)
+    return report(
+      of,
+      "M0302",
+      span,
+      `${indices.length} indices for ${base.axes.length === 1 ? "one axis" : `${base.axes.length} axes`}`,
+      {
+        label: `the tensor is ${showShape(base.axes)}`,
+        help: "give one index for each axis, from the left",
+      },
+    );
   const labels = new Map<number, Hidden>();
   const places = new Map<number, number>();
   const lookups = new Map<number, Tensor>();
@@ -160,25 +233,46 @@ export function indexInto(of: Elaboration, span: Span, value: Value, indices: re
     if (at.kind === "number") {
       const place = valueOf(at);
       if (place === undefined && !checking(of))
-        return report(of, "M0306", index.span, "a place must be a number that is known when the model is compiled", {
-          label: "not known",
-          help: "use an index, or a tensor of integers",
-        });
+        return report(
+          of,
+          "M0306",
+          index.span,
+          "a place must be a number that is known when the model is compiled",
+          {
+            label: "not known",
+            help: "use an index, or a tensor of integers",
+          },
+        );
       const size = known(axis.size);
-      if (place !== undefined && (!Number.isInteger(place) || place < 0 || (size !== undefined && place >= size)))
-        return report(of, "M0306", index.span, `there is no place ${place} on an axis of \`${showSize(axis.size)}\``, {
-          label: "counted from 0",
-          help: size === undefined ? "write a whole number from 0" : `write 0 to ${size - 1}`,
-        });
+      if (
+        place !== undefined &&
+        (!Number.isInteger(place) || place < 0 || (size !== undefined && place >= size))
+      )
+        return report(
+          of,
+          "M0306",
+          index.span,
+          `there is no place ${place} on an axis of \`${showSize(axis.size)}\``,
+          {
+            label: "counted from 0",
+            help: size === undefined ? "write a whole number from 0" : `write 0 to ${size - 1}`,
+          },
+        );
       places.set(i, place ?? 0);
       continue;
     }
     const ids = toTensor(of, at);
     if (ids?.element !== "int")
-      return report(of, "M0403", index.span, `an axis is indexed by integers, not by ${ids === undefined ? describe(at) : ids.element === "bool" ? "truth values" : "numbers"}`, {
-        label: ids === undefined ? `this is ${describe(at)}` : showShape(ids.axes),
-        help: "use an index, a place, or a tensor of integers",
-      });
+      return report(
+        of,
+        "M0403",
+        index.span,
+        `an axis is indexed by integers, not by ${ids === undefined ? describe(at) : ids.element === "bool" ? "truth values" : "numbers"}`,
+        {
+          label: ids === undefined ? `this is ${describe(at)}` : showShape(ids.axes),
+          help: "use an index, a place, or a tensor of integers",
+        },
+      );
     lookups.set(i, ids);
   }
   // Places first, from the right, then labels, then lookups: positions are kept as they were written.
@@ -189,23 +283,36 @@ export function indexInto(of: Elaboration, span: Span, value: Value, indices: re
     const axis = current.hidden.length + position;
     noteMixing(of, current.axes[position]!.size, "one position of the text is picked out");
     const node = build(of, [current], (builder, from) => placeNode(builder, from, axis, at));
-    current = tensor(current.element, current.hidden, current.axes.filter((_, j) => j !== position), node);
+    current = tensor(
+      current.element,
+      current.hidden,
+      current.axes.filter((_, j) => j !== position),
+      node,
+    );
     left.splice(position, 1);
   }
   const labelled = new Map([...labels].map(([i, axis]) => [left.indexOf(i), axis]));
   current = label(of, current, labelled);
   const remaining = left.filter((i) => !labels.has(i));
-  for (const [i, ids] of [...lookups].sort(([a], [b]) => b - a)) current = lookUpAt(of, current, remaining.indexOf(i), ids);
+  for (const [i, ids] of [...lookups].sort(([a], [b]) => b - a))
+    current = lookUpAt(of, current, remaining.indexOf(i), ids);
   return current;
 }
 
 /** The indices on the left of a binding, in a scope of their own; ranges that are given are bound. */
-export function binderScope(of: Elaboration, binders: readonly IndexBinder[], scope: Scope): { readonly scope: Scope; readonly indices: readonly IndexValue[] } | undefined {
+export function binderScope(
+  of: Elaboration,
+  binders: readonly IndexBinder[],
+  scope: Scope,
+): { readonly scope: Scope; readonly indices: readonly IndexValue[] } | undefined {
   const inside = openScope(scope);
   const indices: IndexValue[] = [];
   for (const { name, size } of binders) {
     if (inside.names.has(name.text)) {
-      report(of, "M0102", name.span, `the index \`${name.text}\` stands twice`, { label: "again here", help: "give every axis an index of its own" });
+      report(of, "M0102", name.span, `the index \`${name.text}\` stands twice`, {
+        label: "again here",
+        help: "give every axis an index of its own",
+      });
       return undefined;
     }
     const index = newIndex(of, name.text);
@@ -230,7 +337,12 @@ export function binderScope(of: Elaboration, binders: readonly IndexBinder[], sc
 }
 
 /** The named axes of a value, visible again in the order of the left side, before those it shows already. */
-export function showIndices(of: Elaboration, span: Span, value: Tensor, indices: readonly IndexValue[]): Value {
+export function showIndices(
+  of: Elaboration,
+  span: Span,
+  value: Tensor,
+  indices: readonly IndexValue[],
+): Value {
   const unbound = indices.find(({ axis }) => axis === undefined);
   if (unbound !== undefined)
     return report(of, "M0307", span, `nothing bounds the index \`${unbound.name}\``, {
@@ -238,7 +350,12 @@ export function showIndices(of: Elaboration, span: Span, value: Tensor, indices:
       help: `give it on the left: \`${unbound.name}: T\``,
     });
   const axes = indices.map(({ axis }) => axis!);
-  const extra = value.hidden.find((axis) => axis.kind === "index" && !axes.includes(axis) && axis.order > Math.min(...indices.map(({ order }) => order)));
+  const extra = value.hidden.find(
+    (axis) =>
+      axis.kind === "index" &&
+      !axes.includes(axis) &&
+      axis.order > Math.min(...indices.map(({ order }) => order)),
+  );
   if (extra !== undefined)
     return report(of, "M0308", span, `the index \`${extra.name}\` is not on the left`, {
       label: "left over on the right",
@@ -247,10 +364,17 @@ export function showIndices(of: Elaboration, span: Span, value: Tensor, indices:
   const all = unionHidden([value, { hidden: axes }]);
   const wide = expandTo(of, value, all, value.axes);
   const hidden = all.filter((axis) => !axes.includes(axis));
-  const visible: VisibleAxis[] = axes.map(({ size, name, pieces }) => ({ size, name, ...(pieces === undefined ? {} : { pieces }) }));
+  const visible: VisibleAxis[] = axes.map(({ size, name, pieces }) => ({
+    size,
+    name,
+    ...(pieces === undefined ? {} : { pieces }),
+  }));
   const node = build(of, [wide], (builder, from) =>
-    builder.permute(from, [...hidden.map((axis) => all.indexOf(axis)), ...axes.map((axis) => all.indexOf(axis)), ...value.axes.map((_, i) => all.length + i)]),
+    builder.permute(from, [
+      ...hidden.map((axis) => all.indexOf(axis)),
+      ...axes.map((axis) => all.indexOf(axis)),
+      ...value.axes.map((_, i) => all.length + i),
+    ]),
   );
   return tensor(value.element, hidden, [...visible, ...value.axes], node);
 }
-

@@ -15,7 +15,11 @@ function inModality(builder: GraphBuilder, place: Node, axis: Hidden, modality: 
   for (const piece of axis.pieces ?? []) {
     const end = add(start, piece.size);
     if (piece.modality === modality) {
-      const within = builder.map("and", builder.map("le", builder.size(start), place), builder.map("lt", place, builder.size(end)));
+      const within = builder.map(
+        "and",
+        builder.map("le", builder.size(start), place),
+        builder.map("lt", place, builder.size(end)),
+      );
       inside = inside === undefined ? within : builder.map("or", inside, within);
     }
     start = end;
@@ -25,7 +29,12 @@ function inModality(builder: GraphBuilder, place: Node, axis: Hidden, modality: 
 
 /** [N] for every token; undefined when every expert is open to all. Looks for the innermost axis that knows its modalities:
  * hidden ones of a lifted definition, or visible ones in front of what the experts take. */
-export function openMask(of: Elaboration, pool: Pool, x: Tensor | undefined, all: NumberValue): Tensor | undefined {
+export function openMask(
+  of: Elaboration,
+  pool: Pool,
+  x: Tensor | undefined,
+  all: NumberValue,
+): Tensor | undefined {
   const limited = pool.segments.find(({ modality }) => modality !== undefined);
   if (limited === undefined || x === undefined) return undefined;
   const axis = x.hidden.findLast(({ pieces }) => pieces !== undefined);
@@ -49,7 +58,11 @@ export function openMask(of: Elaboration, pool: Pool, x: Tensor | undefined, all
   for (const { count: many, modality } of pool.segments) {
     const next = first + (known(many.poly ?? []) ?? 0);
     if (modality !== undefined) {
-      const outside = builder.map("or", builder.map("lt", expert, at(first)), builder.map("le", at(next), expert));
+      const outside = builder.map(
+        "or",
+        builder.map("lt", expert, at(first)),
+        builder.map("le", at(next), expert),
+      );
       const flags = builder.broadcastTo(inModality(builder, place, axis, modality), outside.shape, [0]);
       const open = builder.map("or", outside, flags);
       mask = mask === undefined ? open : builder.map("and", mask, open);

@@ -10,7 +10,15 @@ import { GraphBuilder } from "../graph-builder.ts";
 import type { Node } from "../graph.ts";
 import { definitionsOf, type LoadedModule, type Model } from "../model.ts";
 import { castTo, toTensor } from "./align.ts";
-import { hiddenAxis, report, type BuiltRouter, type DecodeOptions, type Elaboration, type Frame, type ModeName } from "./elaboration.ts";
+import {
+  hiddenAxis,
+  report,
+  type BuiltRouter,
+  type DecodeOptions,
+  type Elaboration,
+  type Frame,
+  type ModeName,
+} from "./elaboration.ts";
 import { startElaboration } from "./elaborator.ts";
 import { repeatedNames } from "./repeated.ts";
 import { lookUp, openScope } from "./scope.ts";
@@ -58,7 +66,8 @@ export interface Elaborated {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-export const modelsOf = (model: Model): readonly Definition[] => definitionsOf(model.main).filter(({ kind }) => kind === "model");
+export const modelsOf = (model: Model): readonly Definition[] =>
+  definitionsOf(model.main).filter(({ kind }) => kind === "model");
 
 /** The first frame: that of the model itself. */
 export function modelFrame(definition: Definition, module: LoadedModule, lead: Frame["lead"]): Frame {
@@ -75,7 +84,11 @@ export function modelFrame(definition: Definition, module: LoadedModule, lead: F
 }
 
 /** Losses of one name are added up, as they are in the loss; metrics of one name are averaged. */
-function merged(builder: GraphBuilder, list: readonly { readonly name: string; readonly node?: Node; readonly doc?: string }[], mean: boolean): readonly Named[] {
+function merged(
+  builder: GraphBuilder,
+  list: readonly { readonly name: string; readonly node?: Node; readonly doc?: string }[],
+  mean: boolean,
+): readonly Named[] {
   const byName = new Map<string, { nodes: Node[]; doc: string | undefined }>();
   for (const { name, node, doc } of list) {
     if (node === undefined) continue;
@@ -92,23 +105,45 @@ function merged(builder: GraphBuilder, list: readonly { readonly name: string; r
 
 function sizesOf(modalities: readonly Modality[], training: TrainingPlan | undefined): readonly SizeName[] {
   const lengths = modalities.flatMap(({ kind, name, length }) =>
-    kind === "tokens" && length !== undefined ? [{ name: length, doc: `Positions of \`${name}\` in one sequence.`, default: training?.training.length ?? 128 }] : [],
+    kind === "tokens" && length !== undefined
+      ? [
+          {
+            name: length,
+            doc: `Positions of \`${name}\` in one sequence.`,
+            default: training?.training.length ?? 128,
+          },
+        ]
+      : [],
   );
-  return [{ name: "B", doc: "Sequences or examples in one batch.", default: training?.training.batch ?? 8 }, ...lengths];
+  return [
+    { name: "B", doc: "Sequences or examples in one batch.", default: training?.training.batch ?? 8 },
+    ...lengths,
+  ];
 }
 
 /** The value that the model gives: `logits`, or its last expression. */
-function outputOf(of: Elaboration, definition: Definition, last: ReturnType<Elaboration["parts"]["run"]>, scope: ReturnType<typeof openScope>): Named | undefined {
+function outputOf(
+  of: Elaboration,
+  definition: Definition,
+  last: ReturnType<Elaboration["parts"]["run"]>,
+  scope: ReturnType<typeof openScope>,
+): Named | undefined {
   const value = lookUp(scope, "logits") ?? last;
   if (value === undefined) {
     if (of.diagnostics.length === 0)
-      report(of, "M0604", definition.name.span, `the model \`${definition.name.text}\` has no output`, { label: "neither `logits` nor a last expression", help: "bind `logits = ...`" });
+      report(of, "M0604", definition.name.span, `the model \`${definition.name.text}\` has no output`, {
+        label: "neither `logits` nor a last expression",
+        help: "bind `logits = ...`",
+      });
     return undefined;
   }
   if (isBroken(value)) return undefined;
   const found = toTensor(of, value);
   if (found === undefined) {
-    report(of, "M0604", definition.name.span, `the output of \`${definition.name.text}\` is no tensor`, { label: "not a tensor", help: "bind `logits = ...` to a tensor" });
+    report(of, "M0604", definition.name.span, `the output of \`${definition.name.text}\` is no tensor`, {
+      label: "not a tensor",
+      help: "bind `logits = ...` to a tensor",
+    });
     return undefined;
   }
   const node = castTo(of, found, found.element === "bool" ? "bool" : found.element).node;
@@ -116,10 +151,15 @@ function outputOf(of: Elaboration, definition: Definition, last: ReturnType<Elab
 }
 
 /** The `train` block of a model, if the module has one. */
-export const trainOf = (module: LoadedModule, name: string): TrainDeclaration | undefined => module.trains.find(({ model }) => model.text === name);
+export const trainOf = (module: LoadedModule, name: string): TrainDeclaration | undefined =>
+  module.trains.find(({ model }) => model.text === name);
 
 /** Elaborates one model in one mode. User mistakes that need numbers to be seen are diagnostics. */
-export function elaborateModel(model: Model, name: string, { mode, builder, decode }: ElaborateOptions): Elaborated {
+export function elaborateModel(
+  model: Model,
+  name: string,
+  { mode, builder, decode }: ElaborateOptions,
+): Elaborated {
   const diagnostics: Diagnostic[] = [];
   const definition = modelsOf(model).find((each) => each.name.text === name);
   if (definition === undefined) {
@@ -147,11 +187,18 @@ export function elaborateModel(model: Model, name: string, { mode, builder, deco
   const output = outputOf(of, definition, last, scope);
   const training = train === undefined ? undefined : readTraining(of, train);
   const { collected } = of;
-  if (diagnostics.some(({ severity }) => severity === "error") || output === undefined) return { diagnostics };
-  const losses = collected.losses.flatMap(({ node, ...rest }) => (node === undefined ? [] : [{ ...rest, node }]));
-  const namedLosses = losses.flatMap(({ name: label, node }) => (label === undefined ? [] : [{ name: label, node }]));
+  if (diagnostics.some(({ severity }) => severity === "error") || output === undefined)
+    return { diagnostics };
+  const losses = collected.losses.flatMap(({ node, ...rest }) =>
+    node === undefined ? [] : [{ ...rest, node }],
+  );
+  const namedLosses = losses.flatMap(({ name: label, node }) =>
+    label === undefined ? [] : [{ name: label, node }],
+  );
   const metrics = [...merged(builder, namedLosses, false), ...merged(builder, collected.metrics, true)];
-  const updates = [...collected.updates].flatMap(([tensor, { node }]) => (node === undefined ? [] : [{ tensor, node }]));
+  const updates = [...collected.updates].flatMap(([tensor, { node }]) =>
+    node === undefined ? [] : [{ tensor, node }],
+  );
   return {
     built: {
       name,
@@ -164,7 +211,14 @@ export function elaborateModel(model: Model, name: string, { mode, builder, deco
       tensors: [...collected.tensors.values()],
       modalities: collected.modalities,
       sizes: sizesOf(collected.modalities, training),
-      ...(training === undefined ? {} : { training: { ...training, training: { ...training.training, metrics: ["loss", ...metrics.map((each) => each.name)] } } }),
+      ...(training === undefined
+        ? {}
+        : {
+            training: {
+              ...training,
+              training: { ...training.training, metrics: ["loss", ...metrics.map((each) => each.name)] },
+            },
+          }),
       undecodable: [...collected.undecodable],
     },
     diagnostics,
@@ -172,9 +226,13 @@ export function elaborateModel(model: Model, name: string, { mode, builder, deco
 }
 
 /** The number of steps, read before anything else: schedules need it. */
-function stepsOf(module: LoadedModule, definition: Definition, train: TrainDeclaration, diagnostics: Diagnostic[]): number | undefined {
+function stepsOf(
+  module: LoadedModule,
+  definition: Definition,
+  train: TrainDeclaration,
+  diagnostics: Diagnostic[],
+): number | undefined {
   const of = startElaboration({ builder: new GraphBuilder(), mode: "training", diagnostics });
   of.frames.push(modelFrame(definition, module, []));
   return readTraining(of, train).training.steps;
 }
-

@@ -8,7 +8,8 @@ import { gatesFor } from "./by.ts";
 import { checking, frameOf, report, type Elaboration, type PoolFrame } from "./elaboration.ts";
 import { describe, broken, isBroken, type Pool, type Tensor, type Value } from "./value.ts";
 import { asSize, number, showSize } from "./number.ts";
-import { addAll, inputsOf, poolOf, runPool, scaleBy } from "./pool.ts";
+import { addAll, inputsOf, poolOf, scaleBy } from "./pool.ts";
+import { runPool } from "./run-pool.ts";
 import type { Scope } from "./scope.ts";
 
 const poolFrame = (of: Elaboration): PoolFrame => {
@@ -18,56 +19,108 @@ const poolFrame = (of: Elaboration): PoolFrame => {
 };
 
 /** Evaluates a factor on what experts return. */
-function weightOf(of: Elaboration, statement: Extract<Statement, { node: "shared" | "routed" }>, scope: Scope): Value | undefined {
+function weightOf(
+  of: Elaboration,
+  statement: Extract<Statement, { node: "shared" | "routed" }>,
+  scope: Scope,
+): Value | undefined {
   if (statement.weight === undefined) return undefined;
   const value = of.parts.evaluate(of, statement.weight, scope);
   if (isBroken(value)) return undefined;
   const found = toTensor(of, value);
   if (found !== undefined && found.axes.length === 0 && found.element !== "bool") return value;
-  report(of, "M0517", statement.weight.span, "the weight of experts is one number for each token", { label: `this is ${describe(value)}`, help: "write a number, or something like `sigmoid(x @ w)` with `param w: [D]`" });
+  report(of, "M0517", statement.weight.span, "the weight of experts is one number for each token", {
+    label: `this is ${describe(value)}`,
+    help: "write a number, or something like `sigmoid(x @ w)` with `param w: [D]`",
+  });
   return undefined;
 }
 
-export function sharedExperts(of: Elaboration, statement: Extract<Statement, { node: "shared" }>, scope: Scope): void {
+export function sharedExperts(
+  of: Elaboration,
+  statement: Extract<Statement, { node: "shared" }>,
+  scope: Scope,
+): void {
   const pool = poolOf(of, of.parts.evaluate(of, statement.pool, scope), number(1), statement.pool.span);
   if (pool.kind !== "pool") return;
   if (pool.nulls.length > 0) {
-    report(of, "M0518", statement.pool.span, "null experts cannot be shared", { label: "every token would do nothing", help: "write `null zero * 8` for experts that do nothing" });
+    report(of, "M0518", statement.pool.span, "null experts cannot be shared", {
+      label: "every token would do nothing",
+      help: "write `null zero * 8` for experts that do nothing",
+    });
     return;
   }
   const weight = weightOf(of, statement, scope);
   poolFrame(of).shared.push({ pool, span: statement.span, ...(weight === undefined ? {} : { weight }) });
 }
 
-export function routedExperts(of: Elaboration, statement: Extract<Statement, { node: "routed" }>, scope: Scope): void {
+export function routedExperts(
+  of: Elaboration,
+  statement: Extract<Statement, { node: "routed" }>,
+  scope: Scope,
+): void {
   const pool = poolOf(of, of.parts.evaluate(of, statement.pool, scope), number(1), statement.pool.span);
   if (pool.kind !== "pool") return;
   const weight = weightOf(of, statement, scope);
   const modality = statement.modality?.text;
   const frame = poolFrame(of);
-  for (const segment of pool.segments) frame.segments.push({ ...segment, ...(modality === undefined ? {} : { modality }), ...(weight === undefined ? {} : { weight }) });
+  for (const segment of pool.segments)
+    frame.segments.push({
+      ...segment,
+      ...(modality === undefined ? {} : { modality }),
+      ...(weight === undefined ? {} : { weight }),
+    });
   frame.nulls.push(...pool.nulls);
 }
 
-export function nullExperts(of: Elaboration, statement: Extract<Statement, { node: "null" }>, scope: Scope): void {
+export function nullExperts(
+  of: Elaboration,
+  statement: Extract<Statement, { node: "null" }>,
+  scope: Scope,
+): void {
   const count = statement.count === undefined ? number(1) : of.parts.evaluate(of, statement.count, scope);
   if (isBroken(count)) return;
   const size = count.kind === "number" ? asSize(count, checking(of)) : undefined;
   const value = size?.kind === "size" ? known(size.size) : undefined;
-  if (count.kind !== "number" || size?.kind === "not whole" || size?.kind === "negative" || (value === undefined && !checking(of))) {
-    report(of, "M0504", statement.count?.span ?? statement.span, "the number of experts must be a whole number of at least 1", {
-      label: size === undefined ? `this is ${describe(count)}` : size.kind === "size" ? showSize(size.size) : size.kind === "unknown" ? "not known" : `this is ${size.text}`,
-      help: "write a number, or a static that is one",
-    });
+  if (
+    count.kind !== "number" ||
+    size?.kind === "not whole" ||
+    size?.kind === "negative" ||
+    (value === undefined && !checking(of))
+  ) {
+    report(
+      of,
+      "M0504",
+      statement.count?.span ?? statement.span,
+      "the number of experts must be a whole number of at least 1",
+      {
+        label:
+          size === undefined
+            ? `this is ${describe(count)}`
+            : size.kind === "size"
+              ? showSize(size.size)
+              : size.kind === "unknown"
+                ? "not known"
+                : `this is ${size.text}`,
+        help: "write a number, or a static that is one",
+      },
+    );
     return;
   }
   if (value !== 0) poolFrame(of).nulls.push({ kind: statement.kind, count, span: statement.span });
 }
 
-export function routerStatement(of: Elaboration, statement: Extract<Statement, { node: "router" }>, scope: Scope): void {
+export function routerStatement(
+  of: Elaboration,
+  statement: Extract<Statement, { node: "router" }>,
+  scope: Scope,
+): void {
   const frame = poolFrame(of);
   if (frame.router !== undefined && !checking(of)) {
-    report(of, "M0519", statement.span, "a pool has one router", { label: "a second one", help: "keep one, or end them with `in training` and `in inference`" });
+    report(of, "M0519", statement.span, "a pool has one router", {
+      label: "a second one",
+      help: "keep one, or end them with `in training` and `in inference`",
+    });
     return;
   }
   frame.router = { expression: statement.router, scope };
@@ -89,17 +142,28 @@ export function finishMoe(of: Elaboration, scope: Scope): Value | undefined {
   const parts: Tensor[] = [];
   const pool: Pool = { kind: "pool", segments, nulls };
   if (segments.length + nulls.length > 0) {
-    if (router === undefined) return report(of, "M0514", (segments[0] ?? nulls[0]!).span, "a pool needs a router", { label: "nothing says which experts to take", help: "write `router TopK { k = 2 }`" });
-    for (const { instance, span: place } of segments) if (inputsOf(of, place, instance, inputs) === undefined) return broken;
+    if (router === undefined)
+      return report(of, "M0514", (segments[0] ?? nulls[0]!).span, "a pool needs a router", {
+        label: "nothing says which experts to take",
+        help: "write `router TopK { k = 2 }`",
+      });
+    for (const { instance, span: place } of segments)
+      if (inputsOf(of, place, instance, inputs) === undefined) return broken;
     const gates = gatesFor(of, router.expression, pool, inputs, router.scope, "router");
     if (gates === undefined) return broken;
     if (gates.picks.axes.length > 1)
-      return report(of, "M0513", router.expression.span, "the gates are for other tokens than the layer", { label: "more than one set of gates for each input", help: "let the router read a tensor without further axes" });
+      return report(of, "M0513", router.expression.span, "the gates are for other tokens than the layer", {
+        label: "more than one set of gates for each input",
+        help: "let the router read a tensor without further axes",
+      });
     const routed = runPool(of, span, pool, inputs, gates, { base: "routed", unique: true });
     if (routed.kind !== "tensor") return broken;
     parts.push(routed);
   } else if (router !== undefined)
-    return report(of, "M0514", router.expression.span, "a router needs a pool", { label: "nothing to route to", help: "write `routed SwiGLU(D, H) * 64`" });
+    return report(of, "M0514", router.expression.span, "a router needs a pool", {
+      label: "nothing to route to",
+      help: "write `routed SwiGLU(D, H) * 64`",
+    });
   for (const { pool: always, weight, span: place } of shared)
     for (const { instance, count } of always.segments) {
       const times = known(count.poly ?? []) ?? 1;
@@ -110,7 +174,10 @@ export function finishMoe(of: Elaboration, scope: Scope): Value | undefined {
         const counters = frameOf(of).counters;
         const index = counters.get("shared") ?? 0;
         counters.set("shared", index + 1);
-        const result = of.parts.apply(of, instance, wanted, place, { base: several ? `shared.${index}` : "shared", exact: true });
+        const result = of.parts.apply(of, instance, wanted, place, {
+          base: several ? `shared.${index}` : "shared",
+          exact: true,
+        });
         const value = toTensor(of, result);
         if (isBroken(result) || value === undefined) return broken;
         parts.push(scaleBy(of, value, weight));
@@ -120,4 +187,3 @@ export function finishMoe(of: Elaboration, scope: Scope): Value | undefined {
   if (sum === undefined) return broken;
   return { ...sum, hidden: unionHidden([sum]) };
 }
-

@@ -25,7 +25,11 @@ function moduleDim(of: Elaboration, declaration: DimDeclaration, module: LoadedM
   circles.set(of.diagnostics, reported);
   if (reported.has(declaration)) return broken;
   if (open.has(declaration)) open.forEach((each) => reported.add(each));
-  if (open.has(declaration)) return report(of, "M0104", declaration.name.span, `\`${declaration.name.text}\` is defined by itself`, { label: "in a circle", help: "give it a value that does not need itself" });
+  if (open.has(declaration))
+    return report(of, "M0104", declaration.name.span, `\`${declaration.name.text}\` is defined by itself`, {
+      label: "in a circle",
+      help: "give it a value that does not need itself",
+    });
   open.add(declaration);
   const { router: _, pool: __, ...frame } = frameOf(of);
   of.frames.push({ ...frame, module, lead: [], counters: new Map(), stored: new Map() });
@@ -60,7 +64,12 @@ export function namesInReach(of: Elaboration, scope: Scope): readonly string[] {
   ];
 }
 
-export const isBuiltin = (name: string): boolean => builtinNames.includes(name) || isReduction(name) || isSchedule(name) || name === "dispatch" || name === "combine";
+export const isBuiltin = (name: string): boolean =>
+  builtinNames.includes(name) ||
+  isReduction(name) ||
+  isSchedule(name) ||
+  name === "dispatch" ||
+  name === "combine";
 
 /** What the top level of the module says. */
 export function moduleName(of: Elaboration, text: string): Value | undefined {
@@ -68,7 +77,12 @@ export function moduleName(of: Elaboration, text: string): Value | undefined {
   const entity = module.names.get(text);
   if (entity === undefined) return module.missing.has(text) ? broken : undefined;
   if (entity.kind === "dim") return moduleDim(of, entity.declaration, entity.module);
-  return { kind: "definition", definition: entity.definition, module: entity.module, base: text.toLowerCase() };
+  return {
+    kind: "definition",
+    definition: entity.definition,
+    module: entity.module,
+    base: text.toLowerCase(),
+  };
 }
 
 /** The value of a name; undefined when it stands for nothing. */
@@ -77,7 +91,8 @@ export function meaningOf(of: Elaboration, text: string, scope: Scope): Value | 
   if (bound !== undefined) {
     if (of.afterStep) {
       const stored = frameOf(of).stored.get(text);
-      const updated = stored === undefined || bound !== stored.tensor ? undefined : of.collected.updates.get(stored.path);
+      const updated =
+        stored === undefined || bound !== stored.tensor ? undefined : of.collected.updates.get(stored.path);
       if (updated !== undefined) return updated;
     }
     return bound.kind === "number" && bound.poly !== undefined ? { ...bound, name: text } : bound;
@@ -108,8 +123,17 @@ export function readName(of: Elaboration, text: string, span: Span, scope: Scope
   if (value !== undefined) return value;
   const { router } = frameOf(of);
   if (router !== undefined && (text === "load" || text === "chosen"))
-    return router.failed === true ? broken : report(of, "M0507", span, `\`${text}\` stands before \`choose\``, { label: "nothing has been chosen yet", help: "move it below `choose`" });
-  if (isBuiltin(text)) return report(of, "M0101", span, `\`${text}\` is a function`, { label: "not applied", help: `write \`${text}(...)\`` });
+    return router.failed === true
+      ? broken
+      : report(of, "M0507", span, `\`${text}\` stands before \`choose\``, {
+          label: "nothing has been chosen yet",
+          help: "move it below `choose`",
+        });
+  if (isBuiltin(text))
+    return report(of, "M0101", span, `\`${text}\` is a function`, {
+      label: "not applied",
+      help: `write \`${text}(...)\``,
+    });
   return report(of, "M0101", span, `there is no \`${text}\` here`, {
     label: "not found",
     help: didYouMean(text, namesInReach(of, scope), "bind it, declare it, or import it"),

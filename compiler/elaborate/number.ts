@@ -61,7 +61,10 @@ export const valueOf = (of: NumberValue): number | undefined =>
 /** a / b as a polynomial; the factor `floor(a, b)` where it does not come out. Division by zero is the caller's. */
 function ratio(a: Size, b: Size): Size {
   const [x, y] = [known(a), known(b)];
-  if (y !== undefined) return x !== undefined ? constant(x / y) : a.map((term) => ({ ...term, coefficient: term.coefficient / y }));
+  if (y !== undefined)
+    return x !== undefined
+      ? constant(x / y)
+      : a.map((term) => ({ ...term, coefficient: term.coefficient / y }));
   const scale = b.length === 1 ? b[0]!.coefficient : 1;
   const bare: Size = b.length === 1 ? [{ ...b[0]!, coefficient: 1 }] : b;
   const shrunk = a.map((term) => ({ ...term, coefficient: term.coefficient / scale }));
@@ -70,7 +73,12 @@ function ratio(a: Size, b: Size): Size {
   // A constant in front of what is divided stays in front: 2 * D / heads is twice D / heads.
   if (shrunk.length === 1) {
     const [term] = shrunk;
-    return [{ coefficient: term!.coefficient, factors: [{ fn: "floor", of: [{ ...term!, coefficient: 1 }], by: bare }] }];
+    return [
+      {
+        coefficient: term!.coefficient,
+        factors: [{ fn: "floor", of: [{ ...term!, coefficient: 1 }], by: bare }],
+      },
+    ];
   }
   return [{ coefficient: 1, factors: [{ fn: "floor", of: shrunk, by: bare }] }];
 }
@@ -87,7 +95,8 @@ export function powerNumbers(a: NumberValue, b: NumberValue): NumberValue {
   return unknownNumber;
 }
 
-const hasRatio = (poly: Size): boolean => poly.some(({ factors }) => factors.some((factor) => typeof factor !== "string"));
+const hasRatio = (poly: Size): boolean =>
+  poly.some(({ factors }) => factors.some((factor) => typeof factor !== "string"));
 
 /** Stand-in values for names: the same name always has the same, no two names are related. */
 function standIn(name: string, salt: number): number {
@@ -131,7 +140,9 @@ const factorText = (factor: Factor): string => {
   if (typeof factor === "string") return factor;
   const [of, by] = [showSize(factor.of), showSize(factor.by)];
   const wrap = (text: string): string => (/[ ]/.test(text) ? `(${text})` : text);
-  return factor.fn === "floor" || factor.fn === "ceil" ? `${wrap(of)} / ${wrap(by)}` : `${factor.fn}(${of}, ${by})`;
+  return factor.fn === "floor" || factor.fn === "ceil"
+    ? `${wrap(of)} / ${wrap(by)}`
+    : `${factor.fn}(${of}, ${by})`;
 };
 const round = (value: number): string => String(Number(value.toPrecision(6)));
 
@@ -140,7 +151,8 @@ function termText({ coefficient, factors }: Term): string {
   const text = factors.map(factorText).join(" * ");
   if (coefficient === 1) return text;
   const inverse = 1 / coefficient;
-  if (Math.abs(coefficient) < 1 && Math.abs(inverse - Math.round(inverse)) < 1e-9) return `${text} / ${Math.round(inverse)}`;
+  if (Math.abs(coefficient) < 1 && Math.abs(inverse - Math.round(inverse)) < 1e-9)
+    return `${text} / ${Math.round(inverse)}`;
   return `${round(coefficient)} * ${text}`;
 }
 
@@ -167,15 +179,22 @@ export function asSize(of: NumberValue, checking: boolean): AsSize {
   if (of.poly === undefined) return { kind: "unknown" };
   const value = known(of.poly);
   if (value !== undefined) {
-    if (!Number.isFinite(value) || Math.abs(value - Math.round(value)) > 1e-9) return { kind: "not whole", text: round(value) };
-    return value < 0 ? { kind: "negative", text: round(value) } : { kind: "size", size: constant(Math.round(value)) };
+    if (!Number.isFinite(value) || Math.abs(value - Math.round(value)) > 1e-9)
+      return { kind: "not whole", text: round(value) };
+    return value < 0
+      ? { kind: "negative", text: round(value) }
+      : { kind: "size", size: constant(Math.round(value)) };
   }
   if (checking) return { kind: "size", size: of.poly };
   const fractional = of.poly.some(({ coefficient }) => !Number.isInteger(coefficient));
   const ratios = of.poly.some(({ factors }) =>
-    factors.some((factor) => typeof factor !== "string" && factor.fn === "floor" && known(factor.by) === undefined),
+    factors.some(
+      (factor) => typeof factor !== "string" && factor.fn === "floor" && known(factor.by) === undefined,
+    ),
   );
-  return fractional || ratios ? { kind: "not whole", text: showSize(of.poly) } : { kind: "size", size: of.poly };
+  return fractional || ratios
+    ? { kind: "not whole", text: showSize(of.poly) }
+    : { kind: "size", size: of.poly };
 }
 
 /** Rounded to a size: for counts (`top C tokens`) and for `ceil`, `floor`. */
@@ -185,9 +204,15 @@ export function roundSize(of: NumberValue, fn: "ceil" | "floor"): NumberValue {
   if (value !== undefined) return number(fn === "ceil" ? Math.ceil(value - 1e-9) : Math.floor(value + 1e-9));
   let denominator = 1;
   const whole = (by: number): boolean =>
-    of.poly!.every(({ coefficient }) => Math.abs(coefficient * by - Math.round(coefficient * by)) < 1e-9 * by);
-  while (denominator < 1 << 20 && !whole(denominator)) denominator = denominator < 1000 ? denominator + 1 : denominator * 2;
-  const scaled = of.poly.map((term) => ({ ...term, coefficient: Math.round(term.coefficient * denominator) }));
+    of.poly!.every(
+      ({ coefficient }) => Math.abs(coefficient * by - Math.round(coefficient * by)) < 1e-9 * by,
+    );
+  while (denominator < 1 << 20 && !whole(denominator))
+    denominator = denominator < 1000 ? denominator + 1 : denominator * 2;
+  const scaled = of.poly.map((term) => ({
+    ...term,
+    coefficient: Math.round(term.coefficient * denominator),
+  }));
   const only = scaled.length === 1 && scaled[0]!.factors.length === 1 ? scaled[0]! : undefined;
   const factor = only?.factors[0];
   // A ratio of sizes takes the rounding upon itself.
@@ -195,7 +220,13 @@ export function roundSize(of: NumberValue, fn: "ceil" | "floor"): NumberValue {
     return ofSize([
       {
         coefficient: 1,
-        factors: [{ fn, of: multiply(factor.of, constant(only.coefficient)), by: multiply(factor.by, constant(denominator)) }],
+        factors: [
+          {
+            fn,
+            of: multiply(factor.of, constant(only.coefficient)),
+            by: multiply(factor.by, constant(denominator)),
+          },
+        ],
       },
     ]);
   if (denominator === 1) return ofSize(of.poly);

@@ -13,9 +13,23 @@ import { lookUp, type Scope } from "./scope.ts";
 import { noteMixing } from "./sequence-notes.ts";
 import { tensor, type Hidden, type Tensor, type Value } from "./value.ts";
 
-export const reductions = ["sum", "mean", "max", "min", "any", "all", "softmax", "log_softmax", "logsumexp", "rms", "cumsum", "argmax"] as const;
+export const reductions = [
+  "sum",
+  "mean",
+  "max",
+  "min",
+  "any",
+  "all",
+  "softmax",
+  "log_softmax",
+  "logsumexp",
+  "rms",
+  "cumsum",
+  "argmax",
+] as const;
 export type Reduction = (typeof reductions)[number];
-export const isReduction = (name: string): name is Reduction => (reductions as readonly string[]).includes(name);
+export const isReduction = (name: string): name is Reduction =>
+  (reductions as readonly string[]).includes(name);
 
 /** Axes that something runs along. */
 export interface Along {
@@ -41,13 +55,26 @@ function overOne(of: Elaboration, scope: Scope, name: Name, value: Tensor): Alon
 }
 
 /** What `over` names, or the only axis of a vector. */
-export function along(of: Elaboration, scope: Scope, span: Span, fn: string, value: Tensor, over: readonly Name[]): Along | undefined {
+export function along(
+  of: Elaboration,
+  scope: Scope,
+  span: Span,
+  fn: string,
+  value: Tensor,
+  over: readonly Name[],
+): Along | undefined {
   if (over.length === 0) {
     if (value.axes.length === 1) return { hidden: [], visible: [0] };
     const lead = frameOf(of).lead.length > 0 || value.axes.length === 0;
     report(of, "M0303", span, `\`${fn}\` needs to know over which axis`, {
-      label: value.axes.length === 0 ? "a single number for each token" : `its argument is ${showShape(value.axes)}`,
-      help: value.axes.length === 0 && lead ? `write \`${fn}(... over tokens)\`` : `write \`${fn}(... over ${value.axes.at(-1)?.name ?? "D"})\``,
+      label:
+        value.axes.length === 0
+          ? "a single number for each token"
+          : `its argument is ${showShape(value.axes)}`,
+      help:
+        value.axes.length === 0 && lead
+          ? `write \`${fn}(... over tokens)\``
+          : `write \`${fn}(... over ${value.axes.at(-1)?.name ?? "D"})\``,
     });
     return undefined;
   }
@@ -65,14 +92,24 @@ export function along(of: Elaboration, scope: Scope, span: Span, fn: string, val
     found.hidden.forEach((axis) => hidden.add(axis));
     found.visible.forEach((axis) => visible.add(axis));
   }
-  return { hidden: [...hidden].sort((a, b) => a.order - b.order), visible: [...visible].sort((a, b) => a - b) };
+  return {
+    hidden: [...hidden].sort((a, b) => a.order - b.order),
+    visible: [...visible].sort((a, b) => a - b),
+  };
 }
 
 /** The value with the axes to go over as axes of its own, and their positions in its node. */
-function prepare(of: Elaboration, value: Tensor, { hidden, visible }: Along): { readonly wide: Tensor; readonly axes: readonly number[] } {
+function prepare(
+  of: Elaboration,
+  value: Tensor,
+  { hidden, visible }: Along,
+): { readonly wide: Tensor; readonly axes: readonly number[] } {
   const all = unionHidden([value, { hidden }]);
   const wide = expandTo(of, value, all, value.axes);
-  return { wide, axes: [...hidden.map((axis) => all.indexOf(axis)), ...visible.map((axis) => all.length + axis)] };
+  return {
+    wide,
+    axes: [...hidden.map((axis) => all.indexOf(axis)), ...visible.map((axis) => all.length + axis)],
+  };
 }
 
 /** The mask of picks among the axes to go over, in the shape of the value. */
@@ -103,11 +140,20 @@ function widen(builder: GraphBuilder, node: Node, like: Node, axes: readonly num
   return builder.broadcastTo(node, like.shape, kept);
 }
 
-const scale = (builder: GraphBuilder, node: Node, by: Node): Node => builder.div(node, builder.broadcastTo(by, node.shape, []));
+const scale = (builder: GraphBuilder, node: Node, by: Node): Node =>
+  builder.div(node, builder.broadcastTo(by, node.shape, []));
 
-function reduceNode(builder: GraphBuilder, fn: Reduction, wide: Tensor, axes: readonly number[], over: Along, mask: Node | undefined): Node {
+function reduceNode(
+  builder: GraphBuilder,
+  fn: Reduction,
+  wide: Tensor,
+  axes: readonly number[],
+  over: Along,
+  mask: Node | undefined,
+): Node {
   const node = wide.node!;
-  const masked = (value: Node, otherwise: number): Node => (mask === undefined ? value : builder.select(mask, value, otherwise));
+  const masked = (value: Node, otherwise: number): Node =>
+    mask === undefined ? value : builder.select(mask, value, otherwise);
   const sorted = [...axes].sort((a, b) => a - b);
   const sum = (value: Node): Node => builder.reduce("sum", masked(value, 0), sorted);
   const count = (): Node => countOf(builder, wide, over);
@@ -118,7 +164,8 @@ function reduceNode(builder: GraphBuilder, fn: Reduction, wide: Tensor, axes: re
   };
   const exponentials = (): { readonly shifted: Node; readonly max: Node } => {
     const highest = builder.stop(builder.reduce("max", masked(node, -Infinity), sorted));
-    const max = mask === undefined ? highest : builder.select(builder.map("lt", -Infinity, highest), highest, 0);
+    const max =
+      mask === undefined ? highest : builder.select(builder.map("lt", -Infinity, highest), highest, 0);
     return { shifted: builder.sub(masked(node, -Infinity), widen(builder, max, node, sorted)), max };
   };
   switch (fn) {
@@ -167,16 +214,33 @@ function reduceNode(builder: GraphBuilder, fn: Reduction, wide: Tensor, axes: re
 const keeps = (fn: Reduction): boolean => fn === "softmax" || fn === "log_softmax" || fn === "cumsum";
 
 /** One reduction of a tensor over the axes that `over` names. */
-export function reduce(of: Elaboration, scope: Scope, span: Span, fn: Reduction, operand: Tensor, over: readonly Name[]): Value {
+export function reduce(
+  of: Elaboration,
+  scope: Scope,
+  span: Span,
+  fn: Reduction,
+  operand: Tensor,
+  over: readonly Name[],
+): Value {
   const logical = fn === "any" || fn === "all";
   if (logical && operand.element !== "bool")
-    return report(of, "M0402", span, `\`${fn}\` takes truth values`, { label: `this is ${operand.element}`, help: `compare first: \`${fn}(x > 0)\`` });
-  const value = logical || (operand.element === "int" && (fn === "sum" || fn === "max" || fn === "min" || fn === "cumsum")) ? operand : castTo(of, operand, "number");
+    return report(of, "M0402", span, `\`${fn}\` takes truth values`, {
+      label: `this is ${operand.element}`,
+      help: `compare first: \`${fn}(x > 0)\``,
+    });
+  const value =
+    logical ||
+    (operand.element === "int" && (fn === "sum" || fn === "max" || fn === "min" || fn === "cumsum"))
+      ? operand
+      : castTo(of, operand, "number");
   const axes = along(of, scope, span, fn, value, over);
   if (axes === undefined) return { kind: "broken" };
   if (axes.hidden.length + axes.visible.length === 0) return value;
   if ((fn === "cumsum" || fn === "argmax") && axes.hidden.length + axes.visible.length !== 1)
-    return report(of, "M0303", span, `\`${fn}\` runs along one axis`, { label: "more than one", help: "name one axis after `over`" });
+    return report(of, "M0303", span, `\`${fn}\` runs along one axis`, {
+      label: "more than one",
+      help: "name one axis after `over`",
+    });
   return reduceAlong(of, fn, value, axes);
 }
 
@@ -188,7 +252,14 @@ export function reduceAlong(of: Elaboration, fn: Reduction, value: Tensor, axes:
   const mask = validOf(of, wide, axes);
   const full = mask === undefined ? wide : expandTo(of, wide, mask.hidden, wide.axes);
   const hidden = full.hidden;
-  const at = full === wide ? positions : positions.map((axis) => (axis >= wide.hidden.length ? axis - wide.hidden.length + hidden.length : hidden.indexOf(wide.hidden[axis]!)));
+  const at =
+    full === wide
+      ? positions
+      : positions.map((axis) =>
+          axis >= wide.hidden.length
+            ? axis - wide.hidden.length + hidden.length
+            : hidden.indexOf(wide.hidden[axis]!),
+        );
   const node = build(of, [full], (builder) => reduceNode(builder, fn, full, at, axes, mask?.node));
   const element = fn === "argmax" ? "int" : fn === "any" || fn === "all" ? "bool" : value.element;
   if (keeps(fn)) return tensor(element, hidden, full.axes, node);

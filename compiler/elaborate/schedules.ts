@@ -1,7 +1,14 @@
 // Schedules: `cosine(peak, warmup = 100)` and its kin, and the names `step`, `steps`, `progress`. In: numbers. Out: scalars
 // that follow the optimiser's step. The formulas are in compiler/build/schedule.ts.
 
-import { constantRate, cosine, exponential, linear, warmupStableDecay, type Clock } from "../build/schedule.ts";
+import {
+  constantRate,
+  cosine,
+  exponential,
+  linear,
+  warmupStableDecay,
+  type Clock,
+} from "../build/schedule.ts";
 import type { GraphBuilder } from "../graph-builder.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
 import { checking, report, type Elaboration } from "./elaboration.ts";
@@ -9,11 +16,18 @@ import type { Call } from "./functions.ts";
 import { number, unknownNumber, valueOf } from "./number.ts";
 import { broken, describe, isBroken, tensor, type Value } from "./value.ts";
 
-const parameters: Readonly<Record<string, readonly { readonly name: string; readonly default?: number | "steps" }[]>> = {
+const parameters: Readonly<
+  Record<string, readonly { readonly name: string; readonly default?: number | "steps" }[]>
+> = {
   cosine: [{ name: "peak" }, { name: "warmup", default: 0 }, { name: "floor", default: 0 }],
   linear: [{ name: "from" }, { name: "to" }, { name: "over", default: "steps" }],
   exponential: [{ name: "from" }, { name: "to" }, { name: "over", default: "steps" }],
-  wsd: [{ name: "peak" }, { name: "warmup", default: 0 }, { name: "decay", default: 0.2 }, { name: "floor", default: 0 }],
+  wsd: [
+    { name: "peak" },
+    { name: "warmup", default: 0 },
+    { name: "decay", default: 0.2 },
+    { name: "floor", default: 0 },
+  ],
   constant: [{ name: "rate" }, { name: "warmup", default: 0 }],
 };
 export const scheduleNames: readonly string[] = Object.keys(parameters);
@@ -35,18 +49,42 @@ export function callSchedule(of: Elaboration, { name, span, given }: Call): Valu
     if (isBroken(value)) return broken;
     const parameter = argument.name === undefined ? list[next++]?.name : argument.name.text;
     if (parameter === undefined || !list.some((each) => each.name === parameter))
-      return report(of, "M0204", argument.span, parameter === undefined ? `\`${name}\` takes ${list.length} arguments` : `\`${name}\` has no argument \`${parameter}\``, {
-        label: parameter === undefined ? "one too many" : "not one of its arguments",
-        help: didYouMean(parameter ?? "", list.map((each) => each.name), `it has ${list.map((each) => `\`${each.name}\``).join(", ")}`),
-      });
+      return report(
+        of,
+        "M0204",
+        argument.span,
+        parameter === undefined
+          ? `\`${name}\` takes ${list.length} arguments`
+          : `\`${name}\` has no argument \`${parameter}\``,
+        {
+          label: parameter === undefined ? "one too many" : "not one of its arguments",
+          help: didYouMean(
+            parameter ?? "",
+            list.map((each) => each.name),
+            `it has ${list.map((each) => `\`${each.name}\``).join(", ")}`,
+          ),
+        },
+      );
     const each = value.kind === "number" ? valueOf(value) : undefined;
     if (each === undefined && !(checking(of) && value.kind === "number"))
-      return report(of, "M0209", argument.span, `an argument of \`${name}\` must be a number that is known when the model is compiled`, { label: `this is ${describe(value)}`, help: "write a number or a static" });
+      return report(
+        of,
+        "M0209",
+        argument.span,
+        `an argument of \`${name}\` must be a number that is known when the model is compiled`,
+        { label: `this is ${describe(value)}`, help: "write a number or a static" },
+      );
     if (each === undefined) known = false;
     else values.set(parameter, each);
   }
-  const missing = known ? list.find((each) => each.default === undefined && !values.has(each.name)) : undefined;
-  if (missing !== undefined) return report(of, "M0204", span, `\`${name}\` needs \`${missing.name}\``, { label: "not given", help: `write \`${name}(${list.map((each) => each.name).join(", ")})\`` });
+  const missing = known
+    ? list.find((each) => each.default === undefined && !values.has(each.name))
+    : undefined;
+  if (missing !== undefined)
+    return report(of, "M0204", span, `\`${name}\` needs \`${missing.name}\``, {
+      label: "not given",
+      help: `write \`${name}(${list.map((each) => each.name).join(", ")})\``,
+    });
   if (of.builder === undefined) return tensor("number", [], [], undefined);
   const { builder } = of;
   const clock = clockOf(of, builder);
@@ -63,7 +101,14 @@ export function callSchedule(of: Elaboration, { name, span, given }: Call): Valu
       case "exponential":
         return exponential(builder, clock, value("from"), value("to"), value("over"));
       case "wsd":
-        return warmupStableDecay(builder, clock, value("peak"), value("warmup"), value("decay"), value("floor"));
+        return warmupStableDecay(
+          builder,
+          clock,
+          value("peak"),
+          value("warmup"),
+          value("decay"),
+          value("floor"),
+        );
       default:
         return constantRate(builder, clock, value("rate"), value("warmup"));
     }
@@ -74,7 +119,8 @@ export function callSchedule(of: Elaboration, { name, span, given }: Call): Valu
 /** `step`, `steps`, `progress`. */
 export function clockName(of: Elaboration, name: string): Value | undefined {
   const { builder } = of;
-  if (name === "steps") return of.steps === undefined ? (checking(of) ? unknownNumber : number(otherwise)) : number(of.steps);
+  if (name === "steps")
+    return of.steps === undefined ? (checking(of) ? unknownNumber : number(otherwise)) : number(of.steps);
   if (name !== "step" && name !== "progress") return undefined;
   if (builder === undefined) return tensor("number", [], [], undefined);
   const { step, steps } = clockOf(of, builder);

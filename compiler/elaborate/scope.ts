@@ -30,5 +30,6 @@ export function namesInSight(scope: Scope): readonly string[] {
 
 /** After a block: names that were bound outside and bound again inside carry over. */
 export function carryOver(block: Scope, outside: Scope): void {
-  for (const [name, value] of block.names) if (lookUp(outside, name) !== undefined) outside.names.set(name, value);
+  for (const [name, value] of block.names)
+    if (lookUp(outside, name) !== undefined) outside.names.set(name, value);
 }

@@ -6,5 +6,6 @@ import { isLength } from "./align.ts";
 import { frameOf, type Elaboration } from "./elaboration.ts";
 
 export function noteMixing(of: Elaboration, size: Size, reason: string): void {
-  if (of.decode !== undefined && isLength(of, size) && !of.afterStep) of.collected.undecodable.add(`${frameOf(of).path}: ${reason}`);
+  if (of.decode !== undefined && isLength(of, size) && !of.afterStep)
+    of.collected.undecodable.add(`${frameOf(of).path}: ${reason}`);
 }

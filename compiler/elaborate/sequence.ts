@@ -21,14 +21,29 @@ function cached(of: Elaboration, value: Tensor): Tensor | undefined {
   const pathAt = (i: number): string => `cache.${join(frame.path, String(i))}`;
   while (of.collected.tensors.has(pathAt(index))) index++;
   const path = pathAt(index);
-  const axes: readonly VisibleAxis[] = [{ size: constant(decode.context), name: "context" }, ...value.axes.slice(1)];
-  const sizes = [...value.hidden, ...axes].map(({ size }) => (size.length === 1 && size[0]!.factors.length === 0 ? size[0]!.coefficient : size.length === 0 ? 0 : undefined));
+  const axes: readonly VisibleAxis[] = [
+    { size: constant(decode.context), name: "context" },
+    ...value.axes.slice(1),
+  ];
+  const sizes = [...value.hidden, ...axes].map(({ size }) =>
+    size.length === 1 && size[0]!.factors.length === 0
+      ? size[0]!.coefficient
+      : size.length === 0
+        ? 0
+        : undefined,
+  );
   if (value.hidden.some(({ kind }) => kind !== "lead") || sizes.includes(undefined)) {
     of.collected.undecodable.add(`${frame.path}: the size of what \`context\` keeps is not known`);
     return undefined;
   }
   const dtype = value.element === "number" ? "f32" : "i32";
-  of.collected.tensors.set(path, { name: path, role: "state", type: dtype, shape: sizes as number[], init: { kind: "constant", value: 0 } });
+  of.collected.tensors.set(path, {
+    name: path,
+    role: "state",
+    type: dtype,
+    shape: sizes as number[],
+    init: { kind: "constant", value: 0 },
+  });
   const shape = shapeOf(value.hidden, axes);
   const old = builder.tensor(path, shape, dtype);
   const h = value.hidden.length;
@@ -50,10 +65,25 @@ function cached(of: Elaboration, value: Tensor): Tensor | undefined {
 export function context(of: Elaboration, span: Span, value: Tensor): Value {
   const [first] = value.axes;
   if (first === undefined)
-    return report(of, "M0302", span, "`context` takes a sequence", { label: `this is ${showShape(value.axes)}`, help: "give it a tensor whose first axis is the sequence, such as `[T, D]`" });
+    return report(of, "M0302", span, "`context` takes a sequence", {
+      label: `this is ${showShape(value.axes)}`,
+      help: "give it a tensor whose first axis is the sequence, such as `[T, D]`",
+    });
   // While checking, what has been seen is another axis than the positions that are asked about: decoding tells them apart.
-  if (checking(of)) return tensor(value.element, value.hidden, [{ size: named("context"), name: "context" }, ...value.axes.slice(1)], undefined);
-  if (of.decode === undefined || !isLength(of, first.size)) return tensor(value.element, value.hidden, [{ ...first, name: "context" }, ...value.axes.slice(1)], value.node);
+  if (checking(of))
+    return tensor(
+      value.element,
+      value.hidden,
+      [{ size: named("context"), name: "context" }, ...value.axes.slice(1)],
+      undefined,
+    );
+  if (of.decode === undefined || !isLength(of, first.size))
+    return tensor(
+      value.element,
+      value.hidden,
+      [{ ...first, name: "context" }, ...value.axes.slice(1)],
+      value.node,
+    );
   return cached(of, value) ?? { kind: "broken" };
 }
 
@@ -66,12 +96,29 @@ function shifted(builder: GraphBuilder, node: Node, axis: number, by: number): N
 /** The value `by` positions earlier; zeros before the start. */
 export function previous(of: Elaboration, span: Span, value: Tensor, by: number): Value {
   const visible = value.axes.findIndex(({ size }) => isLength(of, size));
-  const hidden = value.hidden.findLastIndex(({ kind, size }) => kind === "lead" && (isLength(of, size) || visible < 0));
+  const hidden = value.hidden.findLastIndex(
+    ({ kind, size }) => kind === "lead" && (isLength(of, size) || visible < 0),
+  );
   const lead = value.hidden.findLastIndex(({ kind, size }) => kind === "lead" && isLength(of, size));
-  const axis = visible >= 0 ? value.hidden.length + visible : lead >= 0 ? lead : value.axes.length >= 2 ? value.hidden.length : hidden;
+  const axis =
+    visible >= 0
+      ? value.hidden.length + visible
+      : lead >= 0
+        ? lead
+        : value.axes.length >= 2
+          ? value.hidden.length
+          : hidden;
   if (checking(of)) return value;
-  if (axis < 0) return report(of, "M0302", span, "`previous` takes a sequence", { label: `this is ${showShape(value.axes)}`, help: "give it a tensor with an axis of positions" });
-  if (value.hidden[axis]?.kind === "rows") return report(of, "M0302", span, "`previous` cannot look past the rows of a routing", { label: "inside a routed expert", help: "shift before routing" });
+  if (axis < 0)
+    return report(of, "M0302", span, "`previous` takes a sequence", {
+      label: `this is ${showShape(value.axes)}`,
+      help: "give it a tensor with an axis of positions",
+    });
+  if (value.hidden[axis]?.kind === "rows")
+    return report(of, "M0302", span, "`previous` cannot look past the rows of a routing", {
+      label: "inside a routed expert",
+      help: "shift before routing",
+    });
   if (by === 0) return value;
   if (of.decode === undefined) {
     const node = build(of, [value], (builder, from) => shifted(builder, from, axis, by));
@@ -90,7 +137,10 @@ export function previous(of: Elaboration, span: Span, value: Tensor, by: number)
   if (memory === undefined) return { kind: "broken" };
   const node = build(of, [memory], (builder, from) => {
     const h = others.length;
-    const places = builder.add(builder.index(sequence.size), builder.sub(builder.input("$position", "i32"), builder.constant(by, "i32")));
+    const places = builder.add(
+      builder.index(sequence.size),
+      builder.sub(builder.input("$position", "i32"), builder.constant(by, "i32")),
+    );
     const shape = [...shapeOf(others, []), ...shapeOf([], [{ size: sequence.size }])];
     const taken = builder.take(from, builder.broadcastTo(places, shape, [h]), h);
     const back = Array.from({ length: rank }, (_, i) => order.indexOf(i));

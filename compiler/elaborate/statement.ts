@@ -27,19 +27,37 @@ const mostWork = 100_000;
 function merge(a: Value | undefined, b: Value | undefined): Value {
   if (a === b && a !== undefined) return a;
   const [x, y] = [a && asTensor(a), b && asTensor(b)];
-  if (x !== undefined && y !== undefined && x.element === y.element && x.axes.length === y.axes.length && x.axes.every((axis, i) => sameSizes(axis.size, y.axes[i]!.size))) return x;
+  if (
+    x !== undefined &&
+    y !== undefined &&
+    x.element === y.element &&
+    x.axes.length === y.axes.length &&
+    x.axes.every((axis, i) => sameSizes(axis.size, y.axes[i]!.size))
+  )
+    return x;
   if (a?.kind === "number" && b?.kind === "number" && valueOf(a) === valueOf(b)) return a;
   return { kind: "unknown" };
 }
 
-function branch(of: Elaboration, statement: Extract<Statement, { node: "if" }>, scope: Scope): Value | undefined {
+function branch(
+  of: Elaboration,
+  statement: Extract<Statement, { node: "if" }>,
+  scope: Scope,
+): Value | undefined {
   const condition = of.parts.evaluate(of, statement.condition, scope);
-  if (condition.kind === "truth" && condition.value !== undefined) return of.parts.run(of, condition.value ? statement.then : statement.otherwise, scope);
+  if (condition.kind === "truth" && condition.value !== undefined)
+    return of.parts.run(of, condition.value ? statement.then : statement.otherwise, scope);
   if (!isBroken(condition) && condition.kind !== "truth") {
-    report(of, "M0211", statement.condition.span, "the condition of an `if` statement must be known when the model is compiled", {
-      label: `this is ${describe(condition)}`,
-      help: "choose element by element with `if ... then ... else ...`",
-    });
+    report(
+      of,
+      "M0211",
+      statement.condition.span,
+      "the condition of an `if` statement must be known when the model is compiled",
+      {
+        label: `this is ${describe(condition)}`,
+        help: "choose element by element with `if ... then ... else ...`",
+      },
+    );
     return broken;
   }
   if (!checking(of)) return broken;
@@ -47,7 +65,11 @@ function branch(of: Elaboration, statement: Extract<Statement, { node: "if" }>, 
   const [then, otherwise] = [openScope(scope), openScope(scope)];
   const results = [of.parts.run(of, statement.then, then), of.parts.run(of, statement.otherwise, otherwise)];
   for (const name of new Set([...then.names.keys(), ...otherwise.names.keys()]))
-    bind(scope, name, merge(then.names.get(name) ?? lookUp(scope, name), otherwise.names.get(name) ?? lookUp(scope, name)));
+    bind(
+      scope,
+      name,
+      merge(then.names.get(name) ?? lookUp(scope, name), otherwise.names.get(name) ?? lookUp(scope, name)),
+    );
   return results[0] === undefined && results[1] === undefined ? undefined : merge(results[0], results[1]);
 }
 
@@ -55,21 +77,38 @@ function repeat(of: Elaboration, statement: Extract<Statement, { node: "repeat" 
   const value = of.parts.evaluate(of, statement.count, scope);
   if (isBroken(value)) return;
   const count = value.kind === "number" ? valueOf(value) : undefined;
-  if (value.kind !== "number" || (count === undefined && !checking(of)) || (count !== undefined && (!Number.isInteger(count) || count < 0))) {
-    report(of, "M0212", statement.count.span, "`repeat` counts with a whole number that is known when the model is compiled", {
-      label: count === undefined ? `this is ${value.kind === "number" ? "not known yet" : describe(value)}` : `this is ${count}`,
-      help: "write a number, or a static that is one",
-    });
+  if (
+    value.kind !== "number" ||
+    (count === undefined && !checking(of)) ||
+    (count !== undefined && (!Number.isInteger(count) || count < 0))
+  ) {
+    report(
+      of,
+      "M0212",
+      statement.count.span,
+      "`repeat` counts with a whole number that is known when the model is compiled",
+      {
+        label:
+          count === undefined
+            ? `this is ${value.kind === "number" ? "not known yet" : describe(value)}`
+            : `this is ${count}`,
+        help: "write a number, or a static that is one",
+      },
+    );
     return;
   }
   const turns = checking(of) ? Math.min(count ?? 1, turnsChecked) : count!;
   if (turns > 10000) {
-    report(of, "M0212", statement.count.span, "`repeat` makes more than 10000 copies", { label: `${turns} turns`, help: "repeat less often" });
+    report(of, "M0212", statement.count.span, "`repeat` makes more than 10000 copies", {
+      label: `${turns} turns`,
+      help: "repeat less often",
+    });
     return;
   }
   for (let turn = 0; turn < turns; turn++) {
     const inside = openScope(scope);
-    if (statement.index !== undefined) bind(inside, statement.index.text, checking(of) ? { kind: "number" } : number(turn));
+    if (statement.index !== undefined)
+      bind(inside, statement.index.text, checking(of) ? { kind: "number" } : number(turn));
     of.parts.run(of, statement.body, inside);
     inside.names.delete(statement.index?.text ?? "");
     carryOver(inside, scope);
@@ -85,7 +124,8 @@ function binding(of: Elaboration, statement: Extract<Statement, { node: "bind" }
     if (binders === undefined) return bind(scope, name.text, broken);
     const right = evaluateIndexed(of, statement.value, binders.scope);
     const found = isBroken(right) ? undefined : toTensor(of, right);
-    if (found === undefined && !isBroken(right)) reportNotNumber(of, statement.value.span, right, "a binding by indices");
+    if (found === undefined && !isBroken(right))
+      reportNotNumber(of, statement.value.span, right, "a binding by indices");
     value = found === undefined ? broken : showIndices(of, span, found, binders.indices);
   } else value = of.parts.evaluate(of, statement.value, scope);
   if (operator !== "=") {
@@ -93,13 +133,19 @@ function binding(of: Elaboration, statement: Extract<Statement, { node: "bind" }
     value = binary(of, span, operator[0] as ElementWise, before, value);
   }
   if (of.afterStep) return assign(of, statement, value, scope);
-  if ((value.kind === "instance" || value.kind === "pool") && value.path === undefined) value = { ...value, path: join(frameOf(of).path, nextName(of, name.text)) };
+  if ((value.kind === "instance" || value.kind === "pool") && value.path === undefined)
+    value = { ...value, path: join(frameOf(of).path, nextName(of, name.text)) };
   if (value.kind === "definition") value = { ...value, base: name.text.toLowerCase() };
   bind(scope, name.text, value);
 }
 
 /** A state's value after the step. */
-function assign(of: Elaboration, statement: Extract<Statement, { node: "bind" }>, value: Value, scope: Scope): void {
+function assign(
+  of: Elaboration,
+  statement: Extract<Statement, { node: "bind" }>,
+  value: Value,
+  scope: Scope,
+): void {
   const { name } = statement;
   const stored = frameOf(of).stored.get(name.text);
   if (stored === undefined || lookUp(scope, name.text) !== stored.tensor) {
@@ -108,7 +154,10 @@ function assign(of: Elaboration, statement: Extract<Statement, { node: "bind" }>
     return;
   }
   if (stored.role !== "state") {
-    report(of, "M0601", name.span, `\`${name.text}\` is a parameter`, { label: "trained by the optimiser, not by a rule", help: `declare it as \`state ${name.text}\`` });
+    report(of, "M0601", name.span, `\`${name.text}\` is a parameter`, {
+      label: "trained by the optimiser, not by a rule",
+      help: `declare it as \`state ${name.text}\``,
+    });
     return;
   }
   if (isBroken(value)) return;
@@ -119,12 +168,21 @@ function assign(of: Elaboration, statement: Extract<Statement, { node: "bind" }>
   }
   const axes = unionAxes([stored.tensor, found]);
   if ("left" in axes || axes.length !== stored.tensor.axes.length) {
-    report(of, "M0301", statement.span, `\`${name.text}\` is ${showShape(stored.tensor.axes)} and its new value is not`, { label: showShape(found.axes), help: "reduce the new value to the state's shape" });
+    report(
+      of,
+      "M0301",
+      statement.span,
+      `\`${name.text}\` is ${showShape(stored.tensor.axes)} and its new value is not`,
+      { label: showShape(found.axes), help: "reduce the new value to the state's shape" },
+    );
     return;
   }
   const wide = expandTo(of, castTo(of, found, stored.tensor.element), found.hidden, stored.tensor.axes);
   if (found.hidden.length > stored.tensor.hidden.length) {
-    report(of, "M0602", statement.span, `\`${name.text}\` has one value, and this has one for each token`, { label: "not reduced over tokens", help: "reduce it: `mean(... over tokens)`" });
+    report(of, "M0602", statement.span, `\`${name.text}\` has one value, and this has one for each token`, {
+      label: "not reduced over tokens",
+      help: "reduce it: `mean(... over tokens)`",
+    });
     return;
   }
   of.collected.updates.set(stored.path, expandTo(of, wide, stored.tensor.hidden, stored.tensor.axes));
@@ -149,7 +207,11 @@ function takenBy(of: Elaboration, node: "loss" | "metric", name: string): string
 }
 
 /** `loss` and `metric`: one number, the mean over what remains. */
-function measure(of: Elaboration, statement: Extract<Statement, { node: "loss" | "metric" }>, scope: Scope): void {
+function measure(
+  of: Elaboration,
+  statement: Extract<Statement, { node: "loss" | "metric" }>,
+  scope: Scope,
+): void {
   if (of.decode !== undefined) return;
   const value = of.parts.evaluate(of, statement.value, scope);
   if (isBroken(value)) return;
@@ -160,7 +222,10 @@ function measure(of: Elaboration, statement: Extract<Statement, { node: "loss" |
   }
   if (found.element === "bool") {
     if (statement.node === "loss") {
-      report(of, "M0401", statement.value.span, "a loss is a number, not a truth value", { label: "a truth value has no gradient", help: "write `if x then 1 else 0`, or make it a metric" });
+      report(of, "M0401", statement.value.span, "a loss is a number, not a truth value", {
+        label: "a truth value has no gradient",
+        help: "write `if x then 1 else 0`, or make it a metric",
+      });
       return;
     }
     found = castTo(of, found, "number");
@@ -170,11 +235,25 @@ function measure(of: Elaboration, statement: Extract<Statement, { node: "loss" |
   const name = statement.name?.text;
   const taken = name === undefined ? undefined : takenBy(of, statement.node, name);
   if (taken !== undefined) {
-    report(of, "M0613", statement.name!.span, `the name \`${name}\` is taken by ${taken}`, { label: "would be reported twice", help: "choose another name" });
+    report(of, "M0613", statement.name!.span, `the name \`${name}\` is taken by ${taken}`, {
+      label: "would be reported twice",
+      help: "choose another name",
+    });
     return;
   }
-  if (statement.node === "loss") of.collected.losses.push({ path, ...(name === undefined ? {} : { name }), ...(node === undefined ? {} : { node }) });
-  else of.collected.metrics.push({ path, name: statement.name.text, ...(node === undefined ? {} : { node }), ...(statement.doc === undefined ? {} : { doc: statement.doc }) });
+  if (statement.node === "loss")
+    of.collected.losses.push({
+      path,
+      ...(name === undefined ? {} : { name }),
+      ...(node === undefined ? {} : { node }),
+    });
+  else
+    of.collected.metrics.push({
+      path,
+      name: statement.name.text,
+      ...(node === undefined ? {} : { node }),
+      ...(statement.doc === undefined ? {} : { doc: statement.doc }),
+    });
 }
 
 function runOne(of: Elaboration, statement: Statement, scope: Scope): Value | undefined {
@@ -182,7 +261,17 @@ function runOne(of: Elaboration, statement: Statement, scope: Scope): Value | un
     case "dim": {
       const value = of.parts.evaluate(of, statement.value, scope);
       const fits = isBroken(value) || value.kind === "number" || value.kind === "truth";
-      if (!fits) report(of, "M0213", statement.value.span, "a `dim` is a number that is known when the model is compiled", { label: `this is ${describe(value)}`, help: `write \`${statement.name.text} = ...\` without \`dim\`` });
+      if (!fits)
+        report(
+          of,
+          "M0213",
+          statement.value.span,
+          "a `dim` is a number that is known when the model is compiled",
+          {
+            label: `this is ${describe(value)}`,
+            help: `write \`${statement.name.text} = ...\` without \`dim\``,
+          },
+        );
       bind(scope, statement.name.text, fits ? value : broken);
       return undefined;
     }
@@ -242,14 +331,20 @@ export function run(of: Elaboration, statements: readonly Statement[], scope: Sc
   for (const statement of statements) {
     if (statement.mode !== undefined && statement.mode !== of.mode && !checking(of)) continue;
     if (++of.work > mostWork) {
-      if (of.work === mostWork + 1) report(of, "M0218", statement.span, "the model has too many parts", { label: `more than ${mostWork} statements by here`, help: "repeat less often" });
+      if (of.work === mostWork + 1)
+        report(of, "M0218", statement.span, "the model has too many parts", {
+          label: `more than ${mostWork} statements by here`,
+          help: "repeat less often",
+        });
       return broken;
     }
     const { path, module } = frameOf(of);
     const origin: Origin = { path, span: statement.span, module: module.path };
-    const value = of.builder === undefined ? runOne(of, statement, scope) : of.builder.at(origin, () => runOne(of, statement, scope));
+    const value =
+      of.builder === undefined
+        ? runOne(of, statement, scope)
+        : of.builder.at(origin, () => runOne(of, statement, scope));
     if (value !== undefined) result = value;
   }
   return result;
 }
-

@@ -25,7 +25,10 @@ interface Declaration {
 }
 
 /** Registers a stored tensor, once for each path, and reads it. */
-export function declareTensor(of: Elaboration, { name, path, role, element, axes, init, span, doc, shared }: Declaration): Tensor | undefined {
+export function declareTensor(
+  of: Elaboration,
+  { name, path, role, element, axes, init, span, doc, shared }: Declaration,
+): Tensor | undefined {
   const groups = shared === true ? [] : frameOf(of).groups;
   if (of.builder === undefined) return tensor(element, groups, axes, undefined);
   const shape: number[] = [];
@@ -42,7 +45,14 @@ export function declareTensor(of: Elaboration, { name, path, role, element, axes
   }
   const before = of.collected.tensors.get(path);
   if (before === undefined)
-    of.collected.tensors.set(path, { name: path, role, type: element === "number" ? "f32" : "i32", shape, init, ...(doc === undefined ? {} : { doc }) });
+    of.collected.tensors.set(path, {
+      name: path,
+      role,
+      type: element === "number" ? "f32" : "i32",
+      shape,
+      init,
+      ...(doc === undefined ? {} : { doc }),
+    });
   else if (before.shape.join() !== shape.join()) {
     report(of, "M0310", span, `\`${name}\` is shared by applications that need different sizes`, {
       label: `[${before.shape.join(", ")}] before, [${shape.join(", ")}] here`,
@@ -50,7 +60,12 @@ export function declareTensor(of: Elaboration, { name, path, role, element, axes
     });
     return undefined;
   }
-  return tensor(element, groups, axes, of.builder.tensor(path, shapeOf(groups, axes), element === "number" ? "f32" : "i32"));
+  return tensor(
+    element,
+    groups,
+    axes,
+    of.builder.tensor(path, shapeOf(groups, axes), element === "number" ? "f32" : "i32"),
+  );
 }
 
 const initialisers: Readonly<Record<string, readonly string[]>> = {
@@ -64,7 +79,9 @@ const initialisers: Readonly<Record<string, readonly string[]>> = {
 /** Without an initialiser: deviation 1 / sqrt(first axis) for two or more axes, zeros for one. */
 function defaultInit(axes: readonly VisibleAxis[]): Init {
   const first = axes[0] === undefined ? undefined : known(axes[0].size);
-  return axes.length >= 2 && first !== undefined ? { kind: "normal", deviation: 1 / Math.sqrt(Math.max(1, first)) } : { kind: "constant", value: 0 };
+  return axes.length >= 2 && first !== undefined
+    ? { kind: "normal", deviation: 1 / Math.sqrt(Math.max(1, first)) }
+    : { kind: "constant", value: 0 };
 }
 
 function numberIn(of: Elaboration, expression: Expression, scope: Scope, what: string): number | undefined {
@@ -75,22 +92,38 @@ function numberIn(of: Elaboration, expression: Expression, scope: Scope, what: s
     if (value.kind === "number") return 0;
   }
   if (found === undefined) {
-    report(of, "M0209", expression.span, `${what} must be a number that is known when the model is compiled`, { label: `this is ${describe(value)}`, help: "write a number or a static" });
+    report(
+      of,
+      "M0209",
+      expression.span,
+      `${what} must be a number that is known when the model is compiled`,
+      { label: `this is ${describe(value)}`, help: "write a number or a static" },
+    );
     return undefined;
   }
   return found;
 }
 
-function readCopy(of: Elaboration, call: Extract<Expression, { node: "call" }>, scope: Scope): Init | undefined {
+function readCopy(
+  of: Elaboration,
+  call: Extract<Expression, { node: "call" }>,
+  scope: Scope,
+): Init | undefined {
   const [source, ...options] = call.arguments;
   const named = source?.value.node === "name" ? source.value.text : undefined;
   const path = named === undefined ? undefined : frameOf(of).stored.get(named)?.path;
   if (source === undefined || path === undefined) {
     const exists = named !== undefined && lookUp(scope, named) !== undefined;
-    report(of, "M0210", source?.span ?? call.span, "`copy` takes a parameter of this definition that stands above", {
-      label: exists ? "this is no parameter" : "not declared above",
-      help: "name a `param` or a `state` above this one",
-    });
+    report(
+      of,
+      "M0210",
+      source?.span ?? call.span,
+      "`copy` takes a parameter of this definition that stands above",
+      {
+        label: exists ? "this is no parameter" : "not declared above",
+        help: "name a `param` or a `state` above this one",
+      },
+    );
     return undefined;
   }
   let init: Init = { kind: "copy", from: path };
@@ -100,14 +133,22 @@ function readCopy(of: Elaboration, call: Extract<Expression, { node: "call" }>, 
     if (name?.text === "noise") init = { ...init, noise: number };
     else if (name?.text === "keep") init = { ...init, keep: number };
     else {
-      report(of, "M0210", value.span, "`copy` knows `noise` and `keep`", { label: name === undefined ? "without a name" : `\`${name.text}\``, help: "write `copy(other, noise = 0.01)` or `copy(other, keep = 0.5)`" });
+      report(of, "M0210", value.span, "`copy` knows `noise` and `keep`", {
+        label: name === undefined ? "without a name" : `\`${name.text}\``,
+        help: "write `copy(other, noise = 0.01)` or `copy(other, keep = 0.5)`",
+      });
       return undefined;
     }
   }
   return init;
 }
 
-function readInit(of: Elaboration, expression: Expression, axes: readonly VisibleAxis[], scope: Scope): Init | undefined {
+function readInit(
+  of: Elaboration,
+  expression: Expression,
+  axes: readonly VisibleAxis[],
+  scope: Scope,
+): Init | undefined {
   const call = expression.node === "group" ? expression.inner : expression;
   if (call.node === "call" && call.callee.node === "name" && initialisers[call.callee.text] !== undefined) {
     const name = call.callee.text;
@@ -121,12 +162,21 @@ function readInit(of: Elaboration, expression: Expression, axes: readonly Visibl
     }
     const optional = name === "orthogonal" ? 1 : 0;
     if (numbers.length > known.length || numbers.length < known.length - optional) {
-      report(of, "M0210", call.span, `\`${name}\` takes ${known.length === 0 ? "nothing" : known.join(" and ")}`, { label: `${numbers.length} given`, help: `write \`${name}(${known.join(", ")})\`` });
+      report(
+        of,
+        "M0210",
+        call.span,
+        `\`${name}\` takes ${known.length === 0 ? "nothing" : known.join(" and ")}`,
+        { label: `${numbers.length} given`, help: `write \`${name}(${known.join(", ")})\`` },
+      );
       return undefined;
     }
     const [first = 1, second = 1] = numbers;
     if ((name === "orthogonal" || name === "identity") && axes.length < 2) {
-      report(of, "M0210", call.span, `\`${name}\` is for matrices`, { label: `this has the axes ${showShape(axes)}`, help: "use `normal(0.02)` or a number" });
+      report(of, "M0210", call.span, `\`${name}\` is for matrices`, {
+        label: `this has the axes ${showShape(axes)}`,
+        help: "use `normal(0.02)` or a number",
+      });
       return undefined;
     }
     switch (name) {
@@ -149,7 +199,10 @@ function readInit(of: Elaboration, expression: Expression, axes: readonly Visibl
     }
     const size = axes.length === 1 ? known(axes[0]!.size) : undefined;
     if (axes.length !== 1 || (size !== undefined && size !== values.length)) {
-      report(of, "M0210", expression.span, `${values.length} initial values do not fit ${showShape(axes)}`, { label: `${values.length} values`, help: "give one value for each entry of a vector" });
+      report(of, "M0210", expression.span, `${values.length} initial values do not fit ${showShape(axes)}`, {
+        label: `${values.length} values`,
+        help: "give one value for each entry of a vector",
+      });
       return undefined;
     }
     return { kind: "values", values };
@@ -159,17 +212,35 @@ function readInit(of: Elaboration, expression: Expression, axes: readonly Visibl
 }
 
 /** `param` and `state` statements. */
-export function declare(of: Elaboration, statement: Extract<Statement, { node: "param" | "state" }>, scope: Scope): void {
+export function declare(
+  of: Elaboration,
+  statement: Extract<Statement, { node: "param" | "state" }>,
+  scope: Scope,
+): void {
   const frame = frameOf(of);
   const { name, type } = statement;
-  if (type.element === "gates" || type.element === "bool" || (type.element === "int" && statement.node === "param")) {
-    report(of, "M0406", type.span, `a ${statement.node} holds numbers`, { label: `not ${type.element === "gates" ? "gates" : type.element === "bool" ? "truth values" : "integers"}`, help: "write `[D, H]`" });
+  if (
+    type.element === "gates" ||
+    type.element === "bool" ||
+    (type.element === "int" && statement.node === "param")
+  ) {
+    report(of, "M0406", type.span, `a ${statement.node} holds numbers`, {
+      label: `not ${type.element === "gates" ? "gates" : type.element === "bool" ? "truth values" : "integers"}`,
+      help: "write `[D, H]`",
+    });
     bind(scope, name.text, { kind: "broken" });
     return;
   }
   const axes = of.parts.axesOf(of, type, scope);
   const path = join(frame.path, nextName(of, name.text));
-  const init = axes === undefined ? undefined : statement.init === undefined ? (statement.node === "state" ? ({ kind: "constant", value: 0 } as const) : defaultInit(axes)) : readInit(of, statement.init, axes, scope);
+  const init =
+    axes === undefined
+      ? undefined
+      : statement.init === undefined
+        ? statement.node === "state"
+          ? ({ kind: "constant", value: 0 } as const)
+          : defaultInit(axes)
+        : readInit(of, statement.init, axes, scope);
   const declared =
     axes === undefined
       ? undefined
@@ -184,5 +255,10 @@ export function declare(of: Elaboration, statement: Extract<Statement, { node: "
           ...(statement.doc === undefined ? {} : { doc: statement.doc }),
         });
   bind(scope, name.text, declared ?? { kind: "broken" });
-  if (declared !== undefined) frame.stored.set(name.text, { path, role: statement.node === "param" ? "parameter" : "state", tensor: declared });
+  if (declared !== undefined)
+    frame.stored.set(name.text, {
+      path,
+      role: statement.node === "param" ? "parameter" : "state",
+      tensor: declared,
+    });
 }

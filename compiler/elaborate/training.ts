@@ -34,35 +34,57 @@ interface NumberRule {
   readonly most?: number;
 }
 
-function numberOf(of: Elaboration, expression: Expression, { what, whole = false, least, most = Infinity }: NumberRule): number | undefined {
+function numberOf(
+  of: Elaboration,
+  expression: Expression,
+  { what, whole = false, least, most = Infinity }: NumberRule,
+): number | undefined {
   const value = of.parts.evaluate(of, expression, openScope());
   if (isBroken(value)) return undefined;
   const found = value.kind === "number" ? valueOf(value) : undefined;
-  if (found !== undefined && found >= least && found <= most && (!whole || Number.isInteger(found))) return found;
-  report(of, "M0606", expression.span, `${what} must be ${whole ? "a whole number" : "a number"} ${most === Infinity ? `of at least ${least}` : `from ${least} to ${most}`}`, {
-    label: found === undefined ? `this is ${describe(value)}` : `this is ${found}`,
-    help: "change the number",
-  });
+  if (found !== undefined && found >= least && found <= most && (!whole || Number.isInteger(found)))
+    return found;
+  report(
+    of,
+    "M0606",
+    expression.span,
+    `${what} must be ${whole ? "a whole number" : "a number"} ${most === Infinity ? `of at least ${least}` : `from ${least} to ${most}`}`,
+    {
+      label: found === undefined ? `this is ${describe(value)}` : `this is ${found}`,
+      help: "change the number",
+    },
+  );
   return undefined;
 }
 
 function textOf(of: Elaboration, expression: Expression, what: string): string | undefined {
   if (expression.node === "string") return expression.value;
-  report(of, "M0607", expression.span, `${what} is written in quotes`, { label: "not a text", help: 'write it like "corpus/*.txt"' });
+  report(of, "M0607", expression.span, `${what} is written in quotes`, {
+    label: "not a text",
+    help: 'write it like "corpus/*.txt"',
+  });
   return undefined;
 }
 
 /** `bytes("corpus/*.txt")`, `csv("data.csv", "a", "b")`; a bare text is read as bytes. */
 function sourceOf(of: Elaboration, modality: string, expression: Expression): DataSource | undefined {
   if (expression.node === "string") return { modality, reader: "bytes", path: expression.value };
-  const callee = expression.node === "call" && expression.callee.node === "name" ? expression.callee.text : undefined;
+  const callee =
+    expression.node === "call" && expression.callee.node === "name" ? expression.callee.text : undefined;
   if (expression.node !== "call" || callee === undefined || !isReader(callee)) {
-    report(of, "M0608", expression.span, "data is read by bytes, characters, pairs, csv, jsonl or idx", { label: "not one of them", help: didYouMean(callee ?? "", readers, 'write `bytes("corpus/*.txt")`') });
+    report(of, "M0608", expression.span, "data is read by bytes, characters, pairs, csv, jsonl or idx", {
+      label: "not one of them",
+      help: didYouMean(callee ?? "", readers, 'write `bytes("corpus/*.txt")`'),
+    });
     return undefined;
   }
   const [path, ...columns] = expression.arguments;
   const file = path === undefined ? undefined : textOf(of, path.value, "the path of a file");
-  if (path === undefined) report(of, "M0608", expression.span, `\`${callee}\` needs a file`, { label: "no path", help: `write \`${callee}("path")\`` });
+  if (path === undefined)
+    report(of, "M0608", expression.span, `\`${callee}\` needs a file`, {
+      label: "no path",
+      help: `write \`${callee}("path")\``,
+    });
   if (file === undefined) return undefined;
   const names: string[] = [];
   for (const { value } of columns) {
@@ -71,17 +93,26 @@ function sourceOf(of: Elaboration, modality: string, expression: Expression): Da
     names.push(column);
   }
   if ((callee === "csv" || callee === "jsonl") && names.length === 0) {
-    report(of, "M0608", expression.span, `\`${callee}\` needs a column`, { label: "no column", help: `write \`${callee}("file", "column")\`` });
+    report(of, "M0608", expression.span, `\`${callee}\` needs a column`, {
+      label: "no column",
+      help: `write \`${callee}("file", "column")\``,
+    });
     return undefined;
   }
   return { modality, reader: callee, path: file, ...(names.length === 0 ? {} : { columns: names }) };
 }
 
-function optimizerOf(of: Elaboration, setting: Extract<Setting, { setting: "optimizer" }>): TrainingPlan["optimizer"] & { readonly text: string } | undefined {
+function optimizerOf(
+  of: Elaboration,
+  setting: Extract<Setting, { setting: "optimizer" }>,
+): (TrainingPlan["optimizer"] & { readonly text: string }) | undefined {
   const { name, options, span } = setting;
   if (!Object.hasOwn(optimizerDefaults, name.text)) {
     const known = Object.keys(optimizerDefaults);
-    report(of, "M0609", name.span, `there is no optimiser \`${name.text}\``, { label: "not known", help: didYouMean(name.text, known, `write one of ${known.join(", ")}`) });
+    report(of, "M0609", name.span, `there is no optimiser \`${name.text}\``, {
+      label: "not known",
+      help: didYouMean(name.text, known, `write one of ${known.join(", ")}`),
+    });
     return undefined;
   }
   const optimizer = name.text as OptimizerName;
@@ -91,7 +122,10 @@ function optimizerOf(of: Elaboration, setting: Extract<Setting, { setting: "opti
   for (const { name: option, value } of options) {
     const key = option?.text ?? "rate";
     if (!Object.hasOwn(defaults, key)) {
-      report(of, "M0103", option?.span ?? value.span, `\`${optimizer}\` has no option \`${key}\``, { label: "not one of its options", help: didYouMean(key, Object.keys(defaults), `it has ${Object.keys(defaults).join(", ")}`) });
+      report(of, "M0103", option?.span ?? value.span, `\`${optimizer}\` has no option \`${key}\``, {
+        label: "not one of its options",
+        help: didYouMean(key, Object.keys(defaults), `it has ${Object.keys(defaults).join(", ")}`),
+      });
       continue;
     }
     const found = of.parts.evaluate(of, value, openScope());
@@ -103,7 +137,10 @@ function optimizerOf(of: Elaboration, setting: Extract<Setting, { setting: "opti
     }
     const number = toTensor(of, found);
     if (number === undefined || number.axes.length > 0 || number.element === "bool") {
-      report(of, "M0606", value.span, `\`${key}\` must be a number or a schedule`, { label: `this is ${describe(found)}`, help: "write a number, or `cosine(3e-3, warmup = 100)`" });
+      report(of, "M0606", value.span, `\`${key}\` must be a number or a schedule`, {
+        label: `this is ${describe(found)}`,
+        help: "write a number, or `cosine(3e-3, warmup = 100)`",
+      });
       continue;
     }
     const node = castTo(of, number, "number").node;
@@ -112,7 +149,10 @@ function optimizerOf(of: Elaboration, setting: Extract<Setting, { setting: "opti
     shown.push(`${key} = ${known ?? textFrom(value)}`);
   }
   if (options.every(({ name: option }) => (option?.text ?? "rate") !== "rate"))
-    report(of, "M0606", span, `\`${optimizer}\` needs a learning rate`, { label: "no `rate`", help: `write \`optimizer ${optimizer} { rate = 1e-3 }\`` });
+    report(of, "M0606", span, `\`${optimizer}\` needs a learning rate`, {
+      label: "no `rate`",
+      help: `write \`optimizer ${optimizer} { rate = 1e-3 }\``,
+    });
   return { name: optimizer, options: nodes, text: `${optimizer} { ${shown.join(", ")} }` };
 }
 
@@ -154,35 +194,67 @@ export function readTraining(of: Elaboration, train: TrainDeclaration): Training
     const several = setting.setting === "data" || setting.setting === "freeze" || setting.setting === "rate";
     const before = seen.get(setting.setting);
     if (!several && before !== undefined)
-      report(of, "M0610", setting.span, `\`${setting.setting}\` is set twice`, { label: "again here", related: [{ module: frameOf(of).module.path, span: before, label: "first here" }], help: "keep one" });
+      report(of, "M0610", setting.span, `\`${setting.setting}\` is set twice`, {
+        label: "again here",
+        related: [{ module: frameOf(of).module.path, span: before, label: "first here" }],
+        help: "keep one",
+      });
     seen.set(setting.setting, setting.span);
     switch (setting.setting) {
       case "data": {
         const source = sourceOf(of, setting.modality.text, setting.source);
         const again = data.some(({ modality }) => modality === setting.modality.text);
-        if (again) report(of, "M0610", setting.span, `\`${setting.modality.text}\` has data twice`, { label: "again here", help: "keep one" });
+        if (again)
+          report(of, "M0610", setting.span, `\`${setting.modality.text}\` has data twice`, {
+            label: "again here",
+            help: "keep one",
+          });
         const known = of.collected.modalities.map(({ name }) => name);
         if (known.length > 0 && !known.includes(setting.modality.text))
-          report(of, "M0611", setting.modality.span, `the model has no modality \`${setting.modality.text}\``, { label: "not one of its modalities", help: didYouMean(setting.modality.text, known, `it has ${known.map((name) => `\`${name}\``).join(", ")}`) });
+          report(
+            of,
+            "M0611",
+            setting.modality.span,
+            `the model has no modality \`${setting.modality.text}\``,
+            {
+              label: "not one of its modalities",
+              help: didYouMean(
+                setting.modality.text,
+                known,
+                `it has ${known.map((name) => `\`${name}\``).join(", ")}`,
+              ),
+            },
+          );
         if (source !== undefined && !again) data.push(source);
         break;
       }
       case "batch":
         batch = numberOf(of, setting.size, { what: "a batch", whole: true, least: 1 }) ?? batch;
-        if (setting.length !== undefined) length = numberOf(of, setting.length, { what: "a length", whole: true, least: 1 });
+        if (setting.length !== undefined)
+          length = numberOf(of, setting.length, { what: "a length", whole: true, least: 1 });
         break;
       case "optimizer":
         optimizer = optimizerOf(of, setting);
         break;
       case "evaluate":
-        evaluateEvery = numberOf(of, setting.every, { what: "the steps between evaluations", whole: true, least: 1 }) ?? evaluateEvery;
-        if (setting.share !== undefined) holdOut = numberOf(of, setting.share, { what: "the share that is held out", least: 0, most: 0.9 }) ?? holdOut;
+        evaluateEvery =
+          numberOf(of, setting.every, { what: "the steps between evaluations", whole: true, least: 1 }) ??
+          evaluateEvery;
+        if (setting.share !== undefined)
+          holdOut =
+            numberOf(of, setting.share, { what: "the share that is held out", least: 0, most: 0.9 }) ??
+            holdOut;
         break;
       case "checkpoint":
-        checkpointEvery = numberOf(of, setting.every, { what: "the steps between checkpoints", whole: true, least: 1 });
+        checkpointEvery = numberOf(of, setting.every, {
+          what: "the steps between checkpoints",
+          whole: true,
+          least: 1,
+        });
         break;
       case "stop":
-        patience = numberOf(of, setting.after, { what: "the evaluations to wait", whole: true, least: 1 }) ?? patience;
+        patience =
+          numberOf(of, setting.after, { what: "the evaluations to wait", whole: true, least: 1 }) ?? patience;
         break;
       case "freeze": {
         const pattern = textOf(of, setting.pattern, "a pattern of names");
@@ -197,10 +269,14 @@ export function readTraining(of: Elaboration, train: TrainDeclaration): Training
       }
       case "steps":
       case "accumulate":
-        plain[setting.setting] = numberOf(of, setting.value, { what: `\`${setting.setting}\``, whole: true, least: 1 }) ?? plain[setting.setting];
+        plain[setting.setting] =
+          numberOf(of, setting.value, { what: `\`${setting.setting}\``, whole: true, least: 1 }) ??
+          plain[setting.setting];
         break;
       case "seed":
-        plain.seed = numberOf(of, setting.value, { what: "a seed", whole: true, least: 0, most: 2147483647 }) ?? plain.seed;
+        plain.seed =
+          numberOf(of, setting.value, { what: "a seed", whole: true, least: 0, most: 2147483647 }) ??
+          plain.seed;
         break;
       case "clip":
         plain.clip = numberOf(of, setting.value, { what: "the norm that is kept", least: 1e-12 }) ?? 0;
@@ -212,7 +288,11 @@ export function readTraining(of: Elaboration, train: TrainDeclaration): Training
   checkData(of, train, data);
   const tokens = of.collected.modalities.some(({ kind }) => kind === "tokens");
   const { clip, ...numbers } = plain;
-  const fallback = { name: "adamw" as const, options: of.builder === undefined ? {} : { rate: of.builder.constant(1e-3) }, text: "adamw { rate = 0.001 }" };
+  const fallback = {
+    name: "adamw" as const,
+    options: of.builder === undefined ? {} : { rate: of.builder.constant(1e-3) },
+    text: "adamw { rate = 0.001 }",
+  };
   const { text, ...rest } = optimizer ?? fallback;
   return {
     training: {
@@ -238,10 +318,27 @@ export function readTraining(of: Elaboration, train: TrainDeclaration): Training
 
 /** Every modality needs data, and the recipe a loss. */
 function checkData(of: Elaboration, train: TrainDeclaration, data: readonly DataSource[]): void {
-  const missing = of.collected.modalities.filter(({ name }) => !data.some(({ modality }) => modality === name));
+  const missing = of.collected.modalities.filter(
+    ({ name }) => !data.some(({ modality }) => modality === name),
+  );
   const [first] = missing;
-  if (first !== undefined && !train.settings.some((setting) => setting.setting === "data" && setting.modality.text === first.name))
-    report(of, "M0611", train.model.span, `there is no data for \`${first.name}\``, { label: "nothing to train on", help: `write \`data ${first.name} = ${first.kind === "tokens" ? 'bytes("corpus/*.txt")' : first.kind === "image" ? 'idx("images.idx.gz")' : `csv("data.csv", "${first.name}")`}\`` });
-  if (of.collected.modalities.length > 0 && of.decode === undefined && of.collected.losses.length === 0 && (checking(of) || of.mode === "training"))
-    if (!of.diagnostics.some(({ severity }) => severity === "error")) report(of, "M0612", train.model.span, "the model has no loss to train on", { label: "nothing to make small", help: "write `loss cross_entropy(logits, text.next)` in the model" });
+  if (
+    first !== undefined &&
+    !train.settings.some((setting) => setting.setting === "data" && setting.modality.text === first.name)
+  )
+    report(of, "M0611", train.model.span, `there is no data for \`${first.name}\``, {
+      label: "nothing to train on",
+      help: `write \`data ${first.name} = ${first.kind === "tokens" ? 'bytes("corpus/*.txt")' : first.kind === "image" ? 'idx("images.idx.gz")' : `csv("data.csv", "${first.name}")`}\``,
+    });
+  if (
+    of.collected.modalities.length > 0 &&
+    of.decode === undefined &&
+    of.collected.losses.length === 0 &&
+    (checking(of) || of.mode === "training")
+  )
+    if (!of.diagnostics.some(({ severity }) => severity === "error"))
+      report(of, "M0612", train.model.span, "the model has no loss to train on", {
+        label: "nothing to make small",
+        help: "write `loss cross_entropy(logits, text.next)` in the model",
+      });
 }

@@ -189,7 +189,9 @@ function transposeFour(stage: Stage, first: Expr, at: Expr, width: number, body:
   const last = subtract(stage.outerCount, int(1));
   const readers = lanes.map((j) => {
     const column = add(first, int(j));
-    const inside = count !== undefined && count % 4 === 0 ? column : minimum(column, last);
+    // Only four columns, in a panel of eight, leave whole vectors past the edge.
+    const covered = count !== undefined && count % 4 === 0 && count > 4;
+    const inside = covered ? column : minimum(column, last);
     return operand.open(stage.place, letInt(fresh, body, "column", add(stage.outer, inside)), body);
   });
   const single = (k: Expr, inner: Stmt[]): void => {

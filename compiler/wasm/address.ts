@@ -2,12 +2,13 @@
 // Constant parts go into the instruction; parts that grow with the counter of an innermost loop become a pointer that moves.
 // Knows nothing of buffers.
 
-import { assign, declare, type Flow, type Loop, type Region, type Value } from "./flow.ts";
+import { assign, declare, type Flow, type Loop, type Region, type Value, type Witness } from "./flow.ts";
 import { i32, localValue } from "./values.ts";
 import {
   addTerm,
   depthOf,
   equals,
+  hashOf,
   isNonNegative,
   materialise,
   number,
@@ -35,17 +36,24 @@ export function addressOf(at: Flow, base: Value, bytes: Polynomial): Address {
   const constant = bytes.constant;
   if (constant >= 0 && constant < largestOffset && isNonNegative(rest))
     return { address: moving(at, rest), offset: constant };
+  const hash = hashOf(rest);
   for (let scope: Region | undefined = at.region; scope !== undefined; scope = scope.parent) {
-    const witness = scope.witnesses.find((other) => equals(other.rest, rest));
-    if (witness === undefined) continue;
-    const { smallest } = witness;
-    if (smallest <= constant && constant - smallest < largestOffset)
+    const smallest = witnessOf(scope, rest, hash)?.smallest;
+    if (smallest !== undefined && smallest <= constant && constant - smallest < largestOffset)
       return { address: moving(at, { ...rest, constant: smallest }), offset: constant - smallest };
   }
-  const witness = at.region.witnesses.find((other) => equals(other.rest, rest));
-  if (witness === undefined) at.region.witnesses.push({ rest, smallest: constant });
+  const witness = witnessOf(at.region, rest, hash);
+  if (witness === undefined) at.region.witnesses.push({ rest, hash, smallest: constant });
   else witness.smallest = constant;
   return { address: moving(at, { ...rest, constant }), offset: 0 };
+}
+
+function witnessOf({ witnesses }: Region, rest: Polynomial, hash: number): Witness | undefined {
+  for (let index = 0; index < witnesses.length; index++) {
+    const witness = witnesses[index]!;
+    if (witness.hash === hash && equals(witness.rest, rest)) return witness;
+  }
+  return undefined;
 }
 
 /** The value of a polynomial in which terms that grow with an innermost loop's counter have become a moving pointer. */
@@ -57,21 +65,22 @@ function moving(at: Flow, a: Polynomial): Value {
     const depth = depthOf(terms[index]!);
     const first = index;
     while (index < terms.length && depthOf(terms[index]!) === depth) index++;
-    let here: readonly Term[] = terms.slice(first, index);
-    const { loop } = regionAt(at, depth);
-    if (loop !== undefined) {
-      const grows = (term: Term): boolean =>
-        term.factors.includes(loop.counter) &&
-        term.factors.filter((factor) => factor.region.depth === depth).length === 1;
-      const growing = here.filter(grows);
-      if (growing.length > 0) {
-        sum = pointer(at, loop, regionAt(at, depth), sum, growing);
-        here = here.filter((term) => !grows(term));
-      }
-    }
-    for (const term of here) sum = addTerm(at, sum, term);
+    const here = regionAt(at, depth);
+    const { loop } = here;
+    const grows = (term: Term): boolean => loop !== undefined && growsOnce(term, loop.counter, depth);
+    const growing = loop === undefined ? [] : terms.slice(first, index).filter(grows);
+    if (growing.length > 0) sum = pointer(at, loop!, here, sum, growing);
+    for (let next = first; next < index; next++)
+      if (growing.length === 0 || !grows(terms[next]!)) sum = addTerm(at, sum, terms[next]!);
   }
   return sum!;
+}
+
+/** Whether a term is the counter times what stays the same in the loop. */
+function growsOnce({ factors }: Term, counter: Value, depth: number): boolean {
+  let own = 0;
+  for (const factor of factors) if (factor.region.depth === depth) own++;
+  return own === 1 && factors.includes(counter);
 }
 
 function regionAt(at: Flow, depth: number): Region {
@@ -96,7 +105,10 @@ function pointer(
       rest.length === 0 ? number(coefficient) : { constant: 0, terms: [{ coefficient, factors: rest }] },
     );
   }
-  const known = loop.pointers.find((other) => other.start === start && equals(other.rate, rate));
+  const hash = hashOf(rate);
+  const known = loop.pointers.find(
+    (other) => other.hash === hash && other.start === start && equals(other.rate, rate),
+  );
   if (known !== undefined) return known.value;
   const inside = at.region;
   at.region = loop.outside;
@@ -107,6 +119,6 @@ function pointer(
   loop.moves.push({ local, by: materialise(at, scale(rate, loop.step)) });
   at.region = inside;
   const value = localValue(at, "i32", local, body, false);
-  loop.pointers.push({ start, rate, value });
+  loop.pointers.push({ start, rate, hash, value });
   return value;
 }

@@ -154,7 +154,7 @@ function compute(emitter: Emitter, value: Value): void {
   const { id } = value;
   if (emitter.counts[id] === 0) return;
   let { reads } = value;
-  for (const arg of value.args) reads |= emitter.waiting[arg.id]!;
+  for (let index = 0; index < value.args.length; index++) reads |= emitter.waiting[value.args[index]!.id]!;
   const uses = emitter.uses[id]!;
   emitter.waiting[id] = reads;
   const moves =
@@ -193,7 +193,7 @@ function pushOperation(emitter: Emitter, value: Value): void {
     push(emitter, c!);
     return encode.relaxed(code, operation.op, "f32x4.add");
   }
-  for (const arg of value.args) push(emitter, arg);
+  for (let index = 0; index < value.args.length; index++) push(emitter, value.args[index]!);
   switch (operation.kind) {
     case "constant":
       return value.type === "i32"

@@ -78,7 +78,8 @@ export interface Code {
 export const code = (): Code => ({ bytes: [], edits: [] });
 
 function pushOpcode({ bytes }: Code, op: Instruction | MemoryInstruction): void {
-  for (const byte of factsOf(op).bytes) bytes.push(byte);
+  const opcode = factsOf(op).bytes;
+  for (let index = 0; index < opcode.length; index++) bytes.push(opcode[index]!);
 }
 
 export function plain(into: Code, op: Instruction, lane = 0): void {

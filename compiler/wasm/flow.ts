@@ -75,6 +75,7 @@ export interface Loop {
 /** The address of an access, without its constant part: the smallest constant that some access has added to it. */
 export interface Witness {
   readonly rest: Polynomial;
+  readonly hash: number;
   smallest: number;
 }
 
@@ -82,6 +83,7 @@ export interface Witness {
 export interface Pointer {
   readonly start: Value | undefined;
   readonly rate: Polynomial;
+  readonly hash: number;
   readonly value: Value;
 }
 
@@ -202,9 +204,10 @@ export function value(
 ): Value {
   let hash = hashOf(operation);
   let deepest = placement.within ?? at.root;
-  for (const arg of args) {
-    hash = Math.imul(hash, 31) + arg.id;
-    if (arg.region.depth > deepest.depth) deepest = arg.region;
+  for (let index = 0; index < args.length; index++) {
+    const { id, region } = args[index]!;
+    hash = Math.imul(hash, 31) + id;
+    if (region.depth > deepest.depth) deepest = region;
   }
   hash |= 0;
   const newest = at.table.get(hash);

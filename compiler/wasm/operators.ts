@@ -101,7 +101,8 @@ const direct: Readonly<Record<ValueType, Readonly<Partial<Record<BinaryFn, Instr
 
 export function lowerBinary(at: Flow, fn: BinaryFn, type: ValueType, a: Value, b: Value): Value {
   if (type === "i32") {
-    const [x, y] = [constantOf(a), constantOf(b)];
+    const x = constantOf(a);
+    const y = constantOf(b);
     const decided = x === undefined || y === undefined ? undefined : compare(fn, x, y);
     if (decided !== undefined) return i32(at, Number(decided));
   }

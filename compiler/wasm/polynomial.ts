@@ -34,10 +34,16 @@ export function plus(a: Polynomial, b: Polynomial): Polynomial {
   const constant = (a.constant + b.constant) | 0;
   if (b.terms.length === 0) return { constant, terms: a.terms };
   if (a.terms.length === 0) return { constant, terms: b.terms };
+  return { constant, terms: merge(a.terms, b.terms) };
+}
+
+function merge(a: readonly Term[], b: readonly Term[]): readonly Term[] {
   const terms: Term[] = [];
-  let [x, y] = [0, 0];
-  while (x < a.terms.length && y < b.terms.length) {
-    const [left, right] = [a.terms[x]!, b.terms[y]!];
+  let x = 0;
+  let y = 0;
+  while (x < a.length && y < b.length) {
+    const left = a[x]!;
+    const right = b[y]!;
     const order = compare(left, right);
     if (order < 0) terms.push(left);
     else if (order > 0) terms.push(right);
@@ -48,19 +54,22 @@ export function plus(a: Polynomial, b: Polynomial): Polynomial {
     if (order <= 0) x++;
     if (order >= 0) y++;
   }
-  for (; x < a.terms.length; x++) terms.push(a.terms[x]!);
-  for (; y < b.terms.length; y++) terms.push(b.terms[y]!);
-  return { constant, terms };
+  for (; x < a.length; x++) terms.push(a[x]!);
+  for (; y < b.length; y++) terms.push(b[y]!);
+  return terms;
 }
 
 export function scale(a: Polynomial, by: number): Polynomial {
   if (by === 1) return a;
+  const constant = Math.imul(a.constant, by);
+  if (a.terms.length === 0 || by === 0) return number(constant);
   const terms: Term[] = [];
-  for (const { coefficient, factors } of a.terms) {
+  for (let index = 0; index < a.terms.length; index++) {
+    const { coefficient, factors } = a.terms[index]!;
     const scaled = Math.imul(coefficient, by);
     if (scaled !== 0) terms.push({ coefficient: scaled, factors });
   }
-  return { constant: Math.imul(a.constant, by), terms };
+  return { constant, terms };
 }
 
 export function times(at: Flow, a: Polynomial, b: Polynomial): Polynomial {
@@ -69,25 +78,39 @@ export function times(at: Flow, a: Polynomial, b: Polynomial): Polynomial {
   if ((a.terms.length + 1) * (b.terms.length + 1) > mostTerms)
     return times(at, ofValue(materialise(at, a)), ofValue(materialise(at, b)));
   let sum = plus(scale({ constant: 0, terms: a.terms }, b.constant), scale(b, a.constant));
-  for (const x of a.terms) {
-    const products = b.terms.map((y) => ({
-      coefficient: Math.imul(x.coefficient, y.coefficient),
-      factors: [...x.factors, ...y.factors].sort((one, other) => one.id - other.id),
-    }));
-    for (const product of products)
-      if (product.coefficient !== 0) sum = plus(sum, { constant: 0, terms: [product] });
-  }
+  for (const x of a.terms)
+    for (const y of b.terms) {
+      const coefficient = Math.imul(x.coefficient, y.coefficient);
+      const factors = [...x.factors, ...y.factors].sort((one, other) => one.id - other.id);
+      if (coefficient !== 0) sum = plus(sum, { constant: 0, terms: [{ coefficient, factors }] });
+    }
   return sum;
 }
 
-export const isNonNegative = (a: Polynomial): boolean =>
-  a.constant >= 0 &&
-  a.terms.every((term) => term.coefficient >= 0 && term.factors.every((factor) => factor.nonNegative));
+export function isNonNegative(a: Polynomial): boolean {
+  if (a.constant < 0) return false;
+  for (const { coefficient, factors } of a.terms) {
+    if (coefficient < 0) return false;
+    for (const factor of factors) if (!factor.nonNegative) return false;
+  }
+  return true;
+}
+
+/** Different for most different polynomials. */
+export function hashOf(a: Polynomial): number {
+  let hash = a.constant;
+  for (let index = 0; index < a.terms.length; index++) {
+    const { coefficient, factors } = a.terms[index]!;
+    hash = Math.imul(hash, 31) + Math.imul(coefficient, 7) + factors[0]!.id;
+  }
+  return hash | 0;
+}
 
 export function equals(a: Polynomial, b: Polynomial): boolean {
   if (a.constant !== b.constant || a.terms.length !== b.terms.length) return false;
   for (let index = 0; index < a.terms.length; index++) {
-    const [x, y] = [a.terms[index]!, b.terms[index]!];
+    const x = a.terms[index]!;
+    const y = b.terms[index]!;
     if (x.coefficient !== y.coefficient || compare(x, y) !== 0) return false;
   }
   return true;
@@ -95,8 +118,8 @@ export function equals(a: Polynomial, b: Polynomial): boolean {
 
 /** The depth of the innermost region that a term needs. */
 export function depthOf({ factors }: Term): number {
-  let depth = 0;
-  for (const factor of factors) depth = Math.max(depth, factor.region.depth);
+  let depth = factors[0]!.region.depth;
+  for (let index = 1; index < factors.length; index++) depth = Math.max(depth, factors[index]!.region.depth);
   return depth;
 }
 
@@ -137,6 +160,7 @@ export function outerFirst(terms: readonly Term[]): readonly Term[] {
 export function materialise(at: Flow, a: Polynomial): Value {
   if (a.terms.length === 0) return i32(at, a.constant);
   let sum = a.constant === 0 ? undefined : i32(at, a.constant);
-  for (const term of outerFirst(a.terms)) sum = addTerm(at, sum, term);
+  const terms = outerFirst(a.terms);
+  for (let index = 0; index < terms.length; index++) sum = addTerm(at, sum, terms[index]!);
   return sum!;
 }

@@ -10,13 +10,20 @@ import { stdlib } from "../../stdlib/sources.ts";
 
 /** Compiles a `.moe` file; diagnostics fail the test. */
 export function compileFile(path: string): Compiled {
-  const host = { read: (module: string) => stdlib[module] ?? readFileSync(join(dirname(path), module), "utf8") };
+  const host = {
+    read: (module: string) => stdlib[module] ?? readFileSync(join(dirname(path), module), "utf8"),
+  };
   const { compiled, diagnostics } = compile({ host, path: path.split("/").at(-1)! });
-  if (compiled === undefined) throw new Error(diagnostics.map(({ code, message }) => `${code} ${message}`).join("\n"));
+  if (compiled === undefined)
+    throw new Error(diagnostics.map(({ code, message }) => `${code} ${message}`).join("\n"));
   return compiled;
 }
 
-export async function writeBuilt(folder: string, { program, wasm }: Artifact, compiled?: Compiled): Promise<void> {
+export async function writeBuilt(
+  folder: string,
+  { program, wasm }: Artifact,
+  compiled?: Compiled,
+): Promise<void> {
   mkdirSync(folder, { recursive: true });
   const { js, dts } = await moduleText(program, {
     source: `${program.name.toLowerCase()}.moe`,

@@ -135,7 +135,7 @@ function runAll(compiled: Compiled, sizes: Sizes, sessions: readonly Session[], 
     const entry = compiled.program.entries[name]!;
     const given = { ...options.inputs, $step: [step], $draw: [step] };
     const inputs = inputsFor(compiled, entry, sizes, (options.seed ?? 1) + step, given);
-    const run = runEverywhere(compiled, name, { sizes, inputs, tensors }, sessions, options);
+    const run = runEverywhere(compiled, name, { sizes, inputs, tensors: new Map(tensors) }, sessions, options);
     if (run === undefined) return false;
     runs.set(step === 0 ? name : `${name} ${step}`, run);
     // The next entry starts everywhere from the same f32 numbers.

@@ -2,7 +2,12 @@
 
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import { checkModel } from "../../compiler/check/check.ts";
-import { elaborateModel, modelsOf, type Built, type ElaborateOptions } from "../../compiler/elaborate/model.ts";
+import {
+  elaborateModel,
+  modelsOf,
+  type Built,
+  type ElaborateOptions,
+} from "../../compiler/elaborate/model.ts";
 import { GraphBuilder } from "../../compiler/graph-builder.ts";
 import { interpretGraph } from "../../compiler/interpret-graph.ts";
 import type { Graph } from "../../compiler/graph.ts";
@@ -11,13 +16,19 @@ import { loadModel } from "../../compiler/resolve.ts";
 import { stdlib } from "../../stdlib/sources.ts";
 
 /** A host of texts: the standard library, and what the test gives. */
-export const hostOf = (files: Readonly<Record<string, string>>): Host => ({ read: (path) => files[path] ?? stdlib[path] });
+export const hostOf = (files: Readonly<Record<string, string>>): Host => ({
+  read: (path) => files[path] ?? stdlib[path],
+});
 
-export const load = (text: string, others: Readonly<Record<string, string>> = {}): Model => loadModel(hostOf({ "main.moe": text, ...others }), "main.moe");
+export const load = (text: string, others: Readonly<Record<string, string>> = {}): Model =>
+  loadModel(hostOf({ "main.moe": text, ...others }), "main.moe");
 
 /** `M0301 the text it stands at: the message`, for every diagnostic of the main module. */
 export const told = (model: Model, diagnostics: readonly Diagnostic[]): readonly string[] =>
-  diagnostics.map(({ code, message, at }) => `${code} ${model.modules.get(at.module)?.text.slice(at.span.start, at.span.end) ?? "?"}: ${message}`);
+  diagnostics.map(
+    ({ code, message, at }) =>
+      `${code} ${model.modules.get(at.module)?.text.slice(at.span.start, at.span.end) ?? "?"}: ${message}`,
+  );
 
 export const checkText = (text: string): readonly string[] => {
   const model = load(text);
@@ -25,12 +36,19 @@ export const checkText = (text: string): readonly string[] => {
 };
 
 /** Elaborates the first model of a text; mistakes fail the test. */
-export function buildText(text: string, options: Partial<ElaborateOptions> = {}): { readonly built: Built; readonly builder: GraphBuilder } {
+export function buildText(
+  text: string,
+  options: Partial<ElaborateOptions> = {},
+): { readonly built: Built; readonly builder: GraphBuilder } {
   const model = load(text);
   const found = [...model.diagnostics, ...checkModel(model)];
   if (hasErrors(found)) throw new Error(told(model, found).join("\n"));
   const builder = new GraphBuilder();
-  const { built, diagnostics } = elaborateModel(model, modelsOf(model)[0]!.name.text, { mode: "training", ...options, builder });
+  const { built, diagnostics } = elaborateModel(model, modelsOf(model)[0]!.name.text, {
+    mode: "training",
+    ...options,
+    builder,
+  });
   if (built === undefined) throw new Error(told(model, diagnostics).join("\n"));
   return { built, builder };
 }
@@ -45,12 +63,19 @@ export function numbers(count: number, seed: number, scale = 1): number[] {
 }
 
 /** Values for every parameter and state: given ones, or numbers from the name. */
-export function valuesOf(built: Built, given: Readonly<Record<string, readonly number[]>> = {}): Map<string, readonly number[]> {
-  const hash = (text: string): number => [...text].reduce((sum, letter) => (Math.imul(sum, 31) + letter.charCodeAt(0)) >>> 0, 7);
+export function valuesOf(
+  built: Built,
+  given: Readonly<Record<string, readonly number[]>> = {},
+): Map<string, readonly number[]> {
+  const hash = (text: string): number =>
+    [...text].reduce((sum, letter) => (Math.imul(sum, 31) + letter.charCodeAt(0)) >>> 0, 7);
   return new Map(
     built.tensors.map(({ name, shape, role, init }) => {
       const count = shape.reduce((a, b) => a * b, 1);
-      const fresh = role === "state" ? new Array<number>(count).fill(init.kind === "constant" ? init.value : 0) : numbers(count, hash(name), 0.7);
+      const fresh =
+        role === "state"
+          ? new Array<number>(count).fill(init.kind === "constant" ? init.value : 0)
+          : numbers(count, hash(name), 0.7);
       return [name, given[name] ?? fresh];
     }),
   );

@@ -9,7 +9,8 @@ import { bundle } from "../../scripts/bundle.mjs";
 
 const root = resolve(import.meta.dirname, "../..");
 
-export const temporaryFolder = (name: string): string => realpathSync(mkdtempSync(join(tmpdir(), `moe-${name}-`)));
+export const temporaryFolder = (name: string): string =>
+  realpathSync(mkdtempSync(join(tmpdir(), `moe-${name}-`)));
 
 /** Makes `folder/node_modules/moelang`. */
 export async function installRuntime(folder: string): Promise<string> {
@@ -22,7 +23,9 @@ export async function installRuntime(folder: string): Promise<string> {
 }
 
 function emitTypes(outDir: string): void {
-  const { config } = ts.readConfigFile(join(root, "tsconfig.build.json"), ts.sys.readFile) as { config: object };
+  const { config } = ts.readConfigFile(join(root, "tsconfig.build.json"), ts.sys.readFile) as {
+    config: object;
+  };
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
   const program = ts.createProgram([join(root, "runtime/index.ts")], { ...options, outDir });
   program.emit();
@@ -34,10 +37,15 @@ export function compileProject(folder: string): string[] {
   const { config } = ts.readConfigFile(join(folder, "tsconfig.json"), ts.sys.readFile) as { config: object };
   const { options, fileNames } = ts.parseJsonConfigFileContent(config, ts.sys, folder);
   const program = ts.createProgram(fileNames, { ...options, skipLibCheck: false });
-  const files = program.getSourceFiles().filter(({ fileName }) => !/\/(typescript|@types|undici-types)\//.test(fileName));
+  const files = program
+    .getSourceFiles()
+    .filter(({ fileName }) => !/\/(typescript|@types|undici-types)\//.test(fileName));
   const found = [
     ...program.getOptionsDiagnostics(),
-    ...files.flatMap((file) => [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)]),
+    ...files.flatMap((file) => [
+      ...program.getSyntacticDiagnostics(file),
+      ...program.getSemanticDiagnostics(file),
+    ]),
   ];
   program.emit();
   return found.map(({ file, start, code, messageText }) => {

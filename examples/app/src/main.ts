@@ -9,7 +9,9 @@ const { train, held } = await model.data({ text });
 for (let step = 0; step < 120; step++) {
   const { loss, accuracy, learningRate } = model.trainStep(train.batch(step));
   if (step % 20 === 0)
-    console.log(`step ${step}: loss ${loss.toFixed(3)}, accuracy ${accuracy.toFixed(2)}, rate ${learningRate.toFixed(4)}`);
+    console.log(
+      `step ${step}: loss ${loss.toFixed(3)}, accuracy ${accuracy.toFixed(2)}, rate ${learningRate.toFixed(4)}`,
+    );
 }
 
 const { loss, accuracy } = model.evaluate(held.batch(0));

@@ -1,0 +1,132 @@
+// What `moe show` fills in, and that nothing changes by it; what `moe plan` counts.
+
+import { dirname } from "node:path";
+import { describe, expect, test } from "vitest";
+import { planModel } from "../compiler/compile.ts";
+import { loadModel } from "../compiler/resolve.ts";
+import { format } from "../grammar/format.ts";
+import { planOf, sizesOf } from "../cli/commands/plan.ts";
+import { foldedLabel } from "../cli/cost.ts";
+import { withDefaults } from "../cli/defaults.ts";
+import { bytes, count, duration, flops, loss, whole } from "../cli/numbers.ts";
+import { overrideRecipe } from "../cli/recipe.ts";
+import { openSources } from "../cli/sources.ts";
+import { tinyModel } from "./helpers/cli.ts";
+
+const load = (text: string) => loadModel(openSources("/", new Map([["a.moe", text]])), "a.moe").main;
+const program = (text: string, path = "a.moe") =>
+  planModel({ host: openSources(process.cwd(), new Map([[path, text]])), path }).planned!.program;
+
+describe("defaults", () => {
+  const cases: readonly (readonly [string, string, string])[] = [
+    ["initialisers", "param w: [D, 2 * D]", "param w: [D, 2 * D] = normal(1 / sqrt(D))"],
+    ["of vectors and numbers", "param b: [D]\n  param c: []", "param b: [D] = 0\n  param c: [] = 0"],
+    ["statics of an application", "y = RMSNorm(x)", "y = RMSNorm { epsilon = 1e-6 }(x)"],
+    ["after statics by position", "y = RMSNorm(D)(x)", "y = RMSNorm(D) { epsilon = 1e-6 }(x)"],
+    ["of an instance with a name", "n = RMSNorm(D)\n  y = n(x)", "n = RMSNorm(D) { epsilon = 1e-6 }\n  y = n(x)"],
+    ["beside others", "y = pool(x) by TopK { k = 1 }", "y = pool(x) by TopK { k = 1, balance = 0.01, renormalise = true }"],
+    ["of a name alone", "y = pool(x) by TopK", "y = pool(x) by TopK { k = 2, balance = 0.01, renormalise = true }"],
+    ["all were given", "y = RMSNorm(D, 1e-5)(x)", "y = RMSNorm(D, 1e-5)(x)"],
+    ["deep inside", "y = x + stop(RMSNorm(x + RMSNorm(x)))", "y = x + stop(RMSNorm { epsilon = 1e-6 }(x + RMSNorm { epsilon = 1e-6 }(x)))"],
+    ["a default that depends on others stays out", "y = pool(x) by TopP { threshold = 0.5, balance = 0, entropy = 0 }", "y = pool(x) by TopP { threshold = 0.5, balance = 0, entropy = 0 }"],
+    ["a hidden name is not the module's", "TopK = x\n  y = TopK", "TopK = x\n  y = TopK"],
+    ["capacities", "capacity 4", "capacity 4 per batch drop last"],
+    ["a capacity with half of it", "capacity 4 per sequence", "capacity 4 per sequence drop last"],
+    ["expert choice", "choose top 4 tokens of p for each expert", "choose top 4 tokens of p for each expert per sequence"],
+  ];
+  const imports = "import std.norms { RMSNorm }\nimport std.routers { TopK, TopP }\n\n";
+  const layer = (body: string): string => `${imports}layer Some(D)(x: [D]) -> [D] {\n  ${body}\n  x\n}\n`;
+  test.each(cases)("%s", (_, before, after) => {
+    expect(withDefaults(load(layer(before)), "None", undefined)).toBe(layer(after));
+  });
+
+  test.each(["examples/book/book.moe", "examples/weather/weather.moe", "examples/digits/digits.moe"])(
+    "%s shows the same program, in which nothing is left to fill in",
+    (path) => {
+      const host = openSources(process.cwd());
+      const model = loadModel(host, path);
+      const before = planModel({ host, path }).planned!.program;
+      const shown = format(withDefaults(model.main, before.name, before.training)).text;
+      const edited = openSources(process.cwd(), new Map([[path, shown]]));
+      const { planned, diagnostics } = planModel({ host: edited, path });
+      expect(diagnostics).toEqual([]);
+      const after = planned!.program;
+      // The one line about the optimiser quotes the file.
+      const optimiser = before.training!.optimiser;
+      expect({ ...after, training: { ...after.training!, optimiser } }).toEqual(before);
+      const again = loadModel(edited, path);
+      expect(format(withDefaults(again.main, after.name, after.training)).text).toBe(shown);
+      expect(dirname(path)).not.toBe(".");
+    },
+  );
+});
+
+describe("recipes from the command line", () => {
+  const block = (lines: string): string => `model M {\n}\n\ntrain M {\n${lines}}\n`;
+  const cases: readonly (readonly [string, string, string, string])[] = [
+    ["replaced", "  steps 10\n  seed 1\n", "steps 20", "  steps 20\n  seed 1\n"],
+    ["added", "  steps 10\n", "seed 4", "  steps 10\n  seed 4\n"],
+    ["an empty block", "", "seed 4", "  seed 4\n"],
+    ["data by modality", '  data a = "x"\n  data b = "y"\n', 'data b = "z"', '  data a = "x"\n  data b = "z"\n'],
+    ["freezes add up", '  freeze "a*"\n', 'freeze "b*"', '  freeze "a*"\n  freeze "b*"\n'],
+    ["over several lines", "  optimizer adamw {\n    rate = 1\n  }\n", "optimizer sgd { rate = 2 }", "  optimizer sgd { rate = 2 }\n"],
+  ];
+  test.each(cases)("%s", (_, before, setting, after) => {
+    expect(overrideRecipe(block(before), "a.moe", undefined, [setting])).toBe(block(after));
+  });
+
+  const refused: readonly (readonly [string, string])[] = [
+    ["model M {\n}\n", "a.moe has no `train` block"],
+    [block(""), "`steps 1 seed 2` is not one setting of a `train` block"],
+  ];
+  test.each(refused)("refused: %j", (text, message) => {
+    expect(() => overrideRecipe(text, "a.moe", undefined, ["steps 1 seed 2"])).toThrow(message);
+  });
+});
+
+describe("plan", () => {
+  const tiny = program(tinyModel);
+  test("counts what one can count by hand", () => {
+    // table 256 x 8, router 8 x 4, experts 4 x 3 x 8 x 8; two of the four are active.
+    const plan = planOf(tiny, sizesOf(tiny, {}), 1);
+    expect(plan.parameters).toEqual({ total: 2048 + 32 + 768, active: 2048 + 32 + 384 });
+    expect(plan).toMatchObject({ model: "Tiny", tokens: 16, unit: "token", sizes: { B: 2, T: 8 } });
+    // Two multiply-adds' worth: router 8 x 4, two experts of 3 x 64, logits 8 x 256.
+    expect(plan.flops.forward).toBe(2 * (32 + 2 * 192 + 2048));
+    expect(plan.flops.training!).toBeGreaterThan(2.5 * plan.flops.forward!);
+    expect(plan.flops.training!).toBeLessThan(3.5 * plan.flops.forward!);
+  });
+
+  test("work per token does not depend on batch and length; memory does", () => {
+    const small = planOf(tiny, sizesOf(tiny, {}), 1);
+    const large = planOf(tiny, sizesOf(tiny, { batch: 64, length: 100 }), 1);
+    expect(large.tokens).toBe(6400);
+    expect(large.flops.forward).toBe(small.flops.forward);
+    expect(large.memory["inference"]!.arena).toBeGreaterThan(100 * small.memory["inference"]!.arena);
+    expect(large.memory["inference"]!.parameters).toBe(small.memory["inference"]!.parameters);
+  });
+
+  test("a length for a model without tokens is refused", () => {
+    const plain = { ...tiny, modalities: [] };
+    expect(() => sizesOf(plain, { length: 4 })).toThrow("has no length: it reads no tokens");
+  });
+
+  test("layers that are alike are one row", () => {
+    expect(["block.0.experts: up", "block.11", "a.1.b.2'", "v1.x", "of 65536 rows"].map(foldedLabel)).toEqual([
+      "block.*.experts: up",
+      "block.*",
+      "a.*.b.*'",
+      "v1.x",
+      "of 65536 rows",
+    ]);
+  });
+});
+
+test("numbers as people read them", () => {
+  expect([0, 999, 1000, 1234567].map(whole)).toEqual(["0", "999", "1,000", "1,234,567"]);
+  expect([12, 999, 1000, 12345, 999_999, 6.71e11].map(count)).toEqual(["12", "999", "1.00 k", "12.3 k", "1.00 M", "671 B"]);
+  expect([0, 1023, 1536, 2 ** 30].map(bytes)).toEqual(["0 B", "1,023 B", "1.50 KiB", "1.00 GiB"]);
+  expect(flops(2.5e9)).toBe("2.50 GFLOP");
+  expect([0.0001, 3.41159, 41.5, 512.44, NaN].map(loss)).toEqual(["1.00e-4", "3.412", "41.50", "512.4", "NaN"]);
+  expect([0.04, 9.94, 59.6, 161, 3725, Infinity].map(duration)).toEqual(["0.0 s", "9.9 s", "1 m 0 s", "2 m 41 s", "1 h 2 m", "?"]);
+});
