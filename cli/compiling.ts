@@ -2,7 +2,13 @@
 // Loads the whole compiler: only commands import it, and commands are loaded when they run.
 
 import { dirname, resolve } from "node:path";
-import { compile, planModel, type Compiled, type CompileRequest, type PlannedModel } from "../compiler/compile.ts";
+import {
+  compile,
+  planModel,
+  type Compiled,
+  type CompileRequest,
+  type PlannedModel,
+} from "../compiler/compile.ts";
 import type { Diagnostic } from "../grammar/diagnostic.ts";
 import { renderDiagnostics } from "../grammar/text.ts";
 import { plural } from "./numbers.ts";
@@ -32,7 +38,11 @@ export interface CompiledFile {
 }
 
 /** Undefined when the file has errors, which are then printed. Warnings are printed too. */
-export function compileFile(shell: Shell, given: string, options: CompileOptions = {}): CompiledFile | undefined {
+export function compileFile(
+  shell: Shell,
+  given: string,
+  options: CompileOptions = {},
+): CompiledFile | undefined {
   const path = modulePath(shell.folder, given);
   const sources = sourcesWith(shell.folder, path, options);
   const { compiled, diagnostics } = compile(requestOf(sources, path, options));
@@ -46,7 +56,11 @@ export function compileFile(shell: Shell, given: string, options: CompileOptions
 }
 
 /** The same without wasm. */
-export function planFile(shell: Shell, given: string, options: CompileOptions = {}): PlannedModel | undefined {
+export function planFile(
+  shell: Shell,
+  given: string,
+  options: CompileOptions = {},
+): PlannedModel | undefined {
   const path = modulePath(shell.folder, given);
   const sources = sourcesWith(shell.folder, path, options);
   const { planned, diagnostics } = planModel(requestOf(sources, path, options));

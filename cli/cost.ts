@@ -34,7 +34,8 @@ export function costOf(program: Program, name: string, sizes: Sizes): EntryCost 
     const adds = multiplyAdds === undefined ? 0 : evaluate(multiplyAdds, sizes);
     return { label, kernel: kernelName, times: 1, bytes, multiplyAdds: adds };
   });
-  const sum = (of: (launch: Launch) => number): number => launches.reduce((total, launch) => total + of(launch), 0);
+  const sum = (of: (launch: Launch) => number): number =>
+    launches.reduce((total, launch) => total + of(launch), 0);
   return {
     name,
     launches: folded(launches),
@@ -45,7 +46,9 @@ export function costOf(program: Program, name: string, sizes: Sizes): EntryCost 
 }
 
 function buffersOf(program: Program, entry: Entry, sizes: Sizes): (buffer: BufferRef) => number {
-  const tensors = new Map(program.tensors.map(({ name, shape }) => [name, 4 * shape.reduce((a, b) => a * b, 1)]));
+  const tensors = new Map(
+    program.tensors.map(({ name, shape }) => [name, 4 * shape.reduce((a, b) => a * b, 1)]),
+  );
   const ports = new Map(
     [...entry.inputs, ...entry.outputs].map(({ name, shape }) => [name, 4 * elements(shape, sizes)]),
   );
@@ -69,7 +72,12 @@ function folded(launches: readonly Launch[]): readonly Launch[] {
   const rows = new Map<string, Launch>();
   for (const launch of launches) {
     const label = foldedLabel(launch.label);
-    const key = JSON.stringify([label, launch.kernel.replace(/\d+/g, "*"), launch.bytes, launch.multiplyAdds]);
+    const key = JSON.stringify([
+      label,
+      launch.kernel.replace(/\d+/g, "*"),
+      launch.bytes,
+      launch.multiplyAdds,
+    ]);
     const before = rows.get(key);
     rows.set(key, before === undefined ? { ...launch, label } : { ...before, times: before.times + 1 });
   }

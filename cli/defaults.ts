@@ -49,7 +49,10 @@ function fillDefinition(module: LoadedModule, definition: Definition, insertions
 }
 
 /** Names that a body binds. */
-function namesIn(module: LoadedModule, { statics, inputs, body }: Definition): Pick<Walk, "tensors" | "hidden"> {
+function namesIn(
+  module: LoadedModule,
+  { statics, inputs, body }: Definition,
+): Pick<Walk, "tensors" | "hidden"> {
   const others = new Set(statics.map(({ name }) => name.text));
   const tensors = new Set(inputs.map(({ name }) => name.text));
   const collect = (value: unknown): void => {
@@ -69,7 +72,11 @@ function namesIn(module: LoadedModule, { statics, inputs, body }: Definition): P
 }
 
 /** Whether an expression is a definition, an instance or a pool, by its text alone. */
-function makesDefinition(module: LoadedModule, expression: Expression, tensors: ReadonlySet<string>): boolean {
+function makesDefinition(
+  module: LoadedModule,
+  expression: Expression,
+  tensors: ReadonlySet<string>,
+): boolean {
   switch (expression.node) {
     case "name":
       return definitionOf(module, expression.text) !== undefined;
@@ -108,9 +115,12 @@ function visit(walk: Walk, value: unknown): void {
     if (value.node === "call" || value.node === "configure" || value.node === "name") {
       const chain = chainOf(value as Expression);
       const definition =
-        chain.name === undefined || walk.hidden.has(chain.name.text) ? undefined : definitionOf(walk.module, chain.name.text);
+        chain.name === undefined || walk.hidden.has(chain.name.text)
+          ? undefined
+          : definitionOf(walk.module, chain.name.text);
       if (definition !== undefined) fillChain(walk, chain, definition);
-      if (chain.name !== undefined) return chain.layers.forEach(({ list }) => list.forEach(({ value }) => visit(walk, value)));
+      if (chain.name !== undefined)
+        return chain.layers.forEach(({ list }) => list.forEach(({ value }) => visit(walk, value)));
     }
     fillStatement(walk, value);
   }
@@ -160,7 +170,11 @@ function chainOf(expression: Expression): Chain {
 }
 
 /** Adds the statics that have defaults and were not given. */
-function fillChain({ module, insertions, tensors }: Walk, { name, layers }: Chain, definition: Definition): void {
+function fillChain(
+  { module, insertions, tensors }: Walk,
+  { name, layers }: Chain,
+  definition: Definition,
+): void {
   const given = new Set<string>();
   let end = name!.span.end;
   let options: Chain["layers"][number] | undefined;
@@ -187,7 +201,9 @@ function fillChain({ module, insertions, tensors }: Walk, { name, layers }: Chai
   if (options === undefined) insertions.push({ at: end, text: ` { ${text} }` });
   else {
     const last = options.list.at(-1);
-    insertions.push(last === undefined ? { at: options.end - 1, text } : { at: last.span.end, text: `, ${text}` });
+    insertions.push(
+      last === undefined ? { at: options.end - 1, text } : { at: last.span.end, text: `, ${text}` },
+    );
   }
 }
 
@@ -199,7 +215,9 @@ function isInputs(
   tensors: ReadonlySet<string>,
 ): boolean {
   if (list.some(({ name }) => name !== undefined)) return false;
-  return given.size >= statics.length || list.some(({ value }) => mentions(value, tensors)) || list.length === 0;
+  return (
+    given.size >= statics.length || list.some(({ value }) => mentions(value, tensors)) || list.length === 0
+  );
 }
 
 /** A default that means the same everywhere: a number or a truth value. */

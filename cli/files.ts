@@ -62,7 +62,10 @@ export function readBytes(folder: string, shown: string): Uint8Array<ArrayBuffer
 export function readText(folder: string, shown: string): string {
   const bytes = readBytes(folder, shown);
   const notText = (why: string): UserError =>
-    new UserError("C0103", `${shown} is not text: ${why}`, { file: shown, help: "give a text file in UTF-8" });
+    new UserError("C0103", `${shown} is not text: ${why}`, {
+      file: shown,
+      help: "give a text file in UTF-8",
+    });
   const zero = bytes.indexOf(0);
   if (zero >= 0) throw notText(`byte ${zero} is zero`);
   try {
@@ -78,7 +81,10 @@ export function readJson(folder: string, shown: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    throw new UserError("C0106", `${shown} is not JSON`, { file: shown, help: "it was edited or cut off: make it again" });
+    throw new UserError("C0106", `${shown} is not JSON`, {
+      file: shown,
+      help: "it was edited or cut off: make it again",
+    });
   }
 }
 
@@ -93,7 +99,7 @@ export function writeWhole(path: string, content: string | Uint8Array, shown = p
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
     const file = openSync(temporary, "w", mode);
     try {
-      for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+      for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at);
       fsyncSync(file);
     } finally {
       closeSync(file);
@@ -108,4 +114,5 @@ export function writeWhole(path: string, content: string | Uint8Array, shown = p
   }
 }
 
-export const sha256 = (content: string | Uint8Array): string => createHash("sha256").update(content).digest("hex");
+export const sha256 = (content: string | Uint8Array): string =>
+  createHash("sha256").update(content).digest("hex");

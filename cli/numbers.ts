@@ -1,8 +1,7 @@
 // Numbers as people read them. In: numbers. Out: short text; the same on every machine, whatever its language.
 
 /** 1,214,822 */
-export const whole = (value: number): string =>
-  String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ",");
+export const whole = (value: number): string => String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ",");
 
 const scaled = (value: number, step: number, units: readonly string[]): string => {
   let at = 0;

@@ -37,13 +37,11 @@ const groups: Readonly<Record<string, string>> = {
 
 export async function pages(): Promise<readonly Page[]> {
   const { catalogue } = await import("../compiler/diagnostics/catalogue.ts");
-  const language = catalogue.map(
-    ({ code, title, explanation, failing, fixed }): Page => ({
-      ...{ code, group: groupOf(code), title, text: explanation },
-      ...(failing === undefined ? {} : { failing }),
-      ...(fixed === undefined ? {} : { fixed }),
-    }),
-  );
+  const language = catalogue.map(({ code, title, explanation, failing, fixed }): Page => ({
+    ...{ code, group: groupOf(code), title, text: explanation },
+    ...(failing === undefined ? {} : { failing }),
+    ...(fixed === undefined ? {} : { fixed }),
+  }));
   const others = (codes: Readonly<Record<string, RuntimeCode>>): Page[] =>
     Object.entries(codes).map(([code, { title, text }]) => ({ code, group: groupOf(code), title, text }));
   const byCode = (a: Page, b: Page): number => (a.code < b.code ? -1 : 1);

@@ -70,13 +70,19 @@ export function makeProgram(shell: Shell, end: (code: ExitCode) => void): Comman
     );
 
   verb("fmt", write, "format files in the one style", ["fmt", "fmt --check book.moe"])
-    .argument("[files...]", "files or folders; - is standard input (default: every .moe file below this folder)")
+    .argument(
+      "[files...]",
+      "files or folders; - is standard input (default: every .moe file below this folder)",
+    )
     .option("--check", "write nothing; fail when a file would change")
     .action((files: string[], options: object) =>
       run(async () => (await import("./commands/fmt.ts")).fmt(shell, files, options)),
     );
 
-  verb("show", understand, "print a model with every default filled in", ["show book.moe", "show book.moe --json"])
+  verb("show", understand, "print a model with every default filled in", [
+    "show book.moe",
+    "show book.moe --json",
+  ])
     .argument("<file>", "a .moe file")
     .addOption(model())
     .addOption(json())
@@ -91,7 +97,9 @@ export function makeProgram(shell: Shell, end: (code: ExitCode) => void): Comman
     .argument("<file>", "a .moe file")
     .addOption(model())
     .addOption(new Option("--batch <n>", "examples in one run (default: the recipe's)").argParser(whole(1)))
-    .addOption(new Option("--length <n>", "tokens in one example (default: the recipe's)").argParser(whole(1)))
+    .addOption(
+      new Option("--length <n>", "tokens in one example (default: the recipe's)").argParser(whole(1)),
+    )
     .addOption(new Option("--target <target>", "what it is compiled for").choices(["wasm"]).default("wasm"))
     .addOption(threads())
     .option("--all", "every kernel, tensor and refusal")
@@ -100,7 +108,10 @@ export function makeProgram(shell: Shell, end: (code: ExitCode) => void): Comman
       run(async () => (await import("./commands/plan.ts")).plan(shell, file, options)),
     );
 
-  verb("graph", understand, "draw a model, its routing and its kernels", ["graph book.moe", "graph book.moe -o book.svg"])
+  verb("graph", understand, "draw a model, its routing and its kernels", [
+    "graph book.moe",
+    "graph book.moe -o book.svg",
+  ])
     .argument("<file>", "a .moe file")
     .addOption(model())
     .option("-o, --out <file>", "an .svg or .html file; - is standard output (default: MODEL.html)")
@@ -125,7 +136,9 @@ export function makeProgram(shell: Shell, end: (code: ExitCode) => void): Comman
     .option("-o, --out <folder>", "the run folder (default: runs/NAME)")
     .addOption(new Option("--steps <n>", "optimiser steps, instead of the recipe's").argParser(whole(1)))
     .addOption(new Option("--seed <n>", "of initial values, order and randomness").argParser(whole(0)))
-    .addOption(new Option("--set <setting>", "replace a setting of the recipe; may be repeated").argParser(several))
+    .addOption(
+      new Option("--set <setting>", "replace a setting of the recipe; may be repeated").argParser(several),
+    )
     .option("--resume", "go on from the last checkpoint")
     .addOption(threads())
     .option("-q, --quiet", "print nothing but errors")
@@ -155,9 +168,13 @@ export function makeProgram(shell: Shell, end: (code: ExitCode) => void): Comman
     .argument("<run>", "the folder of a run")
     .option("-p, --prompt <text>", "how the text begins (default: words of the held-out data)")
     .addOption(new Option("-n, --tokens <n>", "at most so many tokens (default: 200)").argParser(whole(0)))
-    .addOption(new Option("--temperature <t>", "0 always takes the likeliest token (default: 0.8)").argParser(real))
+    .addOption(
+      new Option("--temperature <t>", "0 always takes the likeliest token (default: 0.8)").argParser(real),
+    )
     .addOption(new Option("--top-k <k>", "only the k likeliest tokens").argParser(whole(1)))
-    .addOption(new Option("--top-p <p>", "only the likeliest tokens that make up this probability").argParser(real))
+    .addOption(
+      new Option("--top-p <p>", "only the likeliest tokens that make up this probability").argParser(real),
+    )
     .addOption(new Option("--seed <n>", "another seed, another text").argParser(whole(0)))
     .addOption(checkpoint())
     .addOption(threads())
@@ -226,6 +243,8 @@ function usage(error: CommanderError, args: readonly string[]): UserError {
   const verb = args.find((arg) => !arg.startsWith("-"));
   const known = error.code !== "commander.unknownCommand" && verb !== undefined;
   const help =
-    suggestion === undefined ? `see \`moe ${known ? `${verb} ` : ""}--help\`` : `did you mean \`${suggestion}\`?`;
+    suggestion === undefined
+      ? `see \`moe ${known ? `${verb} ` : ""}--help\``
+      : `did you mean \`${suggestion}\`?`;
   return new UserError("C0401", message, { help });
 }

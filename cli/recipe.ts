@@ -25,10 +25,14 @@ function override(text: string, file: string, model: string | undefined, change:
       each.node === "train" && (model === undefined || each.model.text === model),
   );
   if (train === undefined)
-    throw new UserError("C0403", `${file} has no \`train\` block${model === undefined ? "" : ` for ${model}`}`, {
-      file,
-      help: `add one, and in it: ${change}`,
-    });
+    throw new UserError(
+      "C0403",
+      `${file} has no \`train\` block${model === undefined ? "" : ` for ${model}`}`,
+      {
+        file,
+        help: `add one, and in it: ${change}`,
+      },
+    );
   const wanted = readSetting(change);
   const old = train.settings.find((each) => same(each, wanted));
   if (old !== undefined) return text.slice(0, old.span.start) + change + text.slice(old.span.end);
@@ -41,11 +45,20 @@ function readSetting(change: string): Setting {
   const problem = diagnostics[0]?.message;
   const [block] = module.declarations;
   const setting = block?.node === "train" ? block.settings[0] : undefined;
-  if (problem === undefined && block?.node === "train" && block.settings.length === 1 && setting !== undefined)
+  if (
+    problem === undefined &&
+    block?.node === "train" &&
+    block.settings.length === 1 &&
+    setting !== undefined
+  )
     return setting;
-  throw new UserError("C0403", `\`${change}\` is not one setting of a \`train\` block${problem === undefined ? "" : `: ${problem}`}`, {
-    help: 'write it as in the file, like --set "batch 8 of 64"',
-  });
+  throw new UserError(
+    "C0403",
+    `\`${change}\` is not one setting of a \`train\` block${problem === undefined ? "" : `: ${problem}`}`,
+    {
+      help: 'write it as in the file, like --set "batch 8 of 64"',
+    },
+  );
 }
 
 /** Whether two settings exclude each other. Freezes and rates add up. */

@@ -12,7 +12,14 @@ import { UserError } from "../runtime/errors.ts";
 import type { Program } from "../runtime/program.ts";
 import type { Tokenizer } from "../runtime/tokenizer.ts";
 import { tokenizerFromJSON } from "../runtime/tokenizer-load.ts";
-import { artifactFiles, hashesOf, readArtifact, writeFiles, type Artifact, type Hashes } from "./artifact-folder.ts";
+import {
+  artifactFiles,
+  hashesOf,
+  readArtifact,
+  writeFiles,
+  type Artifact,
+  type Hashes,
+} from "./artifact-folder.ts";
 import type { CompiledFile } from "./compiling.ts";
 import { readJson, writeWhole } from "./files.ts";
 import { tool } from "./version.ts";
@@ -116,13 +123,20 @@ function readNote(from: string, shown: string): RunNote {
   };
   if (!existsSync(folder)) return refuse(`there is no folder ${shown}`, "train first: moe train FILE.moe");
   if (!statSync(folder).isDirectory())
-    return refuse(`${shown} is a file, not the folder of a run`, `give the folder that it is in: ${dirname(shown)}`);
+    return refuse(
+      `${shown} is a file, not the folder of a run`,
+      `give the folder that it is in: ${dirname(shown)}`,
+    );
   if (!existsSync(join(folder, "run.json"))) {
-    const inside = existsSync(join(folder, "runs")) ? runsIn(join(folder, "runs")).at(-1) : runsIn(folder).at(-1);
+    const inside = existsSync(join(folder, "runs"))
+      ? runsIn(join(folder, "runs")).at(-1)
+      : runsIn(folder).at(-1);
     const where = existsSync(join(folder, "runs")) ? join(shown, "runs") : shown;
     return refuse(
       `${shown} is not the folder of a run`,
-      inside === undefined ? "give the folder that `moe train` made" : `there is one in it: ${join(where, inside)}`,
+      inside === undefined
+        ? "give the folder that `moe train` made"
+        : `there is one in it: ${join(where, inside)}`,
     );
   }
   const note = readJson(from, join(shown, "run.json")) as RunNote;
@@ -189,5 +203,8 @@ export function givenFolder(from: string, given: string): string {
     });
   const other = readdirSync(folder).find((name) => !name.startsWith("."));
   if (other === undefined) return given;
-  throw new UserError("C0202", `${given} is not empty: it holds ${other}`, { file: given, help: "choose another folder" });
+  throw new UserError("C0202", `${given} is not empty: it holds ${other}`, {
+    file: given,
+    help: "choose another folder",
+  });
 }

@@ -40,8 +40,12 @@ export async function* textOf(
   const { session } = await openTrained(run, folder, path, { entries: ["decode"], threads });
   try {
     const decoder = streamingDecoder(tokenizer);
-    const ids = prompt === undefined || prompt === "" ? [tokenizer.end] : lastOf(tokenizer.encode(prompt), session.sizes["C"]);
-    for await (const id of generate(session, { ...options, prompt: ids, stop: tokenizer.end })) yield decoder.push(id);
+    const ids =
+      prompt === undefined || prompt === ""
+        ? [tokenizer.end]
+        : lastOf(tokenizer.encode(prompt), session.sizes["C"]);
+    for await (const id of generate(session, { ...options, prompt: ids, stop: tokenizer.end }))
+      yield decoder.push(id);
     yield decoder.finish();
   } finally {
     session.dispose();
@@ -53,4 +57,5 @@ const lastOf = (ids: Int32Array, most: number | undefined): Int32Array =>
   most === undefined || ids.length <= most ? ids : ids.subarray(ids.length - most);
 
 /** Text for a terminal: what a model writes must not be taken for commands to it. */
-export const printable = (text: string): string => text.replace(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g, "\uFFFD");
+export const printable = (text: string): string =>
+  text.replace(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g, "\uFFFD");

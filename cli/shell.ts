@@ -28,7 +28,9 @@ export function processShell(): Shell {
       throw error;
     });
   const colour = (terminal: boolean): boolean =>
-    (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb" && (terminal || (env["FORCE_COLOR"] ?? "0") !== "0");
+    (env["NO_COLOR"] ?? "") === "" &&
+    env["TERM"] !== "dumb" &&
+    (terminal || (env["FORCE_COLOR"] ?? "0") !== "0");
   return {
     folder: process.cwd(),
     environment: env,

@@ -23,7 +23,8 @@ export function openSources(folder: string, edits: ReadonlyMap<string, string> =
       const before = texts.get(path) ?? edits.get(path);
       const absolute = resolve(folder, path);
       // An import of a folder or of nothing is a diagnostic with a place; a file that is there and cannot be read is not.
-      if (before === undefined && (!existsSync(absolute) || statSync(absolute).isDirectory())) return undefined;
+      if (before === undefined && (!existsSync(absolute) || statSync(absolute).isDirectory()))
+        return undefined;
       const text = before ?? readText(folder, path);
       texts.set(path, text);
       return text;
@@ -58,14 +59,18 @@ export function modulePaths(folder: string, given: readonly string[]): string[] 
   if (given.length === 0) {
     const all = moeFilesIn(folder);
     if (all.length > 0) return all;
-    throw new UserError("C0105", "there is no `.moe` file here", { help: "name a file, or make one with `moe init`" });
+    throw new UserError("C0105", "there is no `.moe` file here", {
+      help: "name a file, or make one with `moe init`",
+    });
   }
   const paths = given.flatMap((each) => {
     const absolute = resolve(folder, each);
     if (!existsSync(absolute) || !statSync(absolute).isDirectory()) return [modulePath(folder, each)];
     const inside = moeFilesIn(absolute).map((file) => modulePathOf(folder, join(absolute, file)));
     if (inside.length > 0) return inside;
-    throw new UserError("C0105", `there is no \`.moe\` file in ${each}`, { help: "name another folder or a file" });
+    throw new UserError("C0105", `there is no \`.moe\` file in ${each}`, {
+      help: "name another folder or a file",
+    });
   });
   return [...new Set(paths)];
 }
@@ -97,7 +102,9 @@ function moeFilesIn(folder: string, depth = 16): string[] {
 export function sourceHash(main: string, texts: ReadonlyMap<string, string>): string {
   const base = main.split("/").slice(0, -1).join("/");
   const parts = [...texts]
-    .map(([path, text]) => [relative(base, path).split(sep).join("/"), text.replaceAll("\r\n", "\n")] as const)
+    .map(
+      ([path, text]) => [relative(base, path).split(sep).join("/"), text.replaceAll("\r\n", "\n")] as const,
+    )
     .sort(([a], [b]) => (a < b ? -1 : 1));
   return sha256(JSON.stringify(parts)).slice(0, 16);
 }

@@ -44,16 +44,26 @@ export interface Start {
 }
 
 /** Undefined when the file has errors, which are then printed. */
-export async function startRun(shell: Shell, given: string, options: StartOptions): Promise<Start | undefined> {
+export async function startRun(
+  shell: Shell,
+  given: string,
+  options: StartOptions,
+): Promise<Start | undefined> {
   if (options.resume === true) return resumeRun(shell, given, options);
   if (isRunFolder(shell.folder, given))
-    throw new UserError("C0203", `${given} already holds a run`, { file: given, help: "continue it with --resume" });
+    throw new UserError("C0203", `${given} already holds a run`, {
+      file: given,
+      help: "continue it with --resume",
+    });
   const settings = settingsOf(options);
   const read = compileFile(shell, given, { model: options.model, settings });
   if (read === undefined) return undefined;
   const { training, name } = { ...read.compiled.program };
   if (training === undefined)
-    throw new UserError("C0304", `the model ${name} has no \`train\` block`, { file: given, help: `write \`train ${name} { ... }\` in ${given}` });
+    throw new UserError("C0304", `the model ${name} has no \`train\` block`, {
+      file: given,
+      help: `write \`train ${name} { ... }\` in ${given}`,
+    });
   const out = options.out === undefined ? undefined : givenFolder(shell.folder, options.out);
   const data = await openData(training, read.compiled.program.modalities, read.base);
   try {
@@ -105,7 +115,9 @@ function runToResume(shell: Shell, given: string, out: string | undefined): stri
     .map((name) => join("runs", name))
     .findLast((shown) => openNote(shell, shown)?.main.split("/").at(-1) === main);
   if (latest !== undefined) return latest.split(sep).join("/");
-  throw new UserError("C0302", `there is no run of ${given} in runs/`, { help: "begin one without --resume, or name its folder" });
+  throw new UserError("C0302", `there is no run of ${given} in runs/`, {
+    help: "begin one without --resume, or name its folder",
+  });
 }
 
 function openNote(shell: Shell, shown: string): RunNote | undefined {
@@ -136,11 +148,17 @@ function promptOf({ compiled }: CompiledFile, data: Data): string | undefined {
   const text = compiled.program.modalities.find(({ kind }) => kind === "tokens");
   const tokenizer = text === undefined ? undefined : data.tokenizers[text.name];
   const source = data.held.batches > 0 ? data.held : data.train;
-  if (decode === undefined || text === undefined || tokenizer === undefined || source.batches === 0) return undefined;
+  if (decode === undefined || text === undefined || tokenizer === undefined || source.batches === 0)
+    return undefined;
   const ids = source.batch(0)[text.name];
   if (ids === undefined) return undefined;
-  const start = tokenizer.decode(ids.subarray(0, Math.min(ids.length, compiled.program.training?.length ?? 32, 48)));
+  const start = tokenizer.decode(
+    ids.subarray(0, Math.min(ids.length, compiled.program.training?.length ?? 32, 48)),
+  );
   // From the first whole word on, some words, cut at the last whole one.
-  const words = start.replace(/\uFFFD/g, "").split(/\s+/).slice(1, 9);
+  const words = start
+    .replace(/\uFFFD/g, "")
+    .split(/\s+/)
+    .slice(1, 9);
   return words.length < 3 ? start.trim() : words.join(" ");
 }

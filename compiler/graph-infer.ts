@@ -174,7 +174,8 @@ function inferReduce(draft: Extract<Draft, { op: "reduce" }>): Type {
   if (axis?.kind !== "ragged") return misuse(draft, "groups need one ragged axis");
   return {
     dtype: input.dtype,
-    shape: input.shape.map((each) => (each === axis ? dense(axis.by.groups) : each)),
+    // by place: one axis may be there twice
+    shape: input.shape.map((each, i) => (i === axes[0] ? dense(axis.by.groups) : each)),
   };
 }
 

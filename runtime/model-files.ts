@@ -38,8 +38,8 @@ export const modelTrouble: Trouble = {
 };
 
 export async function readBytes(source: BytesSource, trouble: Trouble): Promise<Bytes> {
-  if (source instanceof Uint8Array) return { bytes: new Uint8Array(source), name: "the given bytes" };
-  if (source instanceof ArrayBuffer) return { bytes: new Uint8Array(source), name: "the given bytes" };
+  if (source instanceof Uint8Array) return { bytes: new Uint8Array(source), name: "the given file" };
+  if (source instanceof ArrayBuffer) return { bytes: new Uint8Array(source), name: "the given file" };
   const place = placeOf(source);
   const name = shown(place);
   return { bytes: place.inFiles ? await readFile(place, trouble) : await fetchBytes(place, trouble), name };

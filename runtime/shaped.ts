@@ -97,7 +97,7 @@ export function flatten(name: string, given: unknown): Flat {
     if (row.length !== shape[axis])
       throw new UserError(
         "R0504",
-        `the rows of \`${name}\` differ: \`${name}${place}\` has ${row.length} elements, and the first row has ${shape[axis]}`,
+        `the rows of \`${name}\` differ: \`${name}${place}\` has length ${row.length}, and the first row ${shape[axis]}`,
         { help: "give rows of one length" },
       );
     for (let i = 0; i < row.length; i++) visit(row[i], axis + 1, `${place}[${i}]`);

@@ -42,7 +42,10 @@ test("a pipe that closes early is no error", () => {
 
 /** Runs until it ends; `interrupt` says after which text of standard error, and how often, Ctrl-C is pressed. */
 function start(args: readonly string[], interrupt?: { readonly after: string; readonly times: number }) {
-  const child = spawn(process.execPath, [cli, ...args], { cwd: shell.folder, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [cli, ...args], {
+    cwd: shell.folder,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let [out, err, pressed] = ["", "", 0];
   child.stdout.on("data", (data: Buffer) => (out += data.toString()));
   child.stderr.on("data", (data: Buffer) => {
@@ -64,11 +67,25 @@ test("exit codes reach the shell", async () => {
 });
 
 test("Ctrl-C: a clean checkpoint, exit code 130, and the run goes on", async () => {
-  const args = ["train", "tiny.moe", "--threads", "1", "--set", "checkpoint every 1000000", "--set", "evaluate every 1000000"];
-  const { code, out, err } = await start([...args, "--steps", "900000", "--out", "long"], { after: "step      1/", times: 1 });
+  const args = [
+    "train",
+    "tiny.moe",
+    "--threads",
+    "1",
+    "--set",
+    "checkpoint every 1000000",
+    "--set",
+    "evaluate every 1000000",
+  ];
+  const { code, out, err } = await start([...args, "--steps", "900000", "--out", "long"], {
+    after: "step      1/",
+    times: 1,
+  });
   expect(err).toContain("stopping at the next step");
   expect(out).toMatch(/^interrupted after [\d,]+ of 900,000 steps/);
   expect(code).toBe(130);
   expect(existsSync(join(shell.folder, "long/last.safetensors"))).toBe(true);
-  expect(JSON.parse(readFileSync(join(shell.folder, "long/run.json"), "utf8"))).toMatchObject({ state: "interrupted" });
+  expect(JSON.parse(readFileSync(join(shell.folder, "long/run.json"), "utf8"))).toMatchObject({
+    state: "interrupted",
+  });
 });

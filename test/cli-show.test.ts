@@ -23,16 +23,40 @@ describe("defaults", () => {
     ["of vectors and numbers", "param b: [D]\n  param c: []", "param b: [D] = 0\n  param c: [] = 0"],
     ["statics of an application", "y = RMSNorm(x)", "y = RMSNorm { epsilon = 1e-6 }(x)"],
     ["after statics by position", "y = RMSNorm(D)(x)", "y = RMSNorm(D) { epsilon = 1e-6 }(x)"],
-    ["of an instance with a name", "n = RMSNorm(D)\n  y = n(x)", "n = RMSNorm(D) { epsilon = 1e-6 }\n  y = n(x)"],
-    ["beside others", "y = pool(x) by TopK { k = 1 }", "y = pool(x) by TopK { k = 1, balance = 0.01, renormalise = true }"],
-    ["of a name alone", "y = pool(x) by TopK", "y = pool(x) by TopK { k = 2, balance = 0.01, renormalise = true }"],
+    [
+      "of an instance with a name",
+      "n = RMSNorm(D)\n  y = n(x)",
+      "n = RMSNorm(D) { epsilon = 1e-6 }\n  y = n(x)",
+    ],
+    [
+      "beside others",
+      "y = pool(x) by TopK { k = 1 }",
+      "y = pool(x) by TopK { k = 1, balance = 0.01, renormalise = true }",
+    ],
+    [
+      "of a name alone",
+      "y = pool(x) by TopK",
+      "y = pool(x) by TopK { k = 2, balance = 0.01, renormalise = true }",
+    ],
     ["all were given", "y = RMSNorm(D, 1e-5)(x)", "y = RMSNorm(D, 1e-5)(x)"],
-    ["deep inside", "y = x + stop(RMSNorm(x + RMSNorm(x)))", "y = x + stop(RMSNorm { epsilon = 1e-6 }(x + RMSNorm { epsilon = 1e-6 }(x)))"],
-    ["a default that depends on others stays out", "y = pool(x) by TopP { threshold = 0.5, balance = 0, entropy = 0 }", "y = pool(x) by TopP { threshold = 0.5, balance = 0, entropy = 0 }"],
+    [
+      "deep inside",
+      "y = x + stop(RMSNorm(x + RMSNorm(x)))",
+      "y = x + stop(RMSNorm { epsilon = 1e-6 }(x + RMSNorm { epsilon = 1e-6 }(x)))",
+    ],
+    [
+      "a default that depends on others stays out",
+      "y = pool(x) by TopP { threshold = 0.5, balance = 0, entropy = 0 }",
+      "y = pool(x) by TopP { threshold = 0.5, balance = 0, entropy = 0 }",
+    ],
     ["a hidden name is not the module's", "TopK = x\n  y = TopK", "TopK = x\n  y = TopK"],
     ["capacities", "capacity 4", "capacity 4 per batch drop last"],
     ["a capacity with half of it", "capacity 4 per sequence", "capacity 4 per sequence drop last"],
-    ["expert choice", "choose top 4 tokens of p for each expert", "choose top 4 tokens of p for each expert per sequence"],
+    [
+      "expert choice",
+      "choose top 4 tokens of p for each expert",
+      "choose top 4 tokens of p for each expert per sequence",
+    ],
   ];
   const imports = "import std.norms { RMSNorm }\nimport std.routers { TopK, TopP }\n\n";
   const layer = (body: string): string => `${imports}layer Some(D)(x: [D]) -> [D] {\n  ${body}\n  x\n}\n`;
@@ -67,9 +91,19 @@ describe("recipes from the command line", () => {
     ["replaced", "  steps 10\n  seed 1\n", "steps 20", "  steps 20\n  seed 1\n"],
     ["added", "  steps 10\n", "seed 4", "  steps 10\n  seed 4\n"],
     ["an empty block", "", "seed 4", "  seed 4\n"],
-    ["data by modality", '  data a = "x"\n  data b = "y"\n', 'data b = "z"', '  data a = "x"\n  data b = "z"\n'],
+    [
+      "data by modality",
+      '  data a = "x"\n  data b = "y"\n',
+      'data b = "z"',
+      '  data a = "x"\n  data b = "z"\n',
+    ],
     ["freezes add up", '  freeze "a*"\n', 'freeze "b*"', '  freeze "a*"\n  freeze "b*"\n'],
-    ["over several lines", "  optimizer adamw {\n    rate = 1\n  }\n", "optimizer sgd { rate = 2 }", "  optimizer sgd { rate = 2 }\n"],
+    [
+      "over several lines",
+      "  optimizer adamw {\n    rate = 1\n  }\n",
+      "optimizer sgd { rate = 2 }",
+      "  optimizer sgd { rate = 2 }\n",
+    ],
   ];
   test.each(cases)("%s", (_, before, setting, after) => {
     expect(overrideRecipe(block(before), "a.moe", undefined, [setting])).toBe(block(after));
@@ -112,21 +146,37 @@ describe("plan", () => {
   });
 
   test("layers that are alike are one row", () => {
-    expect(["block.0.experts: up", "block.11", "a.1.b.2'", "v1.x", "of 65536 rows"].map(foldedLabel)).toEqual([
-      "block.*.experts: up",
-      "block.*",
-      "a.*.b.*'",
-      "v1.x",
-      "of 65536 rows",
-    ]);
+    expect(["block.0.experts: up", "block.11", "a.1.b.2'", "v1.x", "of 65536 rows"].map(foldedLabel)).toEqual(
+      ["block.*.experts: up", "block.*", "a.*.b.*'", "v1.x", "of 65536 rows"],
+    );
   });
 });
 
 test("numbers as people read them", () => {
   expect([0, 999, 1000, 1234567].map(whole)).toEqual(["0", "999", "1,000", "1,234,567"]);
-  expect([12, 999, 1000, 12345, 999_999, 6.71e11].map(count)).toEqual(["12", "999", "1.00 k", "12.3 k", "1.00 M", "671 B"]);
+  expect([12, 999, 1000, 12345, 999_999, 6.71e11].map(count)).toEqual([
+    "12",
+    "999",
+    "1.00 k",
+    "12.3 k",
+    "1.00 M",
+    "671 B",
+  ]);
   expect([0, 1023, 1536, 2 ** 30].map(bytes)).toEqual(["0 B", "1,023 B", "1.50 KiB", "1.00 GiB"]);
   expect(flops(2.5e9)).toBe("2.50 GFLOP");
-  expect([0.0001, 3.41159, 41.5, 512.44, NaN].map(loss)).toEqual(["1.00e-4", "3.412", "41.50", "512.4", "NaN"]);
-  expect([0.04, 9.94, 59.6, 161, 3725, Infinity].map(duration)).toEqual(["0.0 s", "9.9 s", "1 m 0 s", "2 m 41 s", "1 h 2 m", "?"]);
+  expect([0.0001, 3.41159, 41.5, 512.44, NaN].map(loss)).toEqual([
+    "1.00e-4",
+    "3.412",
+    "41.50",
+    "512.4",
+    "NaN",
+  ]);
+  expect([0.04, 9.94, 59.6, 161, 3725, Infinity].map(duration)).toEqual([
+    "0.0 s",
+    "9.9 s",
+    "1 m 0 s",
+    "2 m 41 s",
+    "1 h 2 m",
+    "?",
+  ]);
 });

@@ -43,20 +43,42 @@ describe("train", () => {
       base: "../..",
       state: "finished",
     });
-    expect(first.err).toMatch(/^Tiny\n {2}model .* active per token\n {2}data .*\n {2}recipe {2}6 steps of 2 x 8, adamw .*\n {2}run {5}runs\/tiny {2}\(1 thread\)\n\n/);
-    expect(first.err).toMatch(/\nstep 6\/6 {2}loss \d\.\d+ {2}held-out \d\.\d+ {2}[\d,]+ tokens\/s {2}0\.0 s left\n$/);
+    expect(first.err).toMatch(
+      /^Tiny\n {2}model .* active per token\n {2}data .*\n {2}recipe {2}6 steps of 2 x 8, adamw .*\n {2}run {5}runs\/tiny {2}\(1 thread\)\n\n/,
+    );
+    expect(first.err).toMatch(
+      /\nstep 6\/6 {2}loss \d\.\d+ {2}held-out \d\.\d+ {2}[\d,]+ tokens\/s {2}0\.0 s left\n$/,
+    );
     expect(first.out).toMatch(/^trained 6 steps {2}in .* {2}held-out loss \d\.\d+/);
-    expect(first.out).toMatch(/\n {2}look {5}runs\/tiny\/report\.html\n {2}more {5}moe generate runs\/tiny --prompt "/);
+    expect(first.out).toMatch(
+      /\n {2}look {5}runs\/tiny\/report\.html\n {2}more {5}moe generate runs\/tiny --prompt "/,
+    );
   });
 
   test("a second run has a folder of its own; --quiet says nothing; settings are replaced and kept", async () => {
-    const quiet = await shell.run(["train", "tiny.moe", "--quiet", "--threads", "1", "--seed", "5", "--set", "batch 1 of 4", "--steps", "3"]);
+    const quiet = await shell.run([
+      "train",
+      "tiny.moe",
+      "--quiet",
+      "--threads",
+      "1",
+      "--seed",
+      "5",
+      "--set",
+      "batch 1 of 4",
+      "--steps",
+      "3",
+    ]);
     expect(quiet).toEqual({ code: 0, out: "", err: "" });
     const copy = readFileSync(at("runs/tiny-2/source/tiny.moe"), "utf8");
     expect(copy).toContain("\n  batch 1 of 4\n");
     expect(copy).toContain("\n  steps 3\n");
     expect(copy).toContain("\n  seed 5\n");
-    expect(bytes("runs/tiny-2/metrics.jsonl").toString().match(/"kind":"step"/g)).toHaveLength(3);
+    expect(
+      bytes("runs/tiny-2/metrics.jsonl")
+        .toString()
+        .match(/"kind":"step"/g),
+    ).toHaveLength(3);
   });
 
   test("--json is the summary alone", async () => {
@@ -66,13 +88,24 @@ describe("train", () => {
   });
 
   test("a run that goes wrong says so, and keeps its report", async () => {
-    const line = ["train", "tiny.moe", "--threads", "1", "--out", "diverged", "--set", "optimizer sgd { rate = 1e30 }"];
+    const line = [
+      "train",
+      "tiny.moe",
+      "--threads",
+      "1",
+      "--out",
+      "diverged",
+      "--set",
+      "optimizer sgd { rate = 1e30 }",
+    ];
     const { code, out, err } = await shell.run(line);
     expect({ code, out }).toEqual({ code: 2, out: "" });
     expect(err).toContain("\nthe run up to here: diverged/report.html\nerror[R0301]: step ");
     expect(JSON.parse(readFileSync(at("diverged/run.json"), "utf8"))).toMatchObject({ state: "failed" });
     expect(existsSync(at("diverged/report.html"))).toBe(true);
-    expect((await run("train diverged --resume")).err).toMatch(/^error\[C0302\]: diverged has no checkpoint to go on from\n/);
+    expect((await run("train diverged --resume")).err).toMatch(
+      /^error\[C0302\]: diverged has no checkpoint to go on from\n/,
+    );
   });
 
   test("never into a folder that holds something", async () => {
@@ -83,7 +116,9 @@ describe("train", () => {
     expect((await run("train tiny.moe --out runs/tiny")).err).toBe(
       "error[C0203]: runs/tiny already holds a run\n  = help: continue it with --resume, or choose another folder\n",
     );
-    expect((await run("train tiny.moe --out tiny.moe")).err).toBe("error[C0202]: tiny.moe is a file\n  = help: choose another folder\n");
+    expect((await run("train tiny.moe --out tiny.moe")).err).toBe(
+      "error[C0202]: tiny.moe is a file\n  = help: choose another folder\n",
+    );
   });
 });
 
@@ -106,7 +141,9 @@ describe("stopping and going on", () => {
   });
 
   test("what cannot be resumed", async () => {
-    expect((await run("train runs/tiny")).err).toBe("error[C0203]: runs/tiny already holds a run\n  = help: continue it with --resume\n");
+    expect((await run("train runs/tiny")).err).toBe(
+      "error[C0203]: runs/tiny already holds a run\n  = help: continue it with --resume\n",
+    );
     expect((await run("train runs/tiny --resume --steps 9")).err).toBe(
       "error[C0403]: a run that is resumed keeps its recipe\n  = help: leave out `steps 9`, or begin a new run without --resume\n",
     );
@@ -117,7 +154,10 @@ describe("stopping and going on", () => {
     shell.write("tiny.moe", tinyModel);
     shell.write("data/a.txt", tinyText.toUpperCase());
     const changed = await run("train runs/tiny --resume");
-    expect({ code: changed.code, head: changed.err.split("\n").find((line) => line.startsWith("error")) }).toEqual({
+    expect({
+      code: changed.code,
+      head: changed.err.split("\n").find((line) => line.startsWith("error")),
+    }).toEqual({
       code: 2,
       head: "error[R0304]: the data are not those that the run began with",
     });
@@ -136,13 +176,22 @@ describe("a trained model", () => {
     expect(one.code).toBe(0);
     expect(one.out.startsWith("the")).toBe(true);
     expect(await run("generate runs/tiny --prompt the --tokens 12 --seed 3")).toEqual(one);
-    const json = JSON.parse((await run("generate runs/tiny --prompt the --tokens 12 --seed 3 --json")).out) as { prompt: string; text: string };
+    const json = JSON.parse(
+      (await run("generate runs/tiny --prompt the --tokens 12 --seed 3 --json")).out,
+    ) as { prompt: string; text: string };
     expect(json.prompt).toBe("the");
     expect(json.text.length).toBeGreaterThan(0);
   });
 
   test("takes a prompt that is longer than its context, and none", async () => {
-    const long = await shell.run(["generate", "runs/tiny", "--prompt", "the cat sat on the mat", "--tokens", "2"]);
+    const long = await shell.run([
+      "generate",
+      "runs/tiny",
+      "--prompt",
+      "the cat sat on the mat",
+      "--tokens",
+      "2",
+    ]);
     expect(long.code).toBe(0);
     expect((await shell.run(["generate", "runs/tiny", "--prompt", "", "--tokens", "2"])).code).toBe(0);
   });
@@ -156,8 +205,12 @@ describe("a trained model", () => {
   });
 
   test("is measured: from its folder, and from its file with a checkpoint", async () => {
-    const folder = JSON.parse((await run("eval runs/tiny --checkpoint last --json --threads 1")).out) as Record<string, unknown>;
-    const file = JSON.parse((await run("eval tiny.moe --checkpoint runs/tiny/last.safetensors --json --threads 1")).out) as Record<string, unknown>;
+    const folder = JSON.parse(
+      (await run("eval runs/tiny --checkpoint last --json --threads 1")).out,
+    ) as Record<string, unknown>;
+    const file = JSON.parse(
+      (await run("eval tiny.moe --checkpoint runs/tiny/last.safetensors --json --threads 1")).out,
+    ) as Record<string, unknown>;
     expect(folder).toMatchObject({ model: "Tiny", step: 6 });
     expect(folder["metrics"]).toEqual(file["metrics"]);
     const { code, out } = await run("eval runs/tiny");
@@ -180,14 +233,42 @@ describe("a run folder that is damaged", () => {
     return name;
   };
   const cases: readonly (readonly [string, (folder: string) => void, string])[] = [
-    ["no checkpoint", (folder) => ["best", "last"].forEach((kind) => rmSync(at(folder, `${kind}.safetensors`))), "error[R0201]: there is no checkpoint bad/last.safetensors"],
+    [
+      "no checkpoint",
+      (folder) => ["best", "last"].forEach((kind) => rmSync(at(folder, `${kind}.safetensors`))),
+      "error[R0201]: there is no checkpoint bad/last.safetensors",
+    ],
     ["a cut checkpoint", (folder) => truncateSync(at(folder, "best.safetensors"), 3000), "error[R020"],
-    ["another program", (folder) => writeFileSync(at(folder, "program.json"), "{}"), "error[C0106]: bad/program.json is not the file that moe wrote"],
-    ["no wasm", (folder) => rmSync(at(folder, "model.wasm")), "error[C0101]: there is no file bad/model.wasm"],
-    ["no program", (folder) => rmSync(at(folder, "program.json")), "error[C0101]: there is no file bad/program.json"],
-    ["run.json cut off", (folder) => truncateSync(at(folder, "run.json"), 20), "error[C0106]: bad/run.json is not JSON"],
-    ["run.json of something else", (folder) => writeFileSync(at(folder, "run.json"), "[]"), "error[C0301]: bad/run.json is of another version of moe, or damaged"],
-    ["a broken tokenizer", (folder) => writeFileSync(at(folder, "tokenizer.text.json"), '{"kind":"words"}'), "error[R0108]: bad/tokenizer.text.json does not describe a tokenizer"],
+    [
+      "another program",
+      (folder) => writeFileSync(at(folder, "program.json"), "{}"),
+      "error[C0106]: bad/program.json is not the file that moe wrote",
+    ],
+    [
+      "no wasm",
+      (folder) => rmSync(at(folder, "model.wasm")),
+      "error[C0101]: there is no file bad/model.wasm",
+    ],
+    [
+      "no program",
+      (folder) => rmSync(at(folder, "program.json")),
+      "error[C0101]: there is no file bad/program.json",
+    ],
+    [
+      "run.json cut off",
+      (folder) => truncateSync(at(folder, "run.json"), 20),
+      "error[C0106]: bad/run.json is not JSON",
+    ],
+    [
+      "run.json of something else",
+      (folder) => writeFileSync(at(folder, "run.json"), "[]"),
+      "error[C0301]: bad/run.json is of another version of moe, or damaged",
+    ],
+    [
+      "a broken tokenizer",
+      (folder) => writeFileSync(at(folder, "tokenizer.text.json"), '{"kind":"words"}'),
+      "error[R0108]: bad/tokenizer.text.json does not describe a tokenizer",
+    ],
   ];
   test.each(cases)("%s", async (_, damage, expected) => {
     damage(damaged("bad"));
@@ -203,7 +284,8 @@ describe("build", () => {
     expect(code).toBe(0);
     expect(out.split("\n").map((line) => line.split(/\s/)[0])).toContain("one/tiny.d.ts");
     await run("build tiny.moe -o two");
-    for (const name of readdirSync(at("one"))) expect(bytes("one", name).equals(bytes("two", name)), name).toBe(true);
+    for (const name of readdirSync(at("one")))
+      expect(bytes("one", name).equals(bytes("two", name)), name).toBe(true);
     expect(await run("build tiny.moe -o one --check")).toEqual({ code: 0, out: "one is fresh\n", err: "" });
     // A check-out with other line ends is no change.
     writeFileSync(at("one/tiny.js"), readFileSync(at("one/tiny.js"), "utf8").replaceAll("\n", "\r\n"));

@@ -20,7 +20,19 @@ afterAll(() => shells.forEach((each) => each.remove()));
 const broken = tinyModel.replace("x @ transpose(table)", "x @ transpose(tabl)");
 
 describe("help", () => {
-  const verbs = ["init", "check", "fmt", "show", "plan", "graph", "explain", "train", "eval", "generate", "build"];
+  const verbs = [
+    "init",
+    "check",
+    "fmt",
+    "show",
+    "plan",
+    "graph",
+    "explain",
+    "train",
+    "eval",
+    "generate",
+    "build",
+  ];
 
   test("every text", async () => {
     const { run } = shell();
@@ -50,7 +62,8 @@ describe("help", () => {
     const program = makeProgram({} as Parameters<typeof makeProgram>[0], () => {});
     for (const command of program.commands) {
       expect(page).toContain(`\n## moe ${command.name()}`);
-      for (const option of command.options) expect(page, `${command.name()} ${option.long}`).toContain(option.long!);
+      for (const option of command.options)
+        expect(page, `${command.name()} ${option.long}`).toContain(option.long!);
     }
   });
 
@@ -78,13 +91,31 @@ describe("usage", () => {
       "check --error-format xml",
       "error[C0401]: option `--error-format <format>` argument `xml` is invalid: it must be one of text, json, github\n  = help: see `moe check --help`\n",
     ],
-    ["plan a.moe b.moe", "error[C0401]: too many arguments for `plan`: expected 1 argument but got 2\n  = help: see `moe plan --help`\n"],
+    [
+      "plan a.moe b.moe",
+      "error[C0401]: too many arguments for `plan`: expected 1 argument but got 2\n  = help: see `moe plan --help`\n",
+    ],
     ["explain M9999", "error[C0402]: there is no code M9999\n  = help: `moe explain` lists every code\n"],
-    ["graph tiny.moe -o x.png", "error[C0401]: a drawing is an .svg or an .html file, not x.png\n  = help: end the name with .svg or .html\n"],
-    ["generate nowhere", "error[C0301]: there is no folder nowhere\n  = help: train first: moe train FILE.moe\n"],
-    ["generate tiny.moe", "error[C0301]: tiny.moe is a file, not the folder of a run\n  = help: give the folder that it is in: .\n"],
-    ["eval tiny.moe", "error[C0401]: tiny.moe has no trained parameters of its own\n  = help: say which with --checkpoint, or give the folder of a run\n"],
-    ["train tiny.moe --resume", "error[C0302]: there is no run of tiny.moe in runs/\n  = help: begin one without --resume, or name its folder\n"],
+    [
+      "graph tiny.moe -o x.png",
+      "error[C0401]: a drawing is an .svg or an .html file, not x.png\n  = help: end the name with .svg or .html\n",
+    ],
+    [
+      "generate nowhere",
+      "error[C0301]: there is no folder nowhere\n  = help: train first: moe train FILE.moe\n",
+    ],
+    [
+      "generate tiny.moe",
+      "error[C0301]: tiny.moe is a file, not the folder of a run\n  = help: give the folder that it is in: .\n",
+    ],
+    [
+      "eval tiny.moe",
+      "error[C0401]: tiny.moe has no trained parameters of its own\n  = help: say which with --checkpoint, or give the folder of a run\n",
+    ],
+    [
+      "train tiny.moe --resume",
+      "error[C0302]: there is no run of tiny.moe in runs/\n  = help: begin one without --resume, or name its folder\n",
+    ],
     ["train tiny.moe --set banana", "error[C0403]"],
     ["train tiny.moe", "error[R0101]"],
   ];
@@ -102,8 +133,16 @@ describe("files that cannot be used", () => {
   const commands = ["check", "fmt", "show", "plan", "build", "train"];
   const cases: readonly (readonly [string, string, string])[] = [
     ["missing", "no.moe", "error[C0101]: there is no file no.moe\n  = help: check the path\n"],
-    ["binary", "binary.moe", "error[C0103]: binary.moe is not text: byte 1 is zero\n  = help: give a text file in UTF-8\n"],
-    ["latin-1", "latin.moe", "error[C0103]: latin.moe is not text: it is not UTF-8\n  = help: give a text file in UTF-8\n"],
+    [
+      "binary",
+      "binary.moe",
+      "error[C0103]: binary.moe is not text: byte 1 is zero\n  = help: give a text file in UTF-8\n",
+    ],
+    [
+      "latin-1",
+      "latin.moe",
+      "error[C0103]: latin.moe is not text: it is not UTF-8\n  = help: give a text file in UTF-8\n",
+    ],
   ];
   const files = {
     "binary.moe": Uint8Array.of(77, 0, 1, 2),
@@ -114,7 +153,12 @@ describe("files that cannot be used", () => {
   test.each(cases)("%s", async (_, file, expected) => {
     const { run } = shell(files);
     for (const command of commands)
-      expect({ command, ...(await run([command, file])) }).toEqual({ command, code: 2, out: "", err: expected });
+      expect({ command, ...(await run([command, file])) }).toEqual({
+        command,
+        code: 2,
+        out: "",
+        err: expected,
+      });
   });
 
   test("a folder where a file is needed", async () => {
@@ -131,7 +175,10 @@ describe("files that cannot be used", () => {
     const { run } = shell(files);
     for (const command of ["show", "plan", "build", "train"]) {
       const { code, err } = await run([command, "empty.moe"]);
-      expect({ code, err: err.split("\n")[0] }).toEqual({ code: 1, err: "error[M0605]: the file has no model" });
+      expect({ code, err: err.split("\n")[0] }).toEqual({
+        code: 1,
+        err: "error[M0605]: the file has no model",
+      });
     }
     expect((await run(["check", "empty.moe"])).out).toBe("empty.moe is well\n");
   });
@@ -141,7 +188,10 @@ describe("files that cannot be used", () => {
     chmodSync(join(folder, "empty.moe"), 0o000);
     const { code, err } = await run(["check", "empty.moe"]);
     if (process.getuid?.() === 0) expect(code).toBe(0);
-    else expect(err).toBe("error[C0104]: cannot read empty.moe: permission is denied\n  = help: make the file readable\n");
+    else
+      expect(err).toBe(
+        "error[C0104]: cannot read empty.moe: permission is denied\n  = help: make the file readable\n",
+      );
   });
 
   test("errors in the file: pictures, exit code 1, nothing written", async () => {
@@ -159,7 +209,12 @@ describe("files that cannot be used", () => {
 
 describe("check", () => {
   test("every file below the folder; results and dependencies are left out", async () => {
-    const { run } = shell({ "b.moe": tinyModel, "a/c.moe": broken, "node_modules/x.moe": "?", "runs/r/source/y.moe": "?" });
+    const { run } = shell({
+      "b.moe": tinyModel,
+      "a/c.moe": broken,
+      "node_modules/x.moe": "?",
+      "runs/r/source/y.moe": "?",
+    });
     const { code, out, err } = await run(["check"]);
     expect({ code, out }).toEqual({ code: 1, out: "a/c.moe has 1 error\nb.moe is well\n" });
     expect(err).toContain("--> a/c.moe:");
@@ -173,8 +228,13 @@ describe("check", () => {
       diagnostics: { code: string; at: { module: string; from: { line: number } } }[];
     };
     expect(json.errors).toBe(1);
-    expect(json.diagnostics[0]).toMatchObject({ code: "M0101", at: { module: "tiny.moe", from: { line: 13 } } });
-    expect((await run(["check", "--error-format", "github"])).out).toMatch(/^::error file=tiny\.moe,line=13,/);
+    expect(json.diagnostics[0]).toMatchObject({
+      code: "M0101",
+      at: { module: "tiny.moe", from: { line: 13 } },
+    });
+    expect((await run(["check", "--error-format", "github"])).out).toMatch(
+      /^::error file=tiny\.moe,line=13,/,
+    );
   });
 
   test("warnings are no errors, but with --strict", async () => {
@@ -200,7 +260,11 @@ describe("fmt", () => {
   test("rewrites what differs, and only that", async () => {
     const { run, folder } = shell({ "tiny.moe": ugly, "well.moe": tinyModel });
     chmodSync(join(folder, "tiny.moe"), 0o640);
-    expect(await run(["fmt", "--check"])).toEqual({ code: 1, out: "would format tiny.moe\n", err: "run `moe fmt` to format 1 file\n" });
+    expect(await run(["fmt", "--check"])).toEqual({
+      code: 1,
+      out: "would format tiny.moe\n",
+      err: "run `moe fmt` to format 1 file\n",
+    });
     expect(readFileSync(join(folder, "tiny.moe"), "utf8")).toBe(ugly);
     expect(await run(["fmt"])).toEqual({ code: 0, out: "formatted tiny.moe\n", err: "" });
     expect(readFileSync(join(folder, "tiny.moe"), "utf8")).toBe(tinyModel);
@@ -218,7 +282,11 @@ describe("fmt", () => {
 
   test("standard input", async () => {
     const { run } = shell();
-    expect(await run(["fmt", "-"], { input: () => Promise.resolve(ugly) })).toEqual({ code: 0, out: tinyModel, err: "" });
+    expect(await run(["fmt", "-"], { input: () => Promise.resolve(ugly) })).toEqual({
+      code: 0,
+      out: tinyModel,
+      err: "",
+    });
     expect((await run(["fmt", "-", "--check"], { input: () => Promise.resolve(ugly) })).code).toBe(1);
   });
 
@@ -237,13 +305,16 @@ describe("explain", () => {
     const all = await pages();
     expect(new Set(all.map(({ code }) => code)).size).toBe(all.length);
     expect(all.filter(({ group }) => group === "Others")).toEqual([]);
-    for (const { code, title } of all) expect((await run(["explain", code])).out.startsWith(`${code}: ${title}\n`)).toBe(true);
+    for (const { code, title } of all)
+      expect((await run(["explain", code])).out.startsWith(`${code}: ${title}\n`)).toBe(true);
     expect((await run(["explain", "error[c0101]"])).out.startsWith("C0101:")).toBe(true);
   });
 
   test("codes that the command line raises have pages", async () => {
     const known = new Set((await pages()).map(({ code }) => code));
-    const sources = readdirSync("cli", { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
+    const sources = readdirSync("cli", { recursive: true, encoding: "utf8" }).filter((file) =>
+      file.endsWith(".ts"),
+    );
     for (const file of sources)
       for (const [, code] of readFileSync(join("cli", file), "utf8").matchAll(/UserError\(\s*"(\w+)"/g))
         expect(known, `${file} raises ${code}`).toContain(code);
@@ -256,9 +327,15 @@ describe("init", () => {
     const { code, out } = await run(["init", "my-model"]);
     expect(code).toBe(0);
     expect(out).toContain("moe train small.moe");
-    expect(await run(["check", "my-model"])).toEqual({ code: 0, out: "my-model/small.moe is well\n", err: "" });
+    expect(await run(["check", "my-model"])).toEqual({
+      code: 0,
+      out: "my-model/small.moe is well\n",
+      err: "",
+    });
     expect((await run(["fmt", "--check", "my-model"])).code).toBe(0);
-    const manifest = JSON.parse(readFileSync(join(folder, "my-model/package.json"), "utf8")) as { name: string };
+    const manifest = JSON.parse(readFileSync(join(folder, "my-model/package.json"), "utf8")) as {
+      name: string;
+    };
     expect(manifest.name).toBe("my-model");
     expect(await run(["init", "my-model"])).toEqual({
       code: 2,
@@ -272,11 +349,17 @@ describe("init", () => {
 describe("our own mistakes", () => {
   test("one message, no stack, exit code 101; the stack when asked for", async () => {
     const { run } = shell();
-    const fails = { out: () => { throw new Error("internal: it broke"); } };
+    const fails = {
+      out: () => {
+        throw new Error("internal: it broke");
+      },
+    };
     const { code, err } = await run(["explain"], fails);
     expect(code).toBe(101);
     expect(err.split("\n")[0]).toBe("internal error: it broke");
     expect(err).not.toContain("cli.test.ts");
-    expect((await run(["explain"], { ...fails, environment: { MOE_DEBUG: "1" } })).err).toContain("cli.test.ts");
+    expect((await run(["explain"], { ...fails, environment: { MOE_DEBUG: "1" } })).err).toContain(
+      "cli.test.ts",
+    );
   });
 });

@@ -82,7 +82,7 @@ describe("shaped values", () => {
     [
       "rows that differ",
       [[1, 2], [3]],
-      "R0504 the rows of `x` differ: `x[1]` has 1 elements, and the first row has 2 = give rows of one length",
+      "R0504 the rows of `x` differ: `x[1]` has length 1, and the first row 2 = give rows of one length",
     ],
     [
       "text",
@@ -262,7 +262,7 @@ describe("weights", () => {
     const damaged = Buffer.concat(parts);
     damaged[damaged.length - 1]! ^= 1;
     expect(await errorOf(() => start(regression(), { weights: damaged }))).toMatch(
-      /^R0203 the given bytes is damaged/,
+      /^R0203 the given file is damaged/,
     );
   });
 
@@ -283,7 +283,7 @@ describe("weights", () => {
     const [model, other] = [await start(), await start(speaker() as Made)];
     const before = model.parameter("w");
     expect(await errorOf(() => model.loadWeights(other.saveWeights()))).toBe(
-      "R0206 the given bytes is of another model: `w` is missing in it; the model has no `table` = load weights that Regression was trained to, or build the module from the `.moe` file of the run",
+      "R0206 the given file is of another model: `w` is missing in it; the model has no `table` = load weights that Regression was trained to, or build the module from the `.moe` file of the run",
     );
     expect(model.parameter("w")).toEqual(before);
   });
@@ -397,12 +397,12 @@ describe("files of the model", () => {
     [
       "cut off",
       new TextEncoder().encode('{"format": "moe-prog'),
-      /^R0507 the given bytes is not JSON = it was edited or cut off/,
+      /^R0507 the given file is not JSON = it was edited or cut off/,
     ],
     [
       "another file",
       new TextEncoder().encode("{}"),
-      /^R0507 the given bytes is not a program of this version of moe = build the model again/,
+      /^R0507 the given file is not a program of this version of moe = build the model again/,
     ],
     [
       "of another version",

@@ -104,6 +104,9 @@ describe("the kernel interpreter agrees", () => {
   test("dense", () => {
     for (const layout of layouts) interpret({ m: 7, n: 13, k: 5, ...layout, siblings: 2, prologue: true });
   });
+  test("one vector of columns in a panel of eight", () => {
+    for (const layout of layouts) interpret({ m: 4, n: 4, k: 5, ...layout });
+  });
   test("sizes known at launch", () => {
     for (const layout of layouts) interpret({ m: 5, n: 22, k: 6, ...layout, symbolic: "mnk" });
   });

@@ -37,8 +37,16 @@ export async function build(shell: Shell, file: string, options: BuildOptions): 
     typeof content === "string" ? new TextEncoder().encode(content).length : content.length;
   if (options.json === true) {
     const list = [...files].map(([name, content]) => ({ name, bytes: size(content) }));
-    shell.out(`${JSON.stringify({ model: read.compiled.program.name, folder: shown, files: list }, null, 2)}\n`);
-  } else shell.out(table([...files].map(([name, content]) => [join(shown, name), bytes(size(content))]), "lr"));
+    shell.out(
+      `${JSON.stringify({ model: read.compiled.program.name, folder: shown, files: list }, null, 2)}\n`,
+    );
+  } else
+    shell.out(
+      table(
+        [...files].map(([name, content]) => [join(shown, name), bytes(size(content))]),
+        "lr",
+      ),
+    );
   return exitCodes.good;
 }
 
@@ -58,7 +66,15 @@ async function contents({ path, compiled, hash }: CompiledFile): Promise<Files> 
     [`${name}.js`, js],
     [`${name}.d.ts`, dts],
   ]);
-  const note = { format: "moe-build", version: 1, tool, model: program.name, source: main, sourceHash: hash, files: hashesOf(files) };
+  const note = {
+    format: "moe-build",
+    version: 1,
+    tool,
+    model: program.name,
+    source: main,
+    sourceHash: hash,
+    files: hashesOf(files),
+  };
   return files.set("build.json", `${JSON.stringify(note, null, 2)}\n`);
 }
 
@@ -66,7 +82,10 @@ async function contents({ path, compiled, hash }: CompiledFile): Promise<Files> 
 function guard(folder: string, shown: string, files: Files): void {
   if (!existsSync(folder)) return;
   if (!statSync(folder).isDirectory())
-    throw new UserError("C0202", `${shown} is a file`, { file: shown, help: "choose another folder with --out" });
+    throw new UserError("C0202", `${shown} is a file`, {
+      file: shown,
+      help: "choose another folder with --out",
+    });
   const present = new Set(readdirSync(folder));
   if (present.has("build.json")) return;
   const name = [...files.keys()].find((each) => present.has(each));

@@ -17,7 +17,11 @@ export interface CheckOptions {
   readonly strict?: boolean;
 }
 
-export async function check(shell: Shell, files: readonly string[], options: CheckOptions): Promise<ExitCode> {
+export async function check(
+  shell: Shell,
+  files: readonly string[],
+  options: CheckOptions,
+): Promise<ExitCode> {
   const paths = modulePaths(shell.folder, files);
   const { diagnose } = await import("../diagnose.ts");
   const sources = openSources(shell.folder);

@@ -49,7 +49,10 @@ export async function evaluateCommand(shell: Shell, given: string, options: Eval
       const limit = options.batches === undefined ? {} : { limit: options.batches };
       const found = evaluate(session, data.held, { step, ...limit });
       if (found === undefined)
-        throw new UserError("C0304", "no data are held out", { file: given, help: "write `evaluate every 100 on 5%` in the `train` block" });
+        throw new UserError("C0304", "no data are held out", {
+          file: given,
+          help: "write `evaluate every 100 on 5%` in the `train` block",
+        });
       shell.out(
         options.json === true
           ? `${JSON.stringify({ model: program.name, checkpoint, step, ...found }, null, 2)}\n`
@@ -96,6 +99,11 @@ function print(shell: Shell, program: Program, checkpoint: string, step: number,
   return [
     `${paint.bold(program.name)}  ${paint.dim(`${checkpoint}, step ${step}, ${plural(found.batches, "held-out batch").replace("batchs", "batches")}`)}\n`,
     table(metrics, "lr", "  "),
-    ...(routers.length === 0 ? [] : [`\n${paint.bold("Busiest expert")}  ${paint.dim("its picks, as a multiple of an even share")}\n`, table(routers, "lrr", "  ")]),
+    ...(routers.length === 0
+      ? []
+      : [
+          `\n${paint.bold("Busiest expert")}  ${paint.dim("its picks, as a multiple of an even share")}\n`,
+          table(routers, "lrr", "  "),
+        ]),
   ].join("");
 }

@@ -11,11 +11,21 @@ export interface ExplainOptions {
   readonly json?: boolean;
 }
 
-export async function explain(shell: Shell, given: string | undefined, options: ExplainOptions): Promise<ExitCode> {
+export async function explain(
+  shell: Shell,
+  given: string | undefined,
+  options: ExplainOptions,
+): Promise<ExitCode> {
   const all = await pages();
   if (given === undefined) {
     if (options.json === true)
-      shell.out(`${JSON.stringify(all.map(({ code, title }) => ({ code, title })), null, 2)}\n`);
+      shell.out(
+        `${JSON.stringify(
+          all.map(({ code, title }) => ({ code, title })),
+          null,
+          2,
+        )}\n`,
+      );
     else shell.out(list(all, shell.colour.out));
     return exitCodes.good;
   }
@@ -25,7 +35,10 @@ export async function explain(shell: Shell, given: string | undefined, options: 
   if (page === undefined) {
     const near = all.filter((each) => each.code.slice(0, 3) === code.slice(0, 3)).slice(0, 3);
     throw new UserError("C0402", `there is no code ${given}`, {
-      help: near.length === 0 ? "`moe explain` lists every code" : `near it: ${near.map((each) => each.code).join(", ")}; \`moe explain\` lists every code`,
+      help:
+        near.length === 0
+          ? "`moe explain` lists every code"
+          : `near it: ${near.map((each) => each.code).join(", ")}; \`moe explain\` lists every code`,
     });
   }
   shell.out(options.json === true ? `${JSON.stringify(page, null, 2)}\n` : print(page, shell.colour.out));
@@ -39,7 +52,9 @@ function list(all: readonly Page[], colour: boolean): string {
   for (const page of all) groups.set(page.group, [...(groups.get(page.group) ?? []), page]);
   return [...groups]
     .map(([group, members]) =>
-      [paint.bold(group), ...members.map(({ code, title }) => `  ${paint.cyan(code)}  ${title}`), ""].join("\n"),
+      [paint.bold(group), ...members.map(({ code, title }) => `  ${paint.cyan(code)}  ${title}`), ""].join(
+        "\n",
+      ),
     )
     .join("\n");
 }
@@ -67,7 +82,8 @@ export function wrap(text: string, width: number): string {
       const lines: string[] = [];
       for (const word of paragraph.split(" ")) {
         const last = lines.at(-1);
-        if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+        if (last !== undefined && last.length + 1 + word.length <= width)
+          lines[lines.length - 1] = `${last} ${word}`;
         else lines.push(word);
       }
       return lines.join("\n");

@@ -30,7 +30,8 @@ export async function fmt(shell: Shell, files: readonly string[], options: Forma
     }
   }
   const well = paths.length - broken - changed;
-  if (options.check === true && changed > 0) shell.err(`run \`moe fmt\` to format ${plural(changed, "file")}\n`);
+  if (options.check === true && changed > 0)
+    shell.err(`run \`moe fmt\` to format ${plural(changed, "file")}\n`);
   else if (broken === 0 && changed === 0) shell.out(`${plural(well, "file")} already in style\n`);
   return broken > 0 || (options.check === true && changed > 0) ? exitCodes.findings : exitCodes.good;
 }

@@ -23,7 +23,12 @@ export const defaultTemperature = 0.8;
 export async function generate(shell: Shell, folder: string, options: GenerateOptions): Promise<ExitCode> {
   const run = openRun(shell.folder, folder);
   const prompt = options.prompt ?? run.note.prompt ?? "";
-  const { json, ...sampling } = { tokens: defaultTokens, temperature: defaultTemperature, ...options, prompt };
+  const { json, ...sampling } = {
+    tokens: defaultTokens,
+    temperature: defaultTemperature,
+    ...options,
+    prompt,
+  };
   const stop = new AbortController();
   const undo = shell.onInterrupt(() => stop.abort());
   try {

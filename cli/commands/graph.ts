@@ -16,7 +16,9 @@ export interface GraphOptions extends CompileOptions {
 export function graph(shell: Shell, file: string, options: GraphOptions): ExitCode {
   const out = options.out;
   if (out !== undefined && out !== "-" && !/\.(svg|html?)$/i.test(out))
-    throw new UserError("C0401", `a drawing is an .svg or an .html file, not ${out}`, { help: "end the name with .svg or .html" });
+    throw new UserError("C0401", `a drawing is an .svg or an .html file, not ${out}`, {
+      help: "end the name with .svg or .html",
+    });
   const read = compileFile(shell, file, options);
   if (read === undefined) return exitCodes.findings;
   const { svg, html } = drawModel(read.compiled);

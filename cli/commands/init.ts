@@ -36,6 +36,9 @@ export function init(shell: Shell, given: string | undefined): ExitCode {
 
 /** A name that npm takes. */
 function packageName(folder: string): string {
-  const name = folder.toLowerCase().replace(/[^a-z0-9-]+/g, "-").replace(/^-+|-+$/g, "");
+  const name = folder
+    .toLowerCase()
+    .replace(/[^a-z0-9-]+/g, "-")
+    .replace(/^-+|-+$/g, "");
   return name === "" ? "my-model" : name;
 }

@@ -2,7 +2,13 @@
 // for any batch and length. In: a file. Out: tables on standard output, or JSON. No weights are allocated.
 
 import { countParameters } from "../report/parameters.ts";
-import { heldTensors, memoryPlan, tensorBytes, withDefaults, type MemoryPlan } from "../../runtime/arena-plan.ts";
+import {
+  heldTensors,
+  memoryPlan,
+  tensorBytes,
+  withDefaults,
+  type MemoryPlan,
+} from "../../runtime/arena-plan.ts";
 import { UserError } from "../../runtime/errors.ts";
 import type { Program } from "../../runtime/program.ts";
 import type { Sizes } from "../../runtime/size.ts";
@@ -57,7 +63,9 @@ export function sizesOf(program: Program, { batch, length }: Pick<PlanOptions, "
   if (batch !== undefined) sizes["B"] = batch;
   const lengths = program.modalities.flatMap((modality) => modality.length ?? []);
   if (length !== undefined && lengths.length === 0)
-    throw new UserError("C0401", `the model ${program.name} has no length: it reads no tokens`, { help: "leave out --length" });
+    throw new UserError("C0401", `the model ${program.name} has no length: it reads no tokens`, {
+      help: "leave out --length",
+    });
   if (length !== undefined) for (const name of lengths) sizes[name] = length;
   return sizes;
 }
@@ -69,8 +77,12 @@ export function planOf(program: Program, sizes: Sizes, threads: number): Plan {
   const lengths = program.modalities.flatMap((modality) => modality.length ?? []);
   // Decoding goes token by token, but reads a prompt in pieces, which need more memory.
   const one = Object.fromEntries(["B", ...lengths].map((name) => [name, 1]));
-  const piece = Object.fromEntries(lengths.map((name) => [name, Math.min(pieceLength, sizes["C"] ?? pieceLength)]));
-  const entries = names.map((name) => costOf(program, name, name === "decode" ? { ...sizes, ...one } : sizes));
+  const piece = Object.fromEntries(
+    lengths.map((name) => [name, Math.min(pieceLength, sizes["C"] ?? pieceLength)]),
+  );
+  const entries = names.map((name) =>
+    costOf(program, name, name === "decode" ? { ...sizes, ...one } : sizes),
+  );
   const arithmetic = (name: string): number | undefined => {
     const cost = entries.find((entry) => entry.name === name);
     return cost === undefined ? undefined : (2 * cost.multiplyAdds) / tokens;
@@ -113,14 +125,20 @@ function print(result: Plan, all: boolean, paint: Paint): string {
   const { total, active } = result.parameters;
   const { forward, training } = result.flops;
   const head = (text: string): string => `\n${paint.bold(text)}\n`;
-  const sizes = Object.entries(result.sizes).map(([name, value]) => `${sizeWords[name] ?? name} ${whole(value)}`);
-  const chosen = result.entries.filter(({ name }) => all || name === (training === undefined ? "forward" : "train"));
+  const sizes = Object.entries(result.sizes).map(
+    ([name, value]) => `${sizeWords[name] ?? name} ${whole(value)}`,
+  );
+  const chosen = result.entries.filter(
+    ({ name }) => all || name === (training === undefined ? "forward" : "train"),
+  );
   const summary = table(
     [
       ["parameters", `${count(total)}`, paint.dim(whole(total))],
       [`active per ${result.unit}`, `${count(active)}`, paint.dim(`${percent(active / total)} at most`)],
       ...(forward === undefined ? [] : [["forward", `${flops(forward)}`, paint.dim(`per ${result.unit}`)]]),
-      ...(training === undefined ? [] : [["training", `${flops(training)}`, paint.dim(`per ${result.unit}`)]]),
+      ...(training === undefined
+        ? []
+        : [["training", `${flops(training)}`, paint.dim(`per ${result.unit}`)]]),
     ],
     "lrl",
     "  ",
@@ -129,7 +147,9 @@ function print(result: Plan, all: boolean, paint: Paint): string {
     `${paint.bold(result.model)}  ${paint.dim(sizes.join(", "))}\n${summary}`,
     head("Memory"),
     memoryTable(result),
-    ...Object.entries(result.memory).slice(0, 1).map(([use, memory]) => head(`Largest tensors while ${use} is fullest`) + largest(memory, all, paint)),
+    ...Object.entries(result.memory)
+      .slice(0, 1)
+      .map(([use, memory]) => head(`Largest tensors while ${use} is fullest`) + largest(memory, all, paint)),
     head("Entries"),
     entryTable(result.entries),
     ...chosen.map((entry) => head(`Kernels of ${entry.name}`) + kernelTable(entry, all, paint)),
@@ -138,11 +158,19 @@ function print(result: Plan, all: boolean, paint: Paint): string {
 }
 
 function memoryTable({ memory }: Plan): string {
-  const rows = Object.entries(memory).map(([use, { parameters, gradients, optimiser, state, arena, total }]) => [
-    use,
-    ...[parameters, gradients, optimiser, state, arena, total].map((size) => (size === 0 ? "" : bytes(size))),
-  ]);
-  return table([["", "parameters", "gradients", "optimiser", "state", "values", "total"], ...rows], "lrrrrrr", "  ");
+  const rows = Object.entries(memory).map(
+    ([use, { parameters, gradients, optimiser, state, arena, total }]) => [
+      use,
+      ...[parameters, gradients, optimiser, state, arena, total].map((size) =>
+        size === 0 ? "" : bytes(size),
+      ),
+    ],
+  );
+  return table(
+    [["", "parameters", "gradients", "optimiser", "state", "values", "total"], ...rows],
+    "lrrrrrr",
+    "  ",
+  );
 }
 
 /** Names of sizes that every model may have, in words. */
@@ -172,7 +200,8 @@ function largest({ entries }: MemoryPlan, all: boolean, paint: Paint): string {
     .map(([label, { bytes: size, times }]) => [bytes(size), times === 1 ? "" : `${times} x`, label]);
   const shown = all ? rows : rows.slice(0, shownRows);
   return (
-    `  ${paint.dim(`in ${fullest.name}, at ${fullest.at}`)}\n${table(shown, "rrl", "  ")}` + more(rows.length - shown.length, paint)
+    `  ${paint.dim(`in ${fullest.name}, at ${fullest.at}`)}\n${table(shown, "rrl", "  ")}` +
+    more(rows.length - shown.length, paint)
   );
 }
 
@@ -196,7 +225,8 @@ const pieceLength = 256;
 const weight = ({ times, bytes: size, multiplyAdds }: EntryCost["launches"][number]): number =>
   times * Math.max(size * 10, multiplyAdds);
 
-const more = (left: number, paint: Paint): string => (left > 0 ? `  ${paint.dim(`and ${left} more: --all shows them`)}\n` : "");
+const more = (left: number, paint: Paint): string =>
+  left > 0 ? `  ${paint.dim(`and ${left} more: --all shows them`)}\n` : "";
 
 function refusalList({ refusals }: Plan, all: boolean, head: (text: string) => string, paint: Paint): string {
   const counts = new Map<string, number>();

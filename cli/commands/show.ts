@@ -25,11 +25,13 @@ export async function show(shell: Shell, file: string, options: ShowOptions): Pr
   const model = loadModel(sources, path);
   if (hasErrors(model.diagnostics)) throw new Error("internal: a compiled model cannot be loaded again");
   const { text, diagnostics } = format(withDefaults(model.main, program.name, program.training), path);
-  if (hasErrors(diagnostics)) throw new Error(`internal: the shown text has errors: ${diagnostics[0]!.message}`);
+  if (hasErrors(diagnostics))
+    throw new Error(`internal: the shown text has errors: ${diagnostics[0]!.message}`);
   const tensors = program.tensors.filter(
     ({ role, name }) => role === "parameter" || (role === "state" && !name.startsWith("cache.")),
   );
-  if (options.json === true) shell.out(`${JSON.stringify({ model: program.name, text, tensors }, null, 2)}\n`);
+  if (options.json === true)
+    shell.out(`${JSON.stringify({ model: program.name, text, tensors }, null, 2)}\n`);
   else shell.out(`${text}\n${paintWith(shell.colour.out).dim(list(tensors))}`);
   return exitCodes.good;
 }

@@ -53,7 +53,8 @@ export async function train(shell: Shell, given: string, options: TrainOptions):
       ...(routing === undefined ? {} : { routing }),
       ...sample,
     });
-    if (options.json === true) shell.out(`${JSON.stringify(summary(start, result, sample?.text), null, 2)}\n`);
+    if (options.json === true)
+      shell.out(`${JSON.stringify(summary(start, result, sample?.text), null, 2)}\n`);
     else if (!quiet) conclude(shell, given, start, result, sample);
     return result.reason === "interrupted" ? exitCodes.interrupted : exitCodes.good;
   } finally {
@@ -73,7 +74,10 @@ function head(shell: Shell, { artifact, data, run, training, resume }: Start, se
     ["model", `${count(total)} parameters${size}`],
     ...data.summary.map((line): [string, string] => ["data", line]),
     ["recipe", recipe(training)],
-    ["run", `${run}${resume ? ", continued" : ""}  (${session.threads === 1 ? "1 thread" : `${session.threads} threads`})`],
+    [
+      "run",
+      `${run}${resume ? ", continued" : ""}  (${session.threads === 1 ? "1 thread" : `${session.threads} threads`})`,
+    ],
   ];
   return `${paint.bold(program.name)}\n${facts.map(([name, text]) => `  ${paint.dim(name.padEnd(7))} ${text}\n`).join("")}\n`;
 }
@@ -147,25 +151,47 @@ function summary({ run, training }: Start, result: TrainResult, text: string | u
   };
 }
 
-function conclude(shell: Shell, given: string, { run, training, note, resume }: Start, result: TrainResult, sample: Sample | undefined): void {
+function conclude(
+  shell: Shell,
+  given: string,
+  { run, training, note, resume }: Start,
+  result: TrainResult,
+  sample: Sample | undefined,
+): void {
   // A run that had ended before: nothing was done.
-  const already = resume && result.reason === note.state && result.reason !== "interrupted" && result.evaluation === undefined;
+  const already =
+    resume &&
+    result.reason === note.state &&
+    result.reason !== "interrupted" &&
+    result.evaluation === undefined;
   const out = paintWith(shell.colour.out);
   const { reason, step, evaluation, best, seconds } = result;
   const held = evaluation?.metrics["loss"];
-  const of = reason === "finished" ? `${whole(step)} steps` : `after ${whole(step)} of ${whole(training.steps)} steps`;
+  const of =
+    reason === "finished" ? `${whole(step)} steps` : `after ${whole(step)} of ${whole(training.steps)} steps`;
   const facts = [
-    ...(already ? [`already ${reason === "finished" ? "trained" : reason} ${of}`] : [`${reason === "finished" ? "trained" : reason} ${of}`, `in ${duration(seconds)}`]),
-    ...(held === undefined ? [] : [`held-out loss ${loss(held)}${best === undefined || best === held ? "" : ` (best ${loss(best)})`}`]),
+    ...(already
+      ? [`already ${reason === "finished" ? "trained" : reason} ${of}`]
+      : [`${reason === "finished" ? "trained" : reason} ${of}`, `in ${duration(seconds)}`]),
+    ...(held === undefined
+      ? []
+      : [`held-out loss ${loss(held)}${best === undefined || best === held ? "" : ` (best ${loss(best)})`}`]),
   ];
   shell.out(`${out.bold(facts.join("  "))}\n`);
   if (sample !== undefined) shell.out(`\n${out.dim(printable(sample.prompt))}${printable(sample.text)}\n`);
   const next: [string, string][] = [
     ["look", join(run, "report.html")],
-    ...(reason === "interrupted" ? [["go on", `moe train ${given.endsWith(".moe") ? run : given} --resume`] satisfies [string, string]] : []),
+    ...(reason === "interrupted"
+      ? [["go on", `moe train ${given.endsWith(".moe") ? run : given} --resume`] satisfies [string, string]]
+      : []),
     ...(sample === undefined
       ? [["evaluate", `moe eval ${run}`] satisfies [string, string]]
-      : [["more", `moe generate ${run} --prompt ${JSON.stringify(sample.prompt.split(" ").slice(0, 3).join(" "))}`] satisfies [string, string]]),
+      : [
+          [
+            "more",
+            `moe generate ${run} --prompt ${JSON.stringify(sample.prompt.split(" ").slice(0, 3).join(" "))}`,
+          ] satisfies [string, string],
+        ]),
   ];
   shell.out(`\n${next.map(([name, text]) => `  ${out.dim(name.padEnd(8))} ${out.cyan(text)}\n`).join("")}`);
 }

@@ -10,7 +10,7 @@ import type { Program } from "../../runtime/program.ts";
 import { sizeKey } from "../../runtime/size.ts";
 import { placeOfRouter } from "../report/parameters.ts";
 import { inside, joinPath, splitStep, stepBelow } from "./paths.ts";
-import { elements, poolsOf, tensorLines, type PoolPicture } from "./pool.ts";
+import { elements, poolsOf, tensorBehind, tensorLines, type Pool, type PoolPicture } from "./pool.ts";
 
 export interface Box {
   /** Unique among the boxes of a group. */
@@ -38,7 +38,7 @@ interface World {
   readonly program: Program;
   readonly nodes: readonly Node[];
   readonly outputs: ReadonlySet<Node>;
-  readonly pools: ReadonlyMap<string, PoolPicture>;
+  readonly pools: ReadonlyMap<string, readonly Pool[]>;
 }
 
 export function outline(program: Program, graph: Graph, choices: Graph | undefined): Content {
@@ -53,12 +53,9 @@ export function outline(program: Program, graph: Graph, choices: Graph | undefin
 
 const sources: ReadonlySet<Node["op"]> = new Set(["tensor", "const", "size", "index", "random"]);
 
-/** Steps of a place that are drawn as its pool. */
-function poolStep(world: World, place: string, step: string): boolean {
-  if (!world.pools.has(place)) return false;
-  const path = joinPath(place, step);
-  return world.program.routers.some(({ name }) => name === path) || /^(routed|shared|pool)(\.\d+)?$/.test(step);
-}
+/** The pool that a step of a place is drawn as part of. */
+const poolOfStep = (world: World, place: string, step: string): Pool | undefined =>
+  world.pools.get(place)?.find(({ steps }) => steps.has(step));
 
 function contentOf(world: World, base: string, result: string): Content {
   const flows = new Flows(world, base);
@@ -72,7 +69,6 @@ function contentOf(world: World, base: string, result: string): Content {
   return fold(world, { boxes, edges: kept });
 }
 
-const poolId = "pool:";
 const inputId = "in";
 const outputId = "out";
 
@@ -110,7 +106,7 @@ class Flows {
       // What depends on no input (masks, angles of positions) is nobody's message: layers share it without feeding each other.
       const moves = operandsOf(node).some((operand) => (this.from.get(operand)?.size ?? 0) > 0);
       const step = stepBelow(base, node.origin.path);
-      const unit = !moves ? undefined : step === undefined ? this.operator(node) : poolStep(world, base, step) ? this.box(poolId) : this.box(step);
+      const unit = !moves ? undefined : step === undefined ? this.operator(node) : this.box(poolOfStep(world, base, step)?.id ?? step);
       if (unit === undefined) this.from.set(node, this.union(operandsOf(node)));
       else {
         for (const operand of operandsOf(node)) this.flow(operand, unit);
@@ -151,7 +147,7 @@ class Flows {
   private operator(node: Node): string | undefined {
     const operands = operandsOf(node);
     const flowing = operands.filter((operand) => (this.from.get(operand)?.size ?? 0) > 0);
-    const named = operands.flatMap(tensorsBehind);
+    const named = operands.flatMap((operand) => tensorBehind(operand) ?? []).map((name) => name.slice(name.lastIndexOf(".") + 1));
     if (node.op === "contract") return this.box(`op:${node.id}`, named.length > 0 ? `× ${named.join(", ")}` : "×");
     if (node.op === "take") return this.box(`op:${node.id}`, named.length > 0 ? `look up ${named.join(", ")}` : "look up");
     if (node.op === "map" && node.fn === "add" && flowing.length === 2) {
@@ -164,23 +160,17 @@ class Flows {
   }
 }
 
-/** Names of the tensors that a node is a view of. */
-function tensorsBehind(node: Node): string[] {
-  let at = node;
-  while (at.op === "view" || (at.op === "map" && at.inputs.length === 1)) at = at.op === "view" ? at.input : at.inputs[0]!;
-  return at.op === "tensor" ? [at.name.slice(at.name.lastIndexOf(".") + 1)] : [];
-}
-
 function boxOf(world: World, base: string, id: string, label: string | undefined, result: string): Box {
   const plain = { id, times: 1, lines: [], parameters: 0, path: base };
   if (id === inputId || (id === outputId && base !== "")) return { ...plain, kind: "port", title: "" };
   if (id === outputId) return { ...plain, kind: "output", title: result };
   if (id.startsWith("input:")) return { ...plain, kind: "input", title: label ?? id };
   if (id.startsWith("op:")) return { ...plain, kind: "operator", title: label ?? "" };
-  if (id === poolId) return poolBox(world, base, id, "pool");
+  const here = world.pools.get(base)?.find((pool) => pool.id === id);
+  if (here !== undefined) return poolBox(world, base, here, id, nameOf(here));
   const path = joinPath(base, id);
   const whole = wholePool(world, path);
-  if (whole) return poolBox(world, path, id, splitStep(id).name);
+  if (whole !== undefined) return poolBox(world, path, whole, id, splitStep(id).name);
   const tensors = tensorsIn(world, path);
   const parameters = tensors.reduce((sum, { shape }) => sum + elements(shape), 0);
   const common = { id, path, times: 1, title: splitStep(id).name, parameters };
@@ -193,27 +183,30 @@ function boxOf(world: World, base: string, id: string, label: string | undefined
 const tensorsIn = (world: World, path: string) =>
   world.program.tensors.filter(({ role, name }) => role === "parameter" && inside(path, name));
 
-/** Whether all that is below a path is one pool: then the path is drawn as the pool. */
-function wholePool(world: World, path: string): boolean {
-  if (!world.pools.has(path)) return false;
-  return world.nodes.every((node) => {
+/** The pool, when it is all that is below a path: then the path is drawn as the pool. */
+function wholePool(world: World, path: string): Pool | undefined {
+  const pools = world.pools.get(path);
+  if (pools?.length !== 1) return undefined;
+  const whole = world.nodes.every((node) => {
     const step = stepBelow(path, node.origin.path);
-    return step === undefined || poolStep(world, path, step);
+    return step === undefined || pools[0]!.steps.has(step);
   });
+  return whole ? pools[0] : undefined;
 }
 
-function poolBox(world: World, place: string, id: string, title: string): Box {
-  const pool = world.pools.get(place);
-  if (pool === undefined) throw new Error(`internal: no pool at ${place}`);
-  const routers = pool.routers.length;
-  const name = routers > 1 ? `${title}: ${routers} routers over one pool` : title;
-  const all = tensorsIn(world, place).filter(({ name: each }) => {
-    const step = stepBelow(place, each);
-    return step === undefined || poolStep(world, place, step);
-  });
-  // At the top of a model, other tensors lie beside those of the pool.
-  const own = place === "" ? all.filter(({ name: each }) => poolStep(world, place, stepBelow(place, each) ?? "")) : all;
-  return { id, kind: "pool", title: name, path: place, times: 1, lines: [], parameters: own.reduce((sum, { shape }) => sum + elements(shape), 0), pool };
+/** `rows` of a pool that was bound to a name. */
+function nameOf({ steps }: Pool): string {
+  const named = [...steps].map((step) => splitStep(step).name).find((name) => !/^(router|routed|shared|pool)$/.test(name));
+  return named ?? "pool";
+}
+
+function poolBox(world: World, place: string, { picture, steps }: Pool, id: string, name: string): Box {
+  const routers = picture.routers.length;
+  const title = routers > 1 ? `${name}: ${routers} routers, one pool` : name;
+  const parameters = tensorsIn(world, place)
+    .filter((tensor) => steps.has(stepBelow(place, tensor.name) ?? ""))
+    .reduce((sum, { shape }) => sum + elements(shape), 0);
+  return { id, kind: "pool", title, path: place, times: 1, lines: [], parameters, pool: picture };
 }
 
 /** What two copies of a layer have in common: names and shapes below them. */

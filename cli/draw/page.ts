@@ -6,9 +6,9 @@ import { html, raw, type Markup } from "../report/html.ts";
 const style = `
 :root { color-scheme: light dark; } html, body { height: 100%; margin: 0; overflow: hidden; font: 14px/1.4 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; background: #f7f6f3; color: #1d1c1a; }
 #stage { position: absolute; inset: 0; touch-action: none; cursor: grab; outline-offset: -3px; } #stage:active { cursor: grabbing; } #stage svg { position: absolute; left: 0; top: 0; transform-origin: 0 0; max-width: none; }
-nav { position: absolute; left: 0; top: 0; right: 0; padding: 10px 12px; background: #f7f6f3f2; display: flex; flex-wrap: wrap; gap: 6px; pointer-events: none; } nav button { pointer-events: auto; font: inherit; padding: 4px 11px; border: 1px solid #cfcac0; border-radius: 7px; background: #ffffffee; color: inherit; cursor: pointer; }
+nav { position: absolute; left: 0; top: 0; right: 0; padding: 10px 12px; background: #f7f6f3; display: flex; flex-wrap: wrap; gap: 6px; pointer-events: none; } nav button { pointer-events: auto; font: inherit; padding: 4px 11px; border: 1px solid #cfcac0; border-radius: 7px; background: #ffffffee; color: inherit; cursor: pointer; }
 #told { position: absolute; left: 12px; bottom: 12px; max-width: min(92vw, 900px); background: #ffffffee; border: 1px solid #cfcac0; border-radius: 8px; padding: 6px 12px; overflow-wrap: anywhere; } #told:empty { display: none; }
-@media (prefers-color-scheme: dark) { html, body { background: #131416; color: #e9e7e2; } nav { background: #131416f2; } nav button, #told { background: #1f2226ee; border-color: #3b3f45; } }
+@media (prefers-color-scheme: dark) { html, body { background: #131416; color: #e9e7e2; } nav { background: #131416; } nav button, #told { background: #1f2226ee; border-color: #3b3f45; } }
 `;
 
 /** Written into the page as text: uses nothing of this module. */

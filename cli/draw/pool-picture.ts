@@ -83,7 +83,7 @@ const routerHeight = 40;
 export function measurePool(pool: PoolPicture, title: string): { readonly width: number; readonly height: number } {
   const lines = linesOf(pool);
   const routers = routerLines(pool);
-  const widths = [widthOf(title, 8) + 90, ...lines.map(({ width }) => width), ...routers.map(({ words, more }) => Math.max(widthOf(words) + 76, widthOf(more, mono) + 20))];
+  const widths = [widthOf(title, 8) + 90, ...lines.map(({ width }) => width), ...routers.map(({ words, more }) => Math.max(widthOf(words, 7.6) + 96, widthOf(more, mono) + 20))];
   return {
     width: Math.min(460, Math.max(220, ...widths) + 2 * padding),
     height: 34 + routers.length * (routerHeight + 6) + (pool.routers.length > routers.length ? lineHeight : 0) + lines.reduce((sum, { height }) => sum + height, 0) + padding,

@@ -1,11 +1,13 @@
 // What a routed layer consists of, for its picture. In: a program and the graph that says which experts were picked. Out: its
 // routers with their choice in words, its kinds of experts with their sizes, shared and null experts.
 
-import type { Graph } from "../../compiler/graph.ts";
 import { picksPort } from "../../compiler/entries.ts";
+import type { Graph, Node, RouteNode } from "../../compiler/graph.ts";
+import { nodesOf, rootsOf } from "../../compiler/graph-walk.ts";
 import type { Program, RouterInfo, Tensor } from "../../runtime/program.ts";
 import { expertTensors, placeOfRouter } from "../report/parameters.ts";
 import { choiceWords } from "./choice.ts";
+import { stepBelow } from "./paths.ts";
 
 export interface PoolPicture {
   readonly routers: readonly { readonly name: string; readonly words: string; readonly tensors: readonly string[]; readonly dropping: boolean }[];
@@ -47,22 +49,120 @@ function grouped(tensors: readonly Tensor[], base: string): ReadonlyMap<string, 
   return groups;
 }
 
-/** Routers that stand at the same place share its pool. */
-export function poolsOf(program: Program, graph: Graph | undefined): ReadonlyMap<string, PoolPicture> {
-  const places = new Map<string, RouterInfo[]>();
-  for (const router of program.routers) {
-    const place = placeOfRouter(router.name);
-    places.set(place, [...(places.get(place) ?? []), router]);
-  }
-  return new Map([...places].map(([place, routers]) => [place, poolAt(program, graph, place, routers)]));
+/** A pool where it stands: the steps below its place that are drawn as one box. */
+export interface Pool {
+  readonly id: string;
+  readonly steps: ReadonlySet<string>;
+  readonly picture: PoolPicture;
 }
 
-function poolAt(program: Program, graph: Graph | undefined, place: string, routers: readonly RouterInfo[]): PoolPicture {
+/** Pools by their place. Routers at the same place that send to the same experts share one. */
+export function poolsOf(program: Program, graph: Graph | undefined): ReadonlyMap<string, readonly Pool[]> {
+  const exact = graph === undefined ? new Map<string, ReadonlySet<string>>() : routedTensors(program, graph);
+  const drafts: { readonly place: string; readonly routers: RouterInfo[]; readonly tensors: readonly Tensor[] }[] = [];
+  for (const router of program.routers) {
+    const place = placeOfRouter(router.name);
+    const names = exact.get(router.name);
+    const tensors = names === undefined || names.size === 0 ? expertTensors(program, router) : program.tensors.filter(({ name }) => names.has(name));
+    const shared = drafts.find((draft) => draft.place === place && draft.tensors.some(({ name }) => tensors.some((other) => other.name === name)));
+    if (shared === undefined) drafts.push({ place, routers: [router], tensors });
+    else shared.routers.push(router);
+  }
+  const pools = new Map<string, Pool[]>();
+  for (const { place, routers, tensors } of drafts) {
+    const here = pools.get(place) ?? [];
+    const steps = new Set<string>();
+    for (const path of [...routers.map(({ name }) => name), ...tensors.map(({ name }) => name.slice(0, name.lastIndexOf(".")))]) {
+      const step = stepBelow(place, path);
+      if (step !== undefined) steps.add(step);
+    }
+    // What every token passes beside the routed experts.
+    if (here.length === 0)
+      for (const { name } of program.tensors) {
+        const step = stepBelow(place, name);
+        if (step !== undefined && /^shared(\.\d+)?$/.test(step)) steps.add(step);
+      }
+    here.push({ id: `pool:${here.length}`, steps, picture: pictureOf(program, graph, place, routers, tensors, steps) });
+    pools.set(place, here);
+  }
+  return pools;
+}
+
+/** The tensors that each router's rows meet, in the graph that tells its picks. */
+function routedTensors(program: Program, graph: Graph): ReadonlyMap<string, ReadonlySet<string>> {
+  const routerOf = new Map<Node, string>();
+  for (const { name } of program.routers) {
+    const picks = graph.outputs.find((output) => output.name === picksPort(name))?.node;
+    if (picks !== undefined) routerOf.set(withoutViews(picks), name);
+  }
+  const found = new Map<string, Set<string>>(program.routers.map(({ name }) => [name, new Set()]));
+  const sent = new Map<RouteNode, string | undefined>();
+  const routerBehind = (route: RouteNode): string | undefined => {
+    if (!sent.has(route)) sent.set(route, searchRouter(route.picks, routerOf));
+    return sent.get(route);
+  };
+  const add = (route: RouteNode, tensor: Node): void => {
+    const router = routerBehind(route);
+    const name = tensorBehind(tensor);
+    if (router !== undefined && name !== undefined) found.get(router)?.add(name);
+  };
+  for (const node of nodesOf(rootsOf(graph))) {
+    if (node.op === "contract" && node.ragged !== undefined) {
+      const axis = [...node.a.shape, ...node.b.shape].find(({ kind }) => kind === "ragged");
+      if (axis?.kind === "ragged") for (const operand of [node.a, node.b]) add(axis.by, operand);
+    } else if (node.op === "take") {
+      const ids = withoutViews(node.ids);
+      if (ids.op === "part") add(ids.route, node.table);
+    }
+  }
+  return found;
+}
+
+function withoutViews(node: Node): Node {
+  let at = node;
+  while (at.op === "view") at = at.input;
+  return at;
+}
+
+function searchRouter(picks: Node, routerOf: ReadonlyMap<Node, string>): string | undefined {
+  let level = [withoutViews(picks)];
+  const seen = new Set<Node>();
+  while (level.length > 0) {
+    const next: Node[] = [];
+    for (const node of level) {
+      const router = routerOf.get(node);
+      if (router !== undefined) return router;
+      if (seen.has(node)) continue;
+      seen.add(node);
+      // Picks of a part of the experts are maps of the whole picks.
+      if (node.op === "map") next.push(...node.inputs.map(withoutViews));
+    }
+    level = next;
+  }
+  return undefined;
+}
+
+/** The name of the tensor that a node is a view of. */
+export function tensorBehind(node: Node): string | undefined {
+  let at = node;
+  while (at.op === "view" || (at.op === "map" && at.inputs.length === 1)) at = at.op === "view" ? at.input : at.inputs[0]!;
+  return at.op === "tensor" ? at.name : undefined;
+}
+
+function pictureOf(
+  program: Program,
+  graph: Graph | undefined,
+  place: string,
+  routers: readonly RouterInfo[],
+  tensors: readonly Tensor[],
+  steps: ReadonlySet<string>,
+): PoolPicture {
   const first = routers[0]!;
   const own = program.tensors.filter(({ role }) => role === "parameter" || role === "state");
-  const kinds = [...grouped(expertTensors(program, first), place).values()];
-  const sharedBase = place === "" ? "shared" : `${place}.shared`;
-  const shared = own.filter(({ name, role }) => role === "parameter" && name.startsWith(`${sharedBase}.`));
+  const shared = own.filter(({ name, role }) => {
+    const step = stepBelow(place, name);
+    return role === "parameter" && step !== undefined && steps.has(step) && /^shared(\.\d+)?$/.test(step);
+  });
   return {
     routers: routers.map(({ name, width, experts, nulls, dropping = false }) => ({
       name,
@@ -70,12 +170,12 @@ function poolAt(program: Program, graph: Graph | undefined, place: string, route
       tensors: tensorLines(own.filter((tensor) => tensor.name.startsWith(`${name}.`))),
       dropping,
     })),
-    kinds: kinds.map((tensors) => ({
-      count: tensors[0]!.shape[0] ?? 1,
-      tensors: tensorLines(tensors.map(({ name, shape }) => ({ name, shape: shape.slice(1) }))),
-      parameters: sumOf(tensors) / Math.max(1, tensors[0]!.shape[0] ?? 1),
+    kinds: [...grouped(tensors, place).values()].map((kind) => ({
+      count: kind[0]!.shape[0] ?? 1,
+      tensors: tensorLines(kind.map(({ name, shape }) => ({ name, shape: shape.slice(1) }))),
+      parameters: sumOf(kind) / Math.max(1, kind[0]!.shape[0] ?? 1),
     })),
-    shared: [...grouped(shared, place)].map(([name, tensors]) => ({ name, tensors: tensorLines(tensors), parameters: sumOf(tensors) })),
+    shared: [...grouped(shared, place)].map(([name, kind]) => ({ name, tensors: tensorLines(kind), parameters: sumOf(kind) })),
     experts: first.experts,
     nulls: first.nulls,
     width: Math.max(...routers.map(({ width }) => width)),

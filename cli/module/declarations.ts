@@ -19,7 +19,7 @@ import {
   type Method,
   type Property,
 } from "./members.ts";
-import { inputType, propertyName, repeated, runtime, shapedType, typeName } from "./names.ts";
+import { inputType, repeated, runtime, shapedType, typeName } from "./names.ts";
 
 export function declarations(program: Program, docs: Docs, header: string): string {
   const project = new Project({ useInMemoryFileSystem: true });

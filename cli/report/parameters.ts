@@ -29,8 +29,13 @@ export function expertTensors(program: Program, router: RouterInfo): readonly Te
   const counts = [...parts.values()].map((tensors) => tensors[0]!.shape[0] ?? 0);
   const total = counts.reduce((sum, count) => sum + count, 0);
   if (total === router.experts) return pool;
-  // A pool by another name, shared by several routers.
-  return parameters.filter(({ name, shape }) => shape.length > 1 && shape[0] === router.experts && inside(name) !== undefined);
+  // A pool by another name: all that it holds has one entry for each expert.
+  const groups = new Map<string, Tensor[]>();
+  for (const tensor of parameters) {
+    const name = /^[^.]+(?=\.)/.exec(inside(tensor.name) ?? "")?.[0];
+    if (name !== undefined) groups.set(name, [...(groups.get(name) ?? []), tensor]);
+  }
+  return [...groups.values()].filter((tensors) => tensors.every(({ shape }) => shape[0] === router.experts)).flat();
 }
 
 /** `active(router)`: true experts of a row on average. */

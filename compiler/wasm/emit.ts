@@ -111,7 +111,7 @@ function emitItem(emitter: Emitter, item: Item): void {
   const { code } = emitter;
   switch (item.kind) {
     case "value":
-      return compute(emitter, item.value);
+      return compute(emitter, item);
     case "set":
       push(emitter, item.value);
       return encode.localSet(code, item.local);

@@ -10,6 +10,8 @@ export const readsVariables = 1;
 export const readsMemory = 2;
 
 export interface Value {
+  /** As an item: the value is computed here, or where it is used. */
+  readonly kind: "value";
   readonly id: number;
   readonly type: WasmType;
   readonly operation: Operation;
@@ -107,7 +109,7 @@ export interface Move {
 }
 
 export type Item =
-  | { readonly kind: "value"; readonly value: Value }
+  | Value
   | { readonly kind: "set"; readonly local: number; readonly value: Value; readonly epochs: Epochs }
   | {
       readonly kind: "store";
@@ -226,6 +228,7 @@ export function value(
     while (home !== deepest && !home.conditional && home.parent !== undefined) home = home.parent;
   }
   const made: Value = {
+    kind: "value",
     id: at.nextId++,
     type,
     operation,
@@ -237,8 +240,7 @@ export function value(
     older: newest,
   };
   at.table.set(hash, made);
-  if (operation.kind !== "constant" && operation.kind !== "local")
-    home.items.push({ kind: "value", value: made });
+  if (operation.kind !== "constant" && operation.kind !== "local") home.items.push(made);
   return made;
 }
 
