@@ -143,9 +143,12 @@ function elaborateAll(
     const decode = { context, batch: 1 };
     const { built, diagnostics } = elaborateModel(model, name, { mode: "inference", builder, decode });
     if (built === undefined) return { diagnostics };
-    graphs.push(decodeGraph(built));
-    extra.push(built.tensors);
-    sizes.push({ name: "C", doc: "Positions that the caches of decoding hold.", default: context });
+    // Only decoding itself shows what stands in its way.
+    if (built.undecodable.length === 0) {
+      graphs.push(decodeGraph(built));
+      extra.push(built.tensors);
+      sizes.push({ name: "C", doc: "Positions that the caches of decoding hold.", default: context });
+    }
   }
   // Parameters of either mode (some exist in one only), then what the entries add.
   const tensors = new Map<string, Tensor>();
@@ -164,11 +167,11 @@ function elaborateAll(
   };
 }
 
-/** Whether tokens can be decoded one by one: one modality of tokens, mixed only through `context`, and an output for each. */
+/** Whether tokens come out one by one: one modality of tokens, and an output for each. */
 function speaks(built: Built): boolean {
   const tokens = built.modalities.filter(({ kind }) => kind === "tokens");
   const length = tokens[0]?.length;
-  if (tokens.length !== 1 || length === undefined || built.undecodable.length > 0) return false;
+  if (tokens.length !== 1 || length === undefined) return false;
   return built.outputs[0]!.node.shape.some((axis) => sizeEquals(axis.size, named(length)));
 }
 
@@ -192,13 +195,14 @@ function trainGraphs(builder: GraphBuilder, built: Built): TrainingGraphs {
 function lowerAll(model: Model, elaborated: Elaborated, request: CompileRequest): PlannedModel {
   const { verify = false } = request;
   const graphs: Record<string, Graph> = {};
+  const shared = { traces: new Map(), clusters: new Map() };
   const lowered = elaborated.graphs.map((graph) => {
     if (verify) verifyGraph(graph);
     // Only `train` has been differentiated; nothing needs to know any more where gradients stop.
     const simple = simplify(graph, { removeStops: true });
     if (verify) verifyGraph(simple);
     graphs[graph.name] = simple;
-    return lowerGraph(simple, request.fuse === undefined ? {} : { fuse: request.fuse });
+    return lowerGraph(simple, { ...shared, ...(request.fuse === undefined ? {} : { fuse: request.fuse }) });
   });
   const { name, training, tensors, sizes } = elaborated;
   const { program, kernels } = plan(lowered, {

@@ -3,9 +3,10 @@
 // ...) and of what it reduces. Found by writing the element's value into a kernel that is thrown away, so that fusion sees
 // exactly what lowering will do. Deliberately absent: decisions.
 
-import type { ContractNode, Node, Shape } from "./graph.ts";
+import type { ContractNode, Node, PartNode, Shape } from "./graph.ts";
 import { number, read, variable } from "./lower/affine.ts";
 import type { Affine } from "./lower/affine.ts";
+import { signatureOf } from "./lower/signature.ts";
 import { contractRoles } from "./lower/contract-roles.ts";
 import { reductionOf } from "./lower/reduction.ts";
 import { KernelEmitter } from "./lower/emitter.ts";
@@ -36,7 +37,54 @@ const nowhereOf = (node: Node): Memory => nowhere(`%${node.id}`, node.dtype === 
 /** Nodes that exist before any kernel runs, and the parts of routings. */
 export const isSource = (node: Node): boolean => node.op === "input" || node.op === "tensor";
 
-export function readsOf(root: Node, isStored: (node: Node) => boolean): readonly Read[] {
+/** Reads of nodes that were traced, by signature. */
+export type TraceMemo = Map<string, readonly NumberedRead[]>;
+
+/** A read, with the number that the signature gives a node (of a part: its routing). */
+interface NumberedRead {
+  readonly node: number;
+  readonly part: PartNode["part"] | undefined;
+  readonly at: readonly string[];
+}
+const parts = ["offsets", "source", "group", "slot"] as const;
+
+/** Layers repeat: a node like one that was traced before reads likewise. Coordinates that speak of nodes (a gather's
+ * index) name them by their number in the signature. */
+export function readsOf(root: Node, isStored: (node: Node) => boolean, memo: TraceMemo): readonly Read[] {
+  const { key, nodes } = signatureOf([root], {
+    leaf: (node) => (isSource(node) || isStored(node) ? "" : undefined),
+  });
+  const before = memo.get(key);
+  if (before !== undefined)
+    return before.map(({ node, part, at }) => ({ node: nodeOf(nodes[node]!, part), at }));
+  const numbers = new Map<string, string>();
+  for (const [i, node] of nodes.entries()) {
+    numbers.set(`${node.id}`, `${i}`);
+    if (node.op === "route")
+      for (const part of parts) numbers.set(`${partOf(node, part).id}`, `${i} ${part}`);
+  }
+  const reads = traceReads(root, isStored).map(({ node, at }) => ({
+    node,
+    at: at.map((text) => text.replace(/%(-?\d+)/g, (_, id: string) => `%#${numbers.get(id)}`)),
+  }));
+  memo.set(
+    key,
+    reads.map(({ node, at }) =>
+      node.op === "part"
+        ? { node: nodes.indexOf(node.route), part: node.part, at }
+        : { node: nodes.indexOf(node), part: undefined, at },
+    ),
+  );
+  return reads;
+}
+
+function nodeOf(node: Node | undefined, part: PartNode["part"] | undefined): Node {
+  if (part !== undefined && node?.op === "route") return partOf(node, part);
+  if (node === undefined || part !== undefined) throw new Error("internal: a signature without what it reads");
+  return node;
+}
+
+function traceReads(root: Node, isStored: (node: Node) => boolean): readonly Read[] {
   const reads = new Map<string, Read>();
   const note = (node: Node, at: readonly Affine[]): void => {
     const keys = at.map(({ key }) => key);

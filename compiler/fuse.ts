@@ -14,7 +14,7 @@ import { sameShape } from "./graph-axis.ts";
 import { nodesOf, operandsOf, rootsOf } from "./graph-walk.ts";
 import { chooseStored, elements } from "./fuse-cost.ts";
 import { axisName, isSource, readsOf } from "./fuse-trace.ts";
-import type { Read } from "./fuse-trace.ts";
+import type { Read, TraceMemo } from "./fuse-trace.ts";
 import { contractRoles } from "./lower/contract-roles.ts";
 import { isReduction, reductionOf } from "./lower/reduction.ts";
 import { canonical } from "./lower/parts.ts";
@@ -37,6 +37,8 @@ export interface FuseOptions {
   readonly bindings?: number;
   /** false: every node gets memory and a kernel of its own. */
   readonly fuse?: boolean;
+  /** What is known of nodes like those of this graph; shared by the entries of a program. */
+  readonly traces?: TraceMemo;
 }
 
 export interface Fusion {
@@ -92,7 +94,7 @@ export function fuse(graph: Graph, options: FuseOptions = {}): Fusion {
         { of: (node) => users.get(node) ?? [], isRoot: (node) => roots.has(node) },
         Math.max(2, bindings - 3),
       );
-  const maker = new ClusterMaker(stored, roots, bindings, whole);
+  const maker = new ClusterMaker(stored, roots, bindings, whole, options.traces ?? new Map());
   for (const node of nodes) if (stored.has(node)) maker.place(node);
   return { clusters: maker.finish(), refusals: maker.refusals, nodes, uses, reads: maker.reads };
 }
@@ -114,12 +116,18 @@ class ClusterMaker {
   private readonly bindings: number;
   private readonly whole: boolean;
 
-  constructor(stored: ReadonlySet<Node>, roots: ReadonlySet<Node>, bindings: number, whole: boolean) {
+  constructor(
+    stored: ReadonlySet<Node>,
+    roots: ReadonlySet<Node>,
+    bindings: number,
+    whole: boolean,
+    traces: TraceMemo,
+  ) {
     this.roots = roots;
     this.bindings = bindings;
     this.whole = whole;
     for (const node of stored) {
-      const reads = readsOf(node, (other) => stored.has(other));
+      const reads = readsOf(node, (other) => stored.has(other), traces);
       this.reads.set(node, reads);
       for (const { node: leaf } of reads) {
         const maker = makerOf(leaf);

@@ -4,7 +4,7 @@
 // else they are kept aside and copied at the end. Deliberately absent: lifetimes of temporaries (plan.ts).
 
 import type { Graph, Node, PartNode } from "./graph.ts";
-import type { LoweredBuffer, LoweredEntry, LoweredPort } from "./lowered.ts";
+import type { LoweredBuffer, LoweredDispatch, LoweredEntry, LoweredPort } from "./lowered.ts";
 import { add as addSizes } from "../runtime/size.ts";
 import { fuse, isPacked } from "./fuse.ts";
 import type { Cluster, FuseOptions, Fusion } from "./fuse.ts";
@@ -13,10 +13,12 @@ import { sameShape } from "./graph-axis.ts";
 import { number } from "./lower/affine.ts";
 import { lowerColumn } from "./lower/column.ts";
 import { elementOf, sourceMemory, temporary, tensorBuffer } from "./lower/context.ts";
-import type { LowerContext } from "./lower/context.ts";
+import type { LowerContext, MadeKernel } from "./lower/context.ts";
 import { lowerContract } from "./lower/contract.ts";
 import { copyMemory } from "./lower/copy.ts";
 import type { Memory } from "./lower/emitter.ts";
+import { once } from "./lower/memo.ts";
+import type { ClusterMemo } from "./lower/memo.ts";
 import { lowerMap } from "./lower/map.ts";
 import { lowerRoute } from "./lower/route.ts";
 import { lowerRow } from "./lower/row.ts";
@@ -24,7 +26,10 @@ import { lowerScan } from "./lower/scan.ts";
 import { sizeOf } from "./lower/space.ts";
 import { canonical, partOf } from "./lower/parts.ts";
 
-export type LowerOptions = FuseOptions;
+export interface LowerOptions extends FuseOptions {
+  /** Kernels of clusters like those of this graph; shared by the entries of a program. */
+  readonly clusters?: ClusterMemo;
+}
 
 export function lowerGraph(graph: Graph, options: LowerOptions = {}): LoweredEntry {
   const fusion = fuse(graph, options);
@@ -43,17 +48,26 @@ export function lowerGraph(graph: Graph, options: LowerOptions = {}): LoweredEnt
   for (const { tensor, node } of graph.updates)
     if (inPlace.has(tensor)) memories.set(node, tensorMemory(tensor, node));
   for (const cluster of fusion.clusters) giveMemory(cluster, fusion, memories);
-  const context: LowerContext = { fusion, memories, dispatches: [] };
-  for (const cluster of fusion.clusters) lowerCluster(context, cluster);
-  finishCopies(graph, context, taken, inPlace);
+  const clusters: ClusterMemo = options.clusters ?? new Map();
+  const dispatches: LoweredDispatch[] = [];
+  for (const cluster of fusion.clusters) {
+    const { path } = cluster.members[0]!.origin;
+    for (const { kernel, buffers, title } of once(clusters, fusion, memories, cluster, () => {
+      const made: MadeKernel[] = [];
+      lowerCluster({ fusion, memories, made }, cluster);
+      return made;
+    }))
+      dispatches.push({ kernel, buffers, label: path === "" ? title : `${path}: ${title}` });
+  }
+  dispatches.push(...finalCopies(graph, memories, taken, inPlace));
   return {
     name: graph.name,
-    inputs: inputsOf(fusion, context),
+    inputs: inputsOf(fusion, dispatches),
     outputs: graph.outputs.map(({ name, node, doc }) => ({
       ...portOf(name, node),
       ...(doc === undefined ? {} : { doc }),
     })),
-    dispatches: context.dispatches,
+    dispatches,
     refusals: fusion.refusals,
   };
 }
@@ -191,44 +205,46 @@ function lowerCluster(context: LowerContext, cluster: Cluster): void {
 }
 
 /** Outputs that are sources or parts, second names of one result, and updates that were not in place. */
-function finishCopies(
+function finalCopies(
   graph: Graph,
-  context: LowerContext,
+  memories: ReadonlyMap<Node, Memory>,
   taken: ReadonlySet<Node>,
   inPlace: ReadonlySet<string>,
-): void {
+): LoweredDispatch[] {
+  const copies: LoweredDispatch[] = [];
   const done = new Set<Node>();
   for (const { name, node } of graph.outputs) {
     if (taken.has(node) && !done.has(node)) done.add(node);
-    else copyMemory(context, memoryOf(context, node), outputMemory(name, node), `${name}: copy`);
+    else copies.push(copyMemory(memoryOf(memories, node), outputMemory(name, node), `${name}: copy`));
   }
   const later = graph.updates.filter(({ tensor }) => !inPlace.has(tensor));
   // a tensor that becomes another tensor is read before any is written
   const sources = later.map(({ tensor, node }) => {
-    const memory = memoryOf(context, node);
+    const memory = memoryOf(memories, node);
     if (node.op !== "tensor" || later.length === 1) return memory;
     const aside = temporary(tensor, memory.type, memory.length);
-    copyMemory(context, memory, aside, `${tensor}: keep`);
+    copies.push(copyMemory(memory, aside, `${tensor}: keep`));
     return aside;
   });
   for (const [i, { tensor, node }] of later.entries()) {
     if (node.op === "tensor" && node.name === tensor) continue;
-    copyMemory(context, sources[i]!, tensorMemory(tensor, node), `${tensor}: update`);
+    copies.push(copyMemory(sources[i]!, tensorMemory(tensor, node), `${tensor}: update`));
   }
+  return copies;
 }
 
-function memoryOf(context: LowerContext, node: Node): Memory {
-  const memory = context.memories.get(canonical(node));
+function memoryOf(memories: ReadonlyMap<Node, Memory>, node: Node): Memory {
+  const memory = memories.get(canonical(node));
   if (memory === undefined) throw new Error(`internal: %${node.id} ${node.op} was not computed`);
   return memory;
 }
 
 /** The inputs that the graph names and those that kernels use without naming them (the keys of random numbers). */
-function inputsOf(fusion: Fusion, context: LowerContext): LoweredPort[] {
+function inputsOf(fusion: Fusion, dispatches: readonly LoweredDispatch[]): LoweredPort[] {
   const ports = new Map<string, LoweredPort>();
   for (const node of fusion.nodes) if (node.op === "input") ports.set(node.name, portOf(node.name, node));
   const bound = new Set<LoweredBuffer>();
-  for (const { buffers } of context.dispatches) for (const buffer of buffers) bound.add(buffer);
+  for (const { buffers } of dispatches) for (const buffer of buffers) bound.add(buffer);
   for (const buffer of bound)
     if (buffer.kind === "input" && !ports.has(buffer.name))
       ports.set(buffer.name, { name: buffer.name, type: "i32", shape: [] });

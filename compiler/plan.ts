@@ -26,7 +26,13 @@ export function plan(entries: readonly LoweredEntry[], about: ProgramAbout): Pla
   const kernels: Kernel[] = [];
   const numbers = new Map<number, number>();
   const intern = interner();
+  const known = new Map<Kernel, number>();
   const numberOf = (kernel: Kernel): number => {
+    let number = known.get(kernel);
+    if (number === undefined) known.set(kernel, (number = numberByContent(kernel)));
+    return number;
+  };
+  const numberByContent = (kernel: Kernel): number => {
     // The name says where a kernel was first met, not what it does: the same work of two layers is one kernel.
     const { name: _name, ...work } = kernel;
     const key = intern(work);
@@ -101,7 +107,7 @@ function planEntry(
       if (buffer.kind === "input" && bound.access !== "read") fail(`input ${buffer.name} is written`);
       if (buffer.kind !== "temporary") {
         if (buffer.kind === "output") {
-          if (bound.access !== "write" && !written.has(buffer.name))
+          if (bound.access === "read" && !written.has(buffer.name))
             fail(`output ${buffer.name} is read unwritten`);
           if (bound.access !== "read") written.add(buffer.name);
         }

@@ -194,6 +194,19 @@ describe("steps", () => {
     expect(model.step).toBe(0);
   });
 
+  test("that failed leave nothing behind for the next one", async () => {
+    const made = regression();
+    const tensors = made.program.tensors.map((each) =>
+      each.name === "grad.w" ? { ...each, role: "carry" as const } : each,
+    );
+    const carrying = { ...made, program: { ...made.program, tensors } };
+    const [one, other] = [await start(carrying), await start(carrying)];
+    const { x, y } = batch();
+    expect(await errorOf(() => one.trainStep({ x, y: y.map(() => NaN) }))).toMatch(/^R0301 /);
+    expect(one.trainStep({ x, y })).toEqual(other.trainStep({ x, y }));
+    expect(one.parameter("w")).toEqual(other.parameter("w"));
+  });
+
   test("evaluation changes nothing", async () => {
     const model = await start();
     const before = model.saveWeights({ optimiser: true });
@@ -230,13 +243,15 @@ describe("weights", () => {
   });
 
   test("alone begin with a fresh optimiser, and are plain safetensors", async () => {
-    const [one, fresh] = [await start(), await start()];
+    const [one, used] = [await start(), await start()];
     one.trainStep(batch());
+    for (let step = 0; step < 3; step++) used.trainStep(batch(8, 7 + step));
     const bytes = one.saveWeights();
     expect([...decodeSafetensors(bytes, "w").tensors.keys()]).toEqual(["w"]);
-    await fresh.loadWeights(bytes);
+    await used.loadWeights(bytes);
     one.session.view("m.w").fill(0);
-    expect(fresh.trainStep(batch(8, 1))).toEqual(one.trainStep(batch(8, 1)));
+    expect(used.trainStep(batch(8, 1))).toEqual(one.trainStep(batch(8, 1)));
+    expect(used.parameter("w")).toEqual(one.parameter("w"));
   });
 
   test("a checkpoint, its URL, and the folder of a run", async () => {

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { runKernel } from "../compiler/interpret-kernel.ts";
 import type { Kernel, Stmt } from "../compiler/kernel.ts";
 import { signed, unsigned } from "../compiler/wasm/encoder.ts";
-import { printWasm, scratchBytes } from "../compiler/wasm/print.ts";
+import { printBoth, printWasm, scratchBytes } from "../compiler/wasm/print.ts";
 import { named } from "../runtime/size.ts";
 import {
   add,
@@ -22,6 +22,7 @@ import {
   store,
   workgroup,
 } from "./helpers/kernels.ts";
+import { randomKernel } from "./helpers/random-kernels.ts";
 import { checkWasm, instantiateKernels, runOnWasm } from "./helpers/wasm.ts";
 
 const text = (of: Kernel): string => checkWasm(printWasm([of], { relaxed: true, shared: true }));
@@ -153,6 +154,21 @@ describe("inner loops", () => {
     runOnWasm(shifted, buffers);
     expect([...buffers.get("y")!]).toEqual(Array(8).fill(2));
   });
+});
+
+test("both modules of one translation are those of two", () => {
+  const of = [randomKernel(1, 3), microKernel(3, 2, 8)];
+  for (const shared of [false, true])
+    expect(printBoth(of, { shared })).toEqual({
+      plain: printWasm(of, { relaxed: false, shared }),
+      relaxed: printWasm(of, { relaxed: true, shared }),
+    });
+});
+
+test("without relaxed SIMD a multiply-add is a multiplication and an addition, in the same place", () => {
+  const plain = checkWasm(printWasm([microKernel(3, 2, 256)], { relaxed: false, shared: false }));
+  expect(plain).not.toContain("relaxed");
+  expect(counts(plain)).toMatchObject({ "f32x4.mul": 6, "f32x4.add": 6, "v128.load32_splat": 3 });
 });
 
 test("workgroups first <= w < end run, and only they", () => {

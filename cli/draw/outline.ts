@@ -79,6 +79,7 @@ class Flows {
   private readonly known = new Set<string>();
   private readonly from = new Map<Node, ReadonlySet<string>>();
   private readonly pairs = new Map<string, Edge>();
+  private readonly poolIds = new Map<string, boolean>();
   private readonly world: World;
   private readonly base: string;
 
@@ -96,7 +97,8 @@ class Flows {
     const { base, world } = this;
     if (!inside(base, node.origin.path) || (node.op === "input" && base !== "")) {
       // Outside of the group: what enters it from there comes in at one place. Whoever reads a value of ours lets it out.
-      this.from.set(node, sources.has(node.op) || node.op === "input" && node.name.startsWith("$") ? new Set() : new Set([inputId]));
+      const enters = node.op === "input" ? !node.name.startsWith("$") : this.moves(node);
+      this.from.set(node, new Set(enters ? [inputId] : []));
       for (const operand of operandsOf(node)) if (this.ours(operand)) this.flow(operand, outputId);
       return;
     }
@@ -104,9 +106,8 @@ class Flows {
     else if (node.op === "input") this.from.set(node, node.name.startsWith("$") ? new Set() : new Set([this.box(`input:${node.name}`, `${node.name} [${node.shape.map(({ size }) => sizeKey(size)).join(", ")}]`)]));
     else {
       // What depends on no input (masks, angles of positions) is nobody's message: layers share it without feeding each other.
-      const moves = operandsOf(node).some((operand) => (this.from.get(operand)?.size ?? 0) > 0);
       const step = stepBelow(base, node.origin.path);
-      const unit = !moves ? undefined : step === undefined ? this.operator(node) : this.box(poolOfStep(world, base, step)?.id ?? step);
+      const unit = !this.moves(node) ? undefined : step === undefined ? this.operator(node) : this.box(poolOfStep(world, base, step)?.id ?? step);
       if (unit === undefined) this.from.set(node, this.union(operandsOf(node)));
       else {
         for (const operand of operandsOf(node)) this.flow(operand, unit);
@@ -114,6 +115,18 @@ class Flows {
       }
     }
     if (world.outputs.has(node)) this.flow(node, outputId);
+  }
+
+  private moves(node: Node): boolean {
+    return operandsOf(node).some((operand) => (this.from.get(operand)?.size ?? 0) > 0);
+  }
+
+  private isPool(id: string): boolean {
+    const before = this.poolIds.get(id);
+    if (before !== undefined) return before;
+    const found = id.startsWith("pool:") || wholePool(this.world, joinPath(this.base, id)) !== undefined;
+    this.poolIds.set(id, found);
+    return found;
   }
 
   private ours(node: Node): boolean {
@@ -146,17 +159,27 @@ class Flows {
   /** A box of its own for an operation of the group's body, when it is worth one. */
   private operator(node: Node): string | undefined {
     const operands = operandsOf(node);
-    const flowing = operands.filter((operand) => (this.from.get(operand)?.size ?? 0) > 0);
+    const sources = operands.map((operand) => this.from.get(operand) ?? new Set<string>());
+    const all = new Set(sources.flatMap((set) => [...set]));
+    // What is made of nothing but a pool's results is still the pool: its merge, its constants.
+    if (all.size === 1 && this.isPool([...all][0]!) && node.op !== "contract") return undefined;
     const named = operands.flatMap((operand) => tensorBehind(operand) ?? []).map((name) => name.slice(name.lastIndexOf(".") + 1));
     if (node.op === "contract") return this.box(`op:${node.id}`, named.length > 0 ? `× ${named.join(", ")}` : "×");
     if (node.op === "take") return this.box(`op:${node.id}`, named.length > 0 ? `look up ${named.join(", ")}` : "look up");
-    if (node.op === "map" && node.fn === "add" && flowing.length === 2) {
-      const [a, b] = flowing.map((operand) => [...this.from.get(operand)!].sort().join());
-      // Putting side by side is written as an addition of padded tensors.
-      const padded = operands.some((operand) => operand.op === "view" && operand.view.kind === "pad");
-      if (a !== b) return this.box(`op:${node.id}`, padded ? "concat" : "+");
-    }
-    return undefined;
+    const flowing = sources.filter(({ size }) => size > 0);
+    if (node.op !== "map" || node.fn !== "add" || flowing.length !== 2) return undefined;
+    const [a, b] = flowing as [ReadonlySet<string>, ReadonlySet<string>];
+    if (a.size === b.size && [...a].every((source) => b.has(source))) return undefined;
+    // Putting side by side is written as an addition of padded tensors.
+    const padded = operands.some((operand) => operand.op === "view" && operand.view.kind === "pad");
+    return this.sumOf(a, b) ?? this.sumOf(b, a) ?? this.box(`op:${node.id}`, padded ? "concat" : "+");
+  }
+
+  /** The sum that `sum` is, when all of `more` flows into it already: three terms from two places are one circle. */
+  private sumOf(sum: ReadonlySet<string>, more: ReadonlySet<string>): string | undefined {
+    const [only] = sum;
+    if (sum.size !== 1 || only === undefined || this.labels.get(only) !== "+") return undefined;
+    return [...more].every((source) => this.pairs.has(`${source}>${only}`)) ? only : undefined;
   }
 }
 
@@ -216,7 +239,8 @@ function signature(world: World, path: string): string {
   const routers = world.program.routers
     .filter(({ name }) => inside(path, placeOfRouter(name)))
     .map(({ name, experts, nulls, width }) => `${below(name)} ${experts} ${nulls} ${width}`);
-  return [...tensors, ...routers].join(" ");
+  const words = [...world.pools].flatMap(([place, pools]) => (inside(path, place) ? pools.flatMap(({ picture }) => picture.routers.map((router) => router.words)) : []));
+  return [...tensors, ...routers, ...words].join(" ");
 }
 
 /** `block.0` to `block.3`, alike and each fed by the one before: one box, times 4. */

@@ -37,6 +37,7 @@ export function unionHidden(tensors: readonly { readonly hidden: readonly Hidden
   let widest: readonly Hidden[] = [];
   for (const { hidden } of tensors) if (hidden.length > widest.length) widest = hidden;
   if (
+    widest.every((axis, i) => i === 0 || widest[i - 1]!.order <= axis.order) &&
     tensors.every(
       ({ hidden }) =>
         hidden === widest || hidden.length === 0 || hidden.every((axis, i) => axis === widest[i]),

@@ -3,8 +3,8 @@
 
 import type { Node, RouteNode } from "../graph.ts";
 import type { Cluster, Fusion } from "../fuse.ts";
-import type { ElementType, Expr } from "../kernel.ts";
-import type { LoweredBuffer, LoweredDispatch } from "../lowered.ts";
+import type { ElementType, Expr, Kernel } from "../kernel.ts";
+import type { LoweredBuffer } from "../lowered.ts";
 import type { Size } from "../../runtime/size.ts";
 import { fixed, number, times } from "./affine.ts";
 import { KernelEmitter } from "./emitter.ts";
@@ -17,7 +17,14 @@ export interface LowerContext {
   readonly fusion: Fusion;
   /** Memory of every stored node, and of the parts of routings. */
   readonly memories: ReadonlyMap<Node, Memory>;
-  readonly dispatches: LoweredDispatch[];
+  readonly made: MadeKernel[];
+}
+
+/** A kernel of a cluster, what it does in a few words, and what it binds. */
+export interface MadeKernel {
+  readonly kernel: Kernel;
+  readonly buffers: readonly LoweredBuffer[];
+  readonly title: string;
 }
 
 export const elementOf = (node: Node): ElementType => (node.dtype === "f32" ? "f32" : "i32");
@@ -86,8 +93,7 @@ export class ClusterKernel {
       grid,
       ...(multiplyAdds === undefined ? {} : { multiplyAdds }),
     });
-    const label = first.origin.path === "" ? what : `${first.origin.path}: ${what}`;
-    this.context.dispatches.push({ kernel, buffers, label });
+    this.context.made.push({ kernel, buffers, title: what });
   }
 }
 

@@ -3,13 +3,13 @@
 
 import { ceilDivide } from "../../runtime/size.ts";
 import { number } from "./affine.ts";
-import type { LowerContext } from "./context.ts";
+import type { LoweredDispatch } from "../lowered.ts";
 import { KernelEmitter } from "./emitter.ts";
 import type { Memory } from "./emitter.ts";
 import { binary, integer, local, lowerOf, sizeExpr } from "./expr.ts";
 import { taskElements } from "./space.ts";
 
-export function copyMemory(context: LowerContext, from: Memory, to: Memory, label: string): void {
+export function copyMemory(from: Memory, to: Memory, label: string): LoweredDispatch {
   const emitter = new KernelEmitter();
   const start = emitter.let(binary("mul", { op: "workgroup", type: "i32" }, integer(taskElements)), "f");
   const end = emitter.let(lowerOf(binary("add", start, integer(taskElements)), sizeExpr(from.length)), "e");
@@ -21,5 +21,5 @@ export function copyMemory(context: LowerContext, from: Memory, to: Memory, labe
     name: "copy",
     grid: ceilDivide(from.length, number(taskElements)),
   });
-  context.dispatches.push({ kernel, buffers, label });
+  return { kernel, buffers, label };
 }

@@ -137,7 +137,8 @@ function runAll(compiled: Compiled, sizes: Sizes, sessions: readonly Session[], 
     const inputs = inputsFor(compiled, entry, sizes, (options.seed ?? 1) + step, given);
     const run = runEverywhere(compiled, name, { sizes, inputs, tensors: new Map(tensors) }, sessions, options);
     if (run === undefined) return false;
-    runs.set(step === 0 ? name : `${name} ${step}`, run);
+    const key = step === 0 ? name : `${name} ${step}`;
+    if (!runs.has(key)) runs.set(key, run);
     // The next entry starts everywhere from the same f32 numbers.
     if (name === "train" || name === "update")
       for (const [tensor, { data }] of run.updates) tensors.set(tensor, data.map(Math.fround));

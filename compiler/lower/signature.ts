@@ -1,0 +1,65 @@
+// Signatures: the text of everything that a piece of the graph is made of, so that equal pieces are worked on once.
+// In: root nodes, and which nodes are leaves. Out: a text that is equal for equal pieces, whatever the nodes' ids and
+// origins are, and the nodes in the order in which the text numbers them. A model repeats its layers; their clusters
+// have equal signatures, and one of them is lowered. Deliberately absent: what equal pieces have in common is up to the caller.
+
+import type { Node, RouteNode, Shape } from "../graph.ts";
+import { keyOfSize } from "../graph-axis.ts";
+import { operandsOf } from "../graph-walk.ts";
+import { printOperation } from "../print-graph.ts";
+import { canonical } from "./parts.ts";
+
+export interface SignatureAbout {
+  /** What there is to say of a node that is read, not computed; undefined when it is computed here. */
+  readonly leaf: (node: Node) => string | undefined;
+  /** What there is to say of a node that is computed here, beside its operation. */
+  readonly inner?: (node: Node) => string;
+  /** What there is to say of a routing that is only named or read. */
+  readonly route?: (node: RouteNode) => string;
+}
+
+export interface Signature {
+  readonly key: string;
+  readonly nodes: readonly Node[];
+}
+
+/** Roots are always computed here. */
+export function signatureOf(roots: readonly Node[], about: SignatureAbout): Signature {
+  const numbers = new Map<Node, number>();
+  const nodes: Node[] = [];
+  const own = new Set(roots);
+  let key = "";
+
+  const shapeText = (shape: Shape): string => {
+    let text = "";
+    for (const axis of shape)
+      text += axis.kind === "dense" ? `${keyOfSize(axis.size)},` : `@${visit(axis.by)},`;
+    return text;
+  };
+  const textOf = (node: Node): string => {
+    if (node.op === "route" && !own.has(node))
+      return `route ${node.groups} ${keyOfSize(node.bound)} [${shapeText(node.picks.shape)}] ${about.route?.(node) ?? ""}`;
+    if (node.op === "part")
+      return `part ${node.part} ${visit(node.route)} ${about.leaf(node) ?? ""}`;
+    const leaf = own.has(node) ? undefined : about.leaf(node);
+    if (leaf !== undefined) return `leaf ${leaf} ${node.dtype}[${shapeText(node.shape)}]`;
+    let text = node.op === "const" && Object.is(node.value, -0) ? "const -0" : printOperation(node);
+    for (const operand of operandsOf(node)) text += ` %${visit(operand)}`;
+    // the rows of a routing have the routing itself for an axis
+    const shape = node.op === "route" ? "" : shapeText(node.shape);
+    return `${text} ${node.dtype}[${shape}] ${about.inner?.(node) ?? ""}`;
+  };
+  const visit = (given: Node): number => {
+    const node = canonical(given);
+    const before = numbers.get(node);
+    if (before !== undefined) return before;
+    const text = textOf(node);
+    const number = nodes.length;
+    numbers.set(node, number);
+    nodes.push(node);
+    key += `${text};`;
+    return number;
+  };
+  const order = roots.map(visit).join(",");
+  return { key: `${key}${order}`, nodes };
+}
