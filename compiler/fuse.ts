@@ -48,6 +48,17 @@ export interface Fusion {
   readonly uses: ReadonlyMap<Node, number>;
   /** What each stored node reads. */
   readonly reads: ReadonlyMap<Node, readonly Read[]>;
+  /** Tensors that may be replaced in place, by their new value. */
+  readonly replaced: ReadonlyMap<Node, string>;
+}
+
+/** What the maker of clusters is told once. */
+interface MakerAbout {
+  readonly stored: ReadonlySet<Node>;
+  readonly roots: ReadonlySet<Node>;
+  readonly replaced: ReadonlyMap<Node, string>;
+  readonly bindings: number;
+  readonly whole: boolean;
 }
 
 interface Draft {
@@ -64,6 +75,8 @@ const mostRowElements = 16384;
 const mostSiblings = 3;
 /** Elements of a row that a kernel may keep in scratch. */
 export const mostScratch = 4096;
+/** Elements of a tensor that a row kernel may compute anew. */
+const mostRowUpdate = 64;
 /** Elements that a row may reduce to an array. */
 const mostSmall = 4096;
 
@@ -94,9 +107,25 @@ export function fuse(graph: Graph, options: FuseOptions = {}): Fusion {
         { of: (node) => users.get(node) ?? [], isRoot: (node) => roots.has(node) },
         Math.max(2, bindings - 3),
       );
-  const maker = new ClusterMaker(stored, roots, bindings, whole, options.traces ?? new Map());
+  const replaced = replacements(graph);
+  const maker = new ClusterMaker({ stored, roots, replaced, bindings, whole }, options.traces ?? new Map());
   for (const node of nodes) if (stored.has(node)) maker.place(node);
-  return { clusters: maker.finish(), refusals: maker.refusals, nodes, uses, reads: maker.reads };
+  return { clusters: maker.finish(), refusals: maker.refusals, nodes, uses, reads: maker.reads, replaced };
+}
+
+/** Tensors by the node that becomes their value: those whose new value may be written over the old one, as far as the
+ * graph's ends can tell. Readers elsewhere may still forbid it. */
+function replacements(graph: Graph): ReadonlyMap<Node, string> {
+  const outputs = new Set(graph.outputs.map(({ node }) => node));
+  const copied = new Set<string>();
+  const used = new Map<Node, number>();
+  for (const node of [...outputs, ...graph.updates.map((update) => update.node)])
+    if (node.op === "tensor") copied.add(node.name);
+  for (const { node } of graph.updates) used.set(node, (used.get(node) ?? 0) + 1);
+  const replaced = new Map<Node, string>();
+  for (const { tensor, node } of graph.updates)
+    if (!outputs.has(node) && !copied.has(tensor) && used.get(node) === 1) replaced.set(node, tensor);
+  return replaced;
 }
 
 const titleOf = (node: Node): string => (node.op === "map" ? node.fn : node.op);
@@ -110,20 +139,17 @@ class ClusterMaker {
   readonly reads = new Map<Node, readonly Read[]>();
   /** Stored nodes that read a node. */
   private readonly readers = new Map<Node, Set<Node>>();
+  private readonly tensorReaders = new Map<string, Set<Node>>();
   private readonly draftsReading = new Map<Node, Draft[]>();
   private readonly siblings = new Map<string, Draft>();
   private readonly roots: ReadonlySet<Node>;
+  private readonly replaced: ReadonlyMap<Node, string>;
   private readonly bindings: number;
   private readonly whole: boolean;
 
-  constructor(
-    stored: ReadonlySet<Node>,
-    roots: ReadonlySet<Node>,
-    bindings: number,
-    whole: boolean,
-    traces: TraceMemo,
-  ) {
+  constructor({ stored, roots, replaced, bindings, whole }: MakerAbout, traces: TraceMemo) {
     this.roots = roots;
+    this.replaced = replaced;
     this.bindings = bindings;
     this.whole = whole;
     for (const node of stored) {
@@ -134,6 +160,10 @@ class ClusterMaker {
         const readers = this.readers.get(maker);
         if (readers === undefined) this.readers.set(maker, new Set([node]));
         else readers.add(node);
+        if (leaf.op !== "tensor") continue;
+        const tensorReaders = this.tensorReaders.get(leaf.name);
+        if (tensorReaders === undefined) this.tensorReaders.set(leaf.name, new Set([node]));
+        else tensorReaders.add(node);
       }
     }
   }
@@ -224,6 +254,8 @@ class ClusterMaker {
       for (const { node: leaf, at } of this.reads.get(node)!)
         if (members.has(leaf) && !at.slice(0, rank).every((key, axis) => key === axisName(axis)))
           return `it reads ${titleOf(leaf)} of other rows than its own`;
+      // a parameter's new value is written over the old one, which a row kernel does not do
+      if (this.replaced.has(node) && elements(node.shape) > mostRowUpdate) return "";
       const inner = elements(node.shape.slice(rank));
       if (inner > mostRowElements || (elements(node.shape.slice(0, rank)) < 16 && inner > 1024))
         return `its rows of ${inner} elements need more parallelism than one row at a time`;
@@ -252,8 +284,9 @@ class ClusterMaker {
       void bound.add(
         isPacked(maker.kind, node) && !this.roots.has(node) ? `results of ${maker.index}` : node,
       );
+    const over = this.replacedBy(draft, members);
     const read = (leaf: Node): void => {
-      if (members.has(makerOf(leaf))) return;
+      if (members.has(makerOf(leaf)) || (leaf.op === "tensor" && over.has(leaf.name))) return;
       const maker = this.clusterOf.get(leaf);
       if (maker === undefined) bound.add(leaf);
       else bind(leaf, maker);
@@ -262,6 +295,24 @@ class ClusterMaker {
     for (const { node: leaf } of this.reads.get(extra)!) read(leaf);
     for (const member of members) if (this.isOutput(member, members, draft)) bind(member, draft);
     return bound.size;
+  }
+
+  /** Tensors that members of an element-wise cluster will overwrite: nobody else reads them later, and members read them
+   * where they write them. */
+  private replacedBy(draft: Draft, members: ReadonlySet<Node>): ReadonlySet<string> {
+    const names = new Set<string>();
+    if (draft.kind !== "map") return names;
+    for (const member of members) {
+      const tensor = this.replaced.get(member);
+      if (tensor === undefined) continue;
+      const safe = [...(this.tensorReaders.get(tensor) ?? [])].every((reader) =>
+        members.has(reader)
+          ? readsInPlace(this.reads.get(reader)!, tensor, member)
+          : (this.clusterOf.get(reader)?.index ?? Infinity) < draft.index,
+      );
+      if (safe) names.add(tensor);
+    }
+    return names;
   }
 
   private isOutput(node: Node, members: ReadonlySet<Node>, { kind, rank }: Draft): boolean {
@@ -287,6 +338,15 @@ class ClusterMaker {
 /** Results of one contraction kernel lie in one buffer (unless they leave the entry): they count as one binding. */
 export const isPacked = (kind: ClusterKind, node: Node): boolean =>
   kind === "contract" && node.dtype === "f32";
+
+/** Whether a node that becomes a tensor's value may be written while the tensor is read: every element by itself. */
+export const readsInPlace = (reads: readonly Read[], tensor: string, node: Node): boolean =>
+  reads.every(
+    (read) =>
+      read.node.op !== "tensor" ||
+      read.node.name !== tensor ||
+      (sameShape(read.node.shape, node.shape) && read.at.every((key, axis) => key === axisName(axis))),
+  );
 
 /** The node whose kernel writes a node: the parts of a routing are made by its route. */
 const makerOf = (node: Node): Node => (node.op === "part" ? node.route : node);

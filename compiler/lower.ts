@@ -6,10 +6,9 @@
 import type { Graph, Node, PartNode } from "./graph.ts";
 import type { LoweredBuffer, LoweredDispatch, LoweredEntry, LoweredPort } from "./lowered.ts";
 import { add as addSizes } from "../runtime/size.ts";
-import { fuse, isPacked } from "./fuse.ts";
+import { fuse, isPacked, readsInPlace } from "./fuse.ts";
 import type { Cluster, FuseOptions, Fusion } from "./fuse.ts";
-import { axisName, isSource } from "./fuse-trace.ts";
-import { sameShape } from "./graph-axis.ts";
+import { isSource } from "./fuse-trace.ts";
 import { number } from "./lower/affine.ts";
 import { lowerColumn } from "./lower/column.ts";
 import { elementOf, sourceMemory, temporary, tensorBuffer } from "./lower/context.ts";
@@ -44,7 +43,7 @@ export function lowerGraph(graph: Graph, options: LowerOptions = {}): LoweredEnt
     taken.add(node);
     memories.set(node, outputMemory(name, node));
   }
-  const inPlace = chooseInPlace(graph, fusion, taken);
+  const inPlace = chooseInPlace(fusion);
   for (const { tensor, node } of graph.updates)
     if (inPlace.has(tensor)) memories.set(node, tensorMemory(tensor, node));
   for (const cluster of fusion.clusters) giveMemory(cluster, fusion, memories);
@@ -147,7 +146,7 @@ function isRead(fusion: Fusion, part: PartNode): boolean {
 }
 
 /** Tensors whose new value may be written where the old one is. */
-function chooseInPlace(graph: Graph, fusion: Fusion, outputs: ReadonlySet<Node>): ReadonlySet<string> {
+function chooseInPlace(fusion: Fusion): ReadonlySet<string> {
   const clusterOf = new Map<Node, number>();
   for (const [i, { members }] of fusion.clusters.entries())
     for (const node of members) clusterOf.set(node, i);
@@ -155,30 +154,16 @@ function chooseInPlace(graph: Graph, fusion: Fusion, outputs: ReadonlySet<Node>)
   for (const [node, reads] of fusion.reads)
     for (const { node: leaf } of reads)
       if (leaf.op === "tensor") readers.set(leaf.name, [...(readers.get(leaf.name) ?? []), node]);
-  const copied = new Set<string>();
-  const used = new Map<Node, number>();
-  for (const { node } of graph.outputs) if (node.op === "tensor") copied.add(node.name);
-  for (const { node } of graph.updates) {
-    if (node.op === "tensor") copied.add(node.name);
-    used.set(node, (used.get(node) ?? 0) + 1);
-  }
   const inPlace = new Set<string>();
-  for (const { tensor, node } of graph.updates) {
+  for (const [node, tensor] of fusion.replaced) {
     const at = clusterOf.get(node);
-    if (at === undefined || outputs.has(node) || copied.has(tensor) || used.get(node) !== 1) continue;
+    if (at === undefined) continue;
     const { kind } = fusion.clusters[at]!;
     const safe = (readers.get(tensor) ?? []).every((reader) => {
       const index = clusterOf.get(reader)!;
       if (index !== at) return index < at;
       if ((kind !== "map" && kind !== "contract") || reader.op === "contract") return false;
-      return fusion.reads
-        .get(reader)!
-        .every(
-          (read) =>
-            read.node.op !== "tensor" ||
-            read.node.name !== tensor ||
-            (sameShape(read.node.shape, node.shape) && read.at.every((key, axis) => key === axisName(axis))),
-        );
+      return readsInPlace(fusion.reads.get(reader)!, tensor, node);
     });
     if (safe) inPlace.add(tensor);
   }

@@ -49,15 +49,15 @@ export function heldTensors(program: Program, entries: readonly string[]): reado
       for (const ref of dispatch.buffers) if (ref.kind === "tensor") bound.add(ref.name);
   const trains = program.tensors.some((tensor) => tensor.role === "optimiser" && bound.has(tensor.name));
   return program.tensors.filter((tensor) => {
-    if (isCache(tensor)) return bound.has(tensor.name);
+    if (isCache(tensor) || tensor.role === "carry") return bound.has(tensor.name);
     // All of it, or none: what trains also saves, and a checkpoint is whole.
     return tensor.role !== "optimiser" || trains;
   });
 }
 
-/** The tensors of a checkpoint. */
+/** The tensors of a checkpoint. What micro-batches carry to the update is empty between steps. */
 export const savedTensors = (program: Program): readonly Tensor[] =>
-  program.tensors.filter((tensor) => !isCache(tensor));
+  program.tensors.filter((tensor) => !isCache(tensor) && tensor.role !== "carry");
 
 /** Caches of decoding are state that belongs to one text, not to the model: no checkpoint needs them. */
 export const isCache = (tensor: Tensor): boolean =>

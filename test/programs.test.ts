@@ -4,6 +4,7 @@
 //   // entries: forward evaluate train update   the entries, when not all five or (without tokens) all but decode
 //   // kernels: 5                               dispatches of `forward`
 //   // bindings <= 8                            of every kernel
+//   // threads: 1 2                             sessions to run in, which must agree to the bit; one thread when not given
 //   // gradient: stops                          the gradient is not that of the loss, on purpose
 
 import { readdirSync, readFileSync } from "node:fs";
@@ -28,7 +29,8 @@ describe("programs", () => {
     const most = Number(header(text, /bindings <= (\d+)/) ?? 8);
     for (const kernel of compiled.kernels) expect(kernel.buffers.length, kernel.name).toBeLessThanOrEqual(most);
     const sizes = text.includes("tokens(") ? { B: 2, T: 5 } : { B: 6 };
-    const run = await expectDifferential(compiled, { sizes });
+    const threads = header(text, /threads: (.*)/)?.split(" ").map(Number) ?? [1];
+    const run = await expectDifferential(compiled, { sizes, threads });
     if (!/gradient: stops/.test(text)) expectGradients(compiled, run!.get("train")!);
   });
 });

@@ -14,7 +14,7 @@ import type { Lanes } from "./expr.ts";
 import { binary, integer, lowerOf, sizeExpr } from "./expr.ts";
 import type { Reduction } from "./reduction.ts";
 import { isReduction, reductionOf } from "./reduction.ts";
-import { combineOf, initialOf } from "./row.ts";
+import { combineOf, initialOf } from "./accumulate.ts";
 import { elementsOf, extentOf, guardRows, overRows, rowsForTask, sizeOf, taskElements } from "./space.ts";
 import type { At } from "./layout.ts";
 import { flatIndex } from "./layout.ts";

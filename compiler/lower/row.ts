@@ -4,20 +4,19 @@
 // Deliberately absent: sums over everything in two stages (total.ts), reductions over leading axes (column.ts).
 
 import type { Node } from "../graph.ts";
-import type { Expr } from "../kernel.ts";
 import { known } from "../../runtime/size.ts";
 import { mostScratch } from "../fuse.ts";
 import type { Cluster } from "../fuse.ts";
 import { axisName, identity } from "../fuse-trace.ts";
 import { sameShape } from "../graph-axis.ts";
 import type { Affine } from "./affine.ts";
-import { shift } from "./affine.ts";
+import { accumulate, combineOf, initialOf } from "./accumulate.ts";
 import { lowerChoose } from "./choose.ts";
 import type { LowerContext } from "./context.ts";
-import type { Memory } from "./emitter.ts";
 import { ClusterKernel, elementOf, titleOf } from "./context.ts";
-import type { Lanes } from "./expr.ts";
-import { binary, cast, extract, literal, sizeExpr } from "./expr.ts";
+import { bindKept, keepValue } from "./keep.ts";
+import type { Keep } from "./keep.ts";
+import { binary, literal, sizeExpr } from "./expr.ts";
 import { isReduction, reductionOf } from "./reduction.ts";
 import type { Reduction } from "./reduction.ts";
 import { scanRow } from "./scan.ts";
@@ -25,13 +24,6 @@ import { elementsOf, joinable, overInner, overRows, rowsForTask, sizeOf } from "
 import { partialSums } from "./total.ts";
 import type { At } from "./layout.ts";
 import { flatIndex } from "./layout.ts";
-
-/** Where an array of a row is kept for members that read it later. */
-export type Keep =
-  | { readonly kind: "none" }
-  | { readonly kind: "scratch"; readonly name: string }
-  /** In the memory of a result that replaces it, element by element. */
-  | { readonly kind: "alias"; readonly of: Node };
 
 export function lowerRow(context: LowerContext, cluster: Cluster): void {
   const { rank, members } = cluster;
@@ -103,51 +95,6 @@ function stage(
   if (isOutput && keep.kind === "none") kernel.reveal(node);
 }
 
-/** Writes an element of a row where it is kept. */
-export function keepValue(kernel: ClusterKernel, node: Node, keep: Keep, row: At, at: At, value: Expr): void {
-  if (keep.kind === "alias")
-    kernel.values.store(kernel.memoryOf(keep.of), flatIndex(node.shape, [...row, ...at]), value);
-  else if (keep.kind === "scratch") {
-    const index = kernel.values.index(flatIndex(node.shape.slice(row.length), at));
-    const stored =
-      value.type === "bool" ? cast("i32", value) : value.type === "boolx4" ? cast("i32x4", value) : value;
-    kernel.emitter.push({ op: "store", buffer: keep.name, index, value: stored });
-  }
-}
-
-/** Members that come later read the node where it is kept. */
-export function bindKept(kernel: ClusterKernel, node: Node, keep: Keep, row: At): void {
-  if (keep.kind === "none") return;
-  const { values } = kernel;
-  const type = elementOf(node);
-  values.bind(node, (at, lanes) => {
-    const from =
-      keep.kind === "alias"
-        ? {
-            flat: placedIn(kernel.memoryOf(keep.of), flatIndex(node.shape, at)),
-            load: loadMemory(kernel, keep.of),
-          }
-        : {
-            flat: flatIndex(node.shape.slice(row.length), at.slice(row.length)),
-            load: loadScratch(keep.name, type),
-          };
-    const value = values.loadAt(from.flat, lanes, from.load, type);
-    return node.dtype === "bool" ? binary("ne", value, literal("i32", 0, lanes)) : value;
-  });
-}
-
-const placedIn = (memory: Memory, flat: Affine): Affine =>
-  memory.offset === undefined ? flat : shift(flat, memory.offset);
-
-type Load = (index: Expr, lanes: Lanes) => Expr;
-const loadMemory =
-  (kernel: ClusterKernel, node: Node): Load =>
-  (index, lanes) =>
-    kernel.emitter.load(kernel.memoryOf(node), index, lanes);
-const loadScratch =
-  (name: string, type: "f32" | "i32"): Load =>
-  (index, lanes) => ({ op: "load", type: lanes === 4 ? `${type}x4` : type, buffer: name, index });
-
 /** Where a member that others of the cluster read is kept. */
 function keepOf(context: LowerContext, cluster: Cluster, kernel: ClusterKernel, node: Node): Keep {
   const { members, outputs, rank } = cluster;
@@ -205,9 +152,6 @@ function unbindComputed(trial: ClusterKernel, cluster: Cluster, run: (trial: Clu
   run(trial);
 }
 
-const identityOf = (fn: Reduction["fn"]): number => (fn === "sum" ? 0 : fn === "max" ? -Infinity : Infinity);
-export const combineOf = (fn: Reduction["fn"]): "add" | "max" | "min" => (fn === "sum" ? "add" : fn);
-
 function reduceRow(
   context: LowerContext,
   kernel: ClusterKernel,
@@ -261,36 +205,4 @@ function reduceToArray(
   });
   if (to.keep.kind !== "none") bindKept(kernel, node, to.keep, row);
   else if (to.isOutput) kernel.reveal(node);
-}
-
-export const initialOf = (fn: Reduction["fn"], type: "f32" | "i32", lanes: Lanes): Expr =>
-  literal(
-    type,
-    type === "i32" && fn !== "sum" ? (fn === "max" ? -2147483648 : 2147483647) : identityOf(fn),
-    lanes,
-  );
-
-/** One vector and one scalar accumulator, joined at the end in a fixed order. */
-export function accumulate(
-  kernel: ClusterKernel,
-  fn: Reduction["fn"],
-  type: "f32" | "i32",
-  loop: (add: (value: Expr, lanes: Lanes) => void) => void,
-): Expr {
-  const { emitter } = kernel;
-  const vector = emitter.var(initialOf(fn, type, 4));
-  const scalar = emitter.var(initialOf(fn, type, 1));
-  const used = { 1: false, 4: false };
-  loop((value, lanes) => {
-    used[lanes] = true;
-    const into = lanes === 4 ? vector : scalar;
-    into.set(binary(combineOf(fn), into.get, value));
-  });
-  if (!used[4]) return emitter.let(scalar.get);
-  const join = (a: Expr, b: Expr): Expr => binary(combineOf(fn), a, b);
-  const lanes = join(
-    join(extract(vector.get, 0), extract(vector.get, 1)),
-    join(extract(vector.get, 2), extract(vector.get, 3)),
-  );
-  return emitter.let(used[1] ? join(lanes, scalar.get) : lanes);
 }

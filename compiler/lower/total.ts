@@ -15,7 +15,7 @@ import type { Lanes } from "./expr.ts";
 import { binary, literal, lowerOf, sizeExpr, splat } from "./expr.ts";
 import { isReduction, reductionOf } from "./reduction.ts";
 import type { Reduction } from "./reduction.ts";
-import { accumulate } from "./row.ts";
+import { accumulate } from "./accumulate.ts";
 import { elementsOf, extentOf, joinable, overInner, sizeOf, split } from "./space.ts";
 
 const parts = 64;
