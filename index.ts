@@ -2,13 +2,11 @@
 // a file system is in `moelang/runtime/node` and in the command `moe`. The runtime alone, without the compiler, is
 // `moelang/runtime`.
 
-import { checkModel } from "./compiler/check/check.ts";
 import type { Host } from "./compiler/model.ts";
-import { loadModel } from "./compiler/resolve.ts";
-import type { Diagnostic } from "./grammar/diagnostic.ts";
 import { stdlib } from "./stdlib/sources.ts";
 
 export {
+  checkModule as check,
   compile,
   planModel,
   type Compiled,
@@ -41,11 +39,3 @@ export const hostOf = (files: Readonly<Record<string, string>>): Host => ({
 
 const own = (texts: Readonly<Record<string, string>>, path: string): string | undefined =>
   Object.hasOwn(texts, path) ? texts[path] : undefined;
-
-/** All that is wrong with a module and what it imports, as far as it can be seen before any number is known. */
-export function check(host: Host, path: string): readonly Diagnostic[] {
-  const model = loadModel(host, path);
-  return model.diagnostics.some(({ severity }) => severity === "error")
-    ? model.diagnostics
-    : [...model.diagnostics, ...checkModel(model)];
-}

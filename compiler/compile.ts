@@ -1,5 +1,6 @@
 // Compile: from the text of a module to a program. In: a host that reads modules, the path of one, the name of a model in
-// it. Out: the program with its kernels and wasm modules, every level on the way for those who look, or diagnostics.
+// it. Out: the program with its kernels and wasm modules, every level on the way for those who look, or diagnostics; or only
+// the diagnostics, of all its models.
 // The order of the passes is in passes.ts. Reads no files and knows no Node API: it runs in a page.
 
 import type { Diagnostic } from "../grammar/diagnostic.ts";
@@ -79,9 +80,34 @@ export function planModel(request: CompileRequest): PlanResult {
   if (hasErrors(diagnostics)) return { diagnostics };
   const name = request.model ?? onlyModel(model, diagnostics);
   if (name === undefined) return { diagnostics };
-  const elaborated = elaborateAll(model, name, request);
-  if ("diagnostics" in elaborated) return { diagnostics: [...diagnostics, ...elaborated.diagnostics] };
-  return { planned: lowerAll(model, elaborated, request), diagnostics };
+  const modes = elaborateModes(model, name, request);
+  if ("diagnostics" in modes) return { diagnostics: [...diagnostics, ...modes.diagnostics] };
+  return { planned: lowerAll(model, entriesOf(name, modes), request), diagnostics };
+}
+
+/**
+ * Every mistake in a module and in what it imports: definitions with symbolic sizes, then each of its models with numbers,
+ * because some mistakes (eight picks among six experts) only show there. Nothing is differentiated or lowered.
+ */
+export function checkModule(host: Host, path: string): readonly Diagnostic[] {
+  const model = loadModel(host, path);
+  const found = [...model.diagnostics];
+  if (!hasErrors(found)) found.push(...checkModel(model));
+  if (!hasErrors(found))
+    for (const { name } of modelsOf(model)) {
+      const modes = elaborateModes(model, name.text, { host, path });
+      if ("diagnostics" in modes) found.push(...modes.diagnostics);
+    }
+  return onceEach(found);
+}
+
+/** Two modes, or two models with a layer in common, say the same mistake once. */
+function onceEach(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+  const seen = new Set<string>();
+  return diagnostics.filter(({ code, message, at }) => {
+    const key = JSON.stringify([code, message, at]);
+    return !seen.has(key) && seen.add(key);
+  });
 }
 
 export function compile(request: CompileRequest): CompileResult {
@@ -106,59 +132,72 @@ function onlyModel(model: Model, diagnostics: Diagnostic[]): string | undefined 
   return undefined;
 }
 
-/** The model in every mode, with the graphs of its entries before simplification. */
-interface Elaborated {
+/** The model in every mode that it has entries for. */
+interface Modes {
+  readonly inferring: GraphBuilder;
+  readonly inference: Built;
+  readonly learning: GraphBuilder;
+  readonly training: Built;
+  /** One token at a time; absent when the model does not speak, or cannot be decoded. */
+  readonly decoding?: { readonly built: Built; readonly context: number };
+}
+
+interface Failed {
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+function elaborateModes(model: Model, name: string, request: CompileRequest): Modes | Failed {
+  const inferring = new GraphBuilder();
+  const inference = elaborateModel(model, name, { mode: "inference", builder: inferring });
+  const learning = new GraphBuilder();
+  const training = elaborateModel(model, name, { mode: "training", builder: learning });
+  if (inference.built === undefined || training.built === undefined)
+    return { diagnostics: onceEach([...inference.diagnostics, ...training.diagnostics]) };
+  const modes = { inferring, inference: inference.built, learning, training: training.built };
+  if (!speaks(modes.inference)) return modes;
+
+  const context = request.context ?? modes.training.training?.training.length ?? 128;
+  const builder = new GraphBuilder();
+  const decode = { context, batch: 1 };
+  const { built, diagnostics } = elaborateModel(model, name, { mode: "inference", builder, decode });
+  if (built === undefined) return { diagnostics };
+  // Only decoding itself shows what stands in its way.
+  return built.undecodable.length > 0 ? modes : { ...modes, decoding: { built, context } };
+}
+
+/** The graphs of the entries before simplification, and all that they store. */
+interface Entries {
   readonly name: string;
   readonly training: Built;
-  readonly inference: Built;
   readonly graphs: readonly Graph[];
   readonly tensors: readonly Tensor[];
   readonly sizes: readonly SizeName[];
 }
 
-function elaborateAll(
-  model: Model,
-  name: string,
-  request: CompileRequest,
-): Elaborated | { readonly diagnostics: readonly Diagnostic[] } {
-  const inferring = new GraphBuilder();
-  const inference = elaborateModel(model, name, { mode: "inference", builder: inferring });
-  if (inference.built === undefined) return { diagnostics: inference.diagnostics };
-  const learning = new GraphBuilder();
-  const training = elaborateModel(model, name, { mode: "training", builder: learning });
-  if (training.built === undefined) return { diagnostics: training.diagnostics };
-
-  const graphs: Graph[] = [forwardGraph(inference.built)];
-  if (inference.built.losses.length > 0) graphs.push(evaluateGraph(inferring, inference.built));
+function entriesOf(name: string, modes: Modes): Entries {
+  const { inferring, inference, learning, training, decoding } = modes;
+  const graphs: Graph[] = [forwardGraph(inference)];
+  if (inference.losses.length > 0) graphs.push(evaluateGraph(inferring, inference));
   const extra: (readonly Tensor[])[] = [];
-  const sizes = [...training.built.sizes];
-  if (training.built.training !== undefined) {
-    const graph = trainGraphs(learning, training.built);
+  const sizes = [...training.sizes];
+  if (training.training !== undefined) {
+    const graph = trainGraphs(learning, training);
     graphs.push(graph.train, graph.update);
     extra.push(graph.tensors);
   }
-  if (speaks(inference.built)) {
-    const context = request.context ?? training.built.training?.training.length ?? 128;
-    const builder = new GraphBuilder();
-    const decode = { context, batch: 1 };
-    const { built, diagnostics } = elaborateModel(model, name, { mode: "inference", builder, decode });
-    if (built === undefined) return { diagnostics };
-    // Only decoding itself shows what stands in its way.
-    if (built.undecodable.length === 0) {
-      graphs.push(decodeGraph(built));
-      extra.push(built.tensors);
-      sizes.push({ name: "C", doc: "Positions that the caches of decoding hold.", default: context });
-    }
+  if (decoding !== undefined) {
+    graphs.push(decodeGraph(decoding.built));
+    extra.push(decoding.built.tensors);
+    sizes.push({ name: "C", doc: "Positions that the caches of decoding hold.", default: decoding.context });
   }
   // Parameters of either mode (some exist in one only), then what the entries add.
   const tensors = new Map<string, Tensor>();
-  for (const list of [training.built.tensors, inference.built.tensors, ...extra])
+  for (const list of [training.tensors, inference.tensors, ...extra])
     for (const tensor of list) if (!tensors.has(tensor.name)) tensors.set(tensor.name, tensor);
-  const frozen = frozenNames(training.built);
+  const frozen = frozenNames(training);
   return {
     name,
-    training: training.built,
-    inference: inference.built,
+    training,
     graphs,
     tensors: [...tensors.values()].map((tensor) =>
       tensor.role === "parameter" && frozen(tensor.name) ? { ...tensor, frozen: true } : tensor,
@@ -192,11 +231,11 @@ function trainGraphs(builder: GraphBuilder, built: Built): TrainingGraphs {
   return trainingGraphs(builder, built, whole, builder.cast(builder.input("$step", "i32"), "f32"));
 }
 
-function lowerAll(model: Model, elaborated: Elaborated, request: CompileRequest): PlannedModel {
+function lowerAll(model: Model, entries: Entries, request: CompileRequest): PlannedModel {
   const { verify = false } = request;
   const graphs: Record<string, Graph> = {};
   const shared = { traces: new Map(), clusters: new Map() };
-  const lowered = elaborated.graphs.map((graph) => {
+  const lowered = entries.graphs.map((graph) => {
     if (verify) verifyGraph(graph);
     // Only `train` has been differentiated; nothing needs to know any more where gradients stop.
     const simple = simplify(graph, { removeStops: true });
@@ -204,25 +243,23 @@ function lowerAll(model: Model, elaborated: Elaborated, request: CompileRequest)
     graphs[graph.name] = simple;
     return lowerGraph(simple, { ...shared, ...(request.fuse === undefined ? {} : { fuse: request.fuse }) });
   });
-  const { name, training, tensors, sizes } = elaborated;
+  const { name, training, tensors, sizes } = entries;
   const { program, kernels } = plan(lowered, {
     name,
     sizes,
     tensors,
     modalities: training.modalities,
-    routers: training.routers.map(
-      ({ name: router, experts, nulls, width }): RouterInfo => ({
-        name: router,
-        experts,
-        nulls,
-        load: loadPort(router),
-        picks: picksPort(router),
-        width,
-      }),
-    ),
+    routers: training.routers.map(({ name: router, experts, nulls, width }): RouterInfo => ({
+      name: router,
+      experts,
+      nulls,
+      load: loadPort(router),
+      picks: picksPort(router),
+      width,
+    })),
     ...(training.training === undefined ? {} : { training: training.training.training }),
   });
   if (verify) kernels.forEach(verifyKernel);
-  const drafts = Object.fromEntries(elaborated.graphs.map((graph) => [graph.name, graph]));
+  const drafts = Object.fromEntries(entries.graphs.map((graph) => [graph.name, graph]));
   return { program, kernels, drafts, graphs, lowered, model };
 }

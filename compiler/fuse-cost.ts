@@ -16,6 +16,8 @@ export const nominal = 64;
 /** Reading an element of four bytes, and writing one: at some 10 GB/s, in additions of four lanes at a time. */
 const readCost = 5;
 const writeCost = 10;
+/** Clamping an index and choosing between the input and 0. */
+const padWork = 4;
 /** Columns (rows) of a contraction that share one staging of the other operand. */
 const stagedBlock = 128;
 
@@ -127,7 +129,7 @@ function limitLeaves(nodes: readonly Node[], stored: Set<Node>, most: number): v
     let union = all();
     while (union.size > most) {
       const largest = inputs
-        .flatMap(throughViews)
+        .map(belowViews)
         .filter((input) => mayStore(input) && !stored.has(input) && of(input).size > 1)
         .sort((a, b) => of(b).size - of(a).size)[0];
       if (largest === undefined) break;
@@ -139,13 +141,14 @@ function limitLeaves(nodes: readonly Node[], stored: Set<Node>, most: number): v
   }
 }
 
-function throughViews(node: Node): Node[] {
+/** What is looked at through views and gathers: they cannot have memory of their own. */
+function belowViews(node: Node): Node {
   let at = node;
-  while (at.op === "view") at = at.input;
-  return [at];
+  while (at.op === "view" || at.op === "dispatch") at = at.input;
+  return at;
 }
 
-/** The leaf sets of the views between a node that now has memory and its user. */
+/** The leaf sets of the views and gathers between a node that now has memory and its user. */
 function refresh(
   stored: Node,
   inputs: readonly Node[],
@@ -155,11 +158,16 @@ function refresh(
   for (const input of inputs) {
     const path: Node[] = [];
     let at = input;
-    while (at.op === "view") {
-      path.push(at);
+    while (at.op === "view" || at.op === "dispatch") {
+      path.unshift(at);
       at = at.input;
     }
-    if (at === stored) for (const view of path) leaves.set(view, of(stored));
+    if (at !== stored) continue;
+    let below = of(stored);
+    for (const node of path) {
+      if (node.op === "dispatch") below = new Set([...below, node.route]);
+      leaves.set(node, below);
+    }
   }
 }
 
@@ -170,11 +178,11 @@ function storeRepeated(nodes: readonly Node[], users: Users, stored: Set<Node>):
     stored.has(node) || !isVirtual(node) ? readCost : (work.get(node) ?? 0);
   for (const node of nodes) {
     if (!isVirtual(node)) continue;
-    let sum = node.op === "map" ? workOf(node.fn) : node.op === "random" ? 60 : node.op === "take" ? 2 : 0;
+    let sum = ownWork(node);
     const inputs = operandsOf(node).filter(({ op }) => op !== "route");
     for (const input of new Set(inputs)) {
-      // what is broadcast is computed outside of the inner loop
-      const share = Math.min(1, elements(input.shape) / elements(node.shape));
+      // what is broadcast is computed outside of the inner loop; beyond the edge of a pad the input is computed too
+      const share = isPad(node) ? 1 : Math.min(1, elements(input.shape) / elements(node.shape));
       sum += workOfNode(input) * share;
     }
     work.set(node, Math.min(sum, 1e6));
@@ -193,14 +201,24 @@ function storeRepeated(nodes: readonly Node[], users: Users, stored: Set<Node>):
     // what one row kernel computes and reads again stays in a cache
     const inRows = [...own.keys()].every((anchor) => isRowWise(anchor, latest));
     const [read, write] = inRows ? [1, 1] : [readCost, writeCost];
-    const inner = (work.get(node) ?? 0) - read;
+    const once = work.get(node) ?? 0;
     if (users.of(node).every((user) => repeatsInside(user) || perRow.has(user))) perRow.add(node);
-    else if (mayStore(node) && count > 1 && inner * (count - 1) > write + read * count) {
+    else if (mayStore(node) && count > 1 && once * (count - 1) > write + read * count) {
       stored.add(node);
       continue;
     }
     sinks.set(node, own);
   }
+}
+
+const isPad = (node: Node): boolean => node.op === "view" && node.view.kind === "pad";
+
+/** One element of a virtual node, without what it is computed from. */
+function ownWork(node: Node): number {
+  if (node.op === "map") return workOf(node.fn);
+  if (node.op === "random") return 60;
+  if (node.op === "take") return 2;
+  return isPad(node) ? padWork : 0;
 }
 
 /** The kernels that compute a node, by a node of each, and how often each computes one element. */

@@ -63,23 +63,58 @@ function gather(
   return data;
 }
 
+/** out[index] = input[start + index . steps]: one loop over the innermost axis for each index of the outer ones. */
+function strided(
+  input: Value,
+  dims: readonly number[],
+  start: number,
+  steps: readonly number[],
+): Float64Array {
+  const data = new Float64Array(count(dims));
+  const inner = dims.length - 1;
+  const [width, step] = inner < 0 ? [1, 0] : [dims[inner]!, steps[inner]!];
+  if (width === 0) return data;
+  forEach(dims.slice(0, -1), (position, index) => {
+    let from = start;
+    for (let axis = 0; axis < inner; axis++) from += index[axis]! * steps[axis]!;
+    for (let i = 0; i < width; i++) data[position * width + i] = input.data[from + i * step]!;
+  });
+  return data;
+}
+
 function interpretView(view: View, input: Value, dims: readonly number[], sizes: Sizes): Float64Array {
   switch (view.kind) {
     case "permute": {
-      const inverse = view.axes.map((_, i) => view.axes.indexOf(i));
-      return gather(input, dims, (index) => inverse.map((axis) => index[axis]!));
+      const strides = stridesOf(input.dims);
+      return strided(
+        input,
+        dims,
+        0,
+        view.axes.map((axis) => strides[axis]!),
+      );
     }
     case "reshape":
       return input.data;
-    case "broadcast":
-      return gather(input, dims, (index) => view.axes.map((axis) => index[axis]!));
+    case "broadcast": {
+      const strides = stridesOf(input.dims);
+      return strided(
+        input,
+        dims,
+        0,
+        dims.map((_, axis) => {
+          const from = view.axes.indexOf(axis);
+          return from < 0 ? 0 : strides[from]!;
+        }),
+      );
+    }
     case "slice": {
       const start = evaluate(view.start, sizes);
       if (start < 0 || start + dims[view.axis]! > input.dims[view.axis]!)
         throw new Error(
           `internal: a slice from ${start} of ${dims[view.axis]} leaves ${input.dims[view.axis]}`,
         );
-      return gather(input, dims, (index) => index.map((at, i) => (i === view.axis ? at + start : at)));
+      const strides = stridesOf(input.dims);
+      return strided(input, dims, start * strides[view.axis]!, strides);
     }
     case "pad": {
       const before = evaluate(view.before, sizes);
@@ -117,10 +152,11 @@ function interpretReduce(
   const kept = input.dims.map((_, i) => i).filter((i) => node.groups || !node.axes.includes(i));
   forEach(input.dims, (position, index) => {
     let to = 0;
-    kept.forEach((axis, i) => {
+    for (let i = 0; i < kept.length; i++) {
+      const axis = kept[i]!;
       const at = groupOf !== undefined && axis === node.axes[0] ? groupOf.group[index[axis]!]! : index[axis]!;
       to += at * strides[i]!;
-    });
+    }
     data[to] = join(data[to]!, input.data[position]!);
   });
   return data;
@@ -154,7 +190,9 @@ function interpretContract(
   // The innermost loop is written out: nearly all the time of an interpretation is spent in it.
   const inner = loops.length - 1;
   const innerExtent = inner < 0 ? 1 : extents.get(loops[inner]!)!;
-  const [innerA, innerB, innerOut] = [stepA, stepB, stepOut].map((step) => (inner < 0 ? 0 : step.loops[inner]!));
+  const [innerA, innerB, innerOut] = [stepA, stepB, stepOut].map((step) =>
+    inner < 0 ? 0 : step.loops[inner]!,
+  );
   const innerIsRow = rowAt >= 0 && rowAt === inner;
   forEach(
     loops.slice(0, -1).map((label) => extents.get(label)!),

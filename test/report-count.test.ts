@@ -2,10 +2,28 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { countPicks, countValues, featureMeans, lift, mergeValues, mostTelling } from "../cli/report/count.ts";
+import {
+  countPicks,
+  countValues,
+  featureMeans,
+  lift,
+  mergeValues,
+  mostTelling,
+} from "../cli/report/count.ts";
 import { gridOf } from "../cli/report/facets.ts";
-import { embedJson, escapeText, html, raw } from "../cli/report/html.ts";
-import { align, buckets, curveOf, effectiveExperts, loadHistory, meanActive, nullShare, smooth, starved, violation } from "../cli/report/measure.ts";
+import { embedJson, escapeText, markup, raw } from "../cli/report/html.ts";
+import {
+  align,
+  buckets,
+  curveOf,
+  effectiveExperts,
+  loadHistory,
+  meanActive,
+  nullShare,
+  smooth,
+  starved,
+  violation,
+} from "../cli/report/measure.ts";
 import { countParameters, placeOfRouter } from "../cli/report/parameters.ts";
 import { layerTitle } from "../cli/report/run.ts";
 import { tokenKind, tokenKinds, tokenLabel } from "../cli/report/tokens.ts";
@@ -13,11 +31,19 @@ import type { MetricsRecord } from "../runtime/metrics.ts";
 import { madeProgram } from "./helpers/report-run.ts";
 
 const routings = fc
-  .record({ experts: fc.integer({ min: 1, max: 6 }), nulls: fc.integer({ min: 0, max: 3 }), width: fc.integer({ min: 1, max: 4 }), rows: fc.integer({ min: 0, max: 30 }) })
+  .record({
+    experts: fc.integer({ min: 1, max: 6 }),
+    nulls: fc.integer({ min: 0, max: 3 }),
+    width: fc.integer({ min: 1, max: 4 }),
+    rows: fc.integer({ min: 0, max: 30 }),
+  })
   .chain((shape) =>
     fc.record({
       shape: fc.constant(shape),
-      picks: fc.array(fc.integer({ min: -1, max: shape.experts + shape.nulls - 1 }), { minLength: shape.rows * shape.width, maxLength: shape.rows * shape.width }),
+      picks: fc.array(fc.integer({ min: -1, max: shape.experts + shape.nulls - 1 }), {
+        minLength: shape.rows * shape.width,
+        maxLength: shape.rows * shape.width,
+      }),
       values: fc.array(fc.integer({ min: -1, max: 4 }), { minLength: shape.rows, maxLength: shape.rows }),
     }),
   );
@@ -29,9 +55,20 @@ describe("counts", () => {
         const counts = countPicks(Int32Array.from(picks), width, experts, nulls);
         expect(counts.rows).toBe(rows);
         expect(counts.empty).toBe(picks.filter((pick) => pick === -1).length);
-        expect(counts.load).toEqual(Array.from({ length: experts + nulls }, (_, expert) => picks.filter((pick) => pick === expert).length));
-        const ofRow = Array.from({ length: rows }, (_, row) => picks.slice(row * width, (row + 1) * width).filter((pick) => pick >= 0 && pick < experts).length);
-        expect(counts.active).toEqual(Array.from({ length: width + 1 }, (_, n) => ofRow.filter((active) => active === n).length));
+        expect(counts.load).toEqual(
+          Array.from(
+            { length: experts + nulls },
+            (_, expert) => picks.filter((pick) => pick === expert).length,
+          ),
+        );
+        const ofRow = Array.from(
+          { length: rows },
+          (_, row) =>
+            picks.slice(row * width, (row + 1) * width).filter((pick) => pick >= 0 && pick < experts).length,
+        );
+        expect(counts.active).toEqual(
+          Array.from({ length: width + 1 }, (_, n) => ofRow.filter((active) => active === n).length),
+        );
       }),
     );
   });
@@ -45,7 +82,9 @@ describe("counts", () => {
           const rows = values.flatMap((each, row) => (each === value ? [row] : []));
           expect(found.get(value)?.rows ?? 0).toBe(rows.length);
           for (let expert = 0; expert < all; expert++) {
-            const wanted = rows.flatMap((row) => picks.slice(row * width, (row + 1) * width)).filter((pick) => pick === expert).length;
+            const wanted = rows
+              .flatMap((row) => picks.slice(row * width, (row + 1) * width))
+              .filter((pick) => pick === expert).length;
             expect(found.get(value)?.counts[expert] ?? 0).toBe(wanted);
           }
         }
@@ -70,8 +109,18 @@ describe("counts", () => {
   });
 
   test("what tells an expert from the others is frequent and preferred", () => {
-    const value = (id: number, rows: number, count: number) => ({ value: id, rows, counts: Uint32Array.of(count) });
-    const telling = mostTelling([value(0, 500, 110), value(1, 100, 100), value(2, 3, 3), value(3, 400, 0)], 0, 213, 1003, 3);
+    const value = (id: number, rows: number, count: number) => ({
+      value: id,
+      rows,
+      counts: Uint32Array.of(count),
+    });
+    const telling = mostTelling(
+      [value(0, 500, 110), value(1, 100, 100), value(2, 3, 3), value(3, 400, 0)],
+      0,
+      213,
+      1003,
+      3,
+    );
     expect(telling.map(({ value: { value: id } }) => id)).toEqual([1, 2, 0]);
   });
 });
@@ -90,27 +139,59 @@ describe("measures", () => {
     expect(meanActive([])).toBe(0);
   });
 
-  const step = (number: number, loss: number, load: readonly number[] = []): MetricsRecord => ({ kind: "step", step: number, metrics: { loss }, rate: 0, norm: 0, seconds: 0, perSecond: 0, loads: { r: load } });
+  const step = (number: number, loss: number, load: readonly number[] = []): MetricsRecord => ({
+    kind: "step",
+    step: number,
+    metrics: { loss },
+    rate: 0,
+    norm: 0,
+    seconds: 0,
+    perSecond: 0,
+    loads: { r: load },
+  });
 
   test("curves are means of buckets, with gaps where nothing is finite", () => {
     const records = [step(1, 2), step(2, 4), step(3, NaN), step(4, Infinity)];
     expect(curveOf(records, ({ metrics }) => metrics["loss"], 2)).toEqual({ x: [2, 4], y: [3, null] });
     expect(curveOf([], () => 1)).toEqual({ x: [], y: [] });
-    expect(buckets([1, 2, 3, 4, 5], 2)).toEqual([[1, 2], [3, 4, 5]]);
+    expect(buckets([1, 2, 3, 4, 5], 2)).toEqual([
+      [1, 2],
+      [3, 4, 5],
+    ]);
   });
 
   test("smoothing keeps ends, gaps and straight lines", () => {
-    const straight = { x: Array.from({ length: 90 }, (_, i) => i), y: Array.from({ length: 90 }, (_, i) => i) };
+    const straight = {
+      x: Array.from({ length: 90 }, (_, i) => i),
+      y: Array.from({ length: 90 }, (_, i) => i),
+    };
     expect(smooth(straight)).toEqual(straight);
     expect(smooth({ x: [1, 2], y: [null, 3] })).toEqual({ x: [1, 2], y: [null, 3] });
   });
 
   test("curves of different steps share an axis", () => {
-    expect(align([{ x: [1, 3], y: [10, 30] }, { x: [2, 3], y: [5, 6] }])).toEqual({ x: [1, 2, 3], ys: [[10, null, 30], [null, 5, 6]] });
+    expect(
+      align([
+        { x: [1, 3], y: [10, 30] },
+        { x: [2, 3], y: [5, 6] },
+      ]),
+    ).toEqual({
+      x: [1, 2, 3],
+      ys: [
+        [10, null, 30],
+        [null, 5, 6],
+      ],
+    });
   });
 
   test("loads over time are means of the recorded steps", () => {
-    expect(loadHistory([step(1, 0, [2, 0]), step(2, 0, [4, 2]), step(3, 0, [1, 1])], "r", 2)).toEqual({ steps: [1, 3], loads: [[2, 0], [2.5, 1.5]] });
+    expect(loadHistory([step(1, 0, [2, 0]), step(2, 0, [4, 2]), step(3, 0, [1, 1])], "r", 2)).toEqual({
+      steps: [1, 3],
+      loads: [
+        [2, 0],
+        [2.5, 1.5],
+      ],
+    });
     expect(loadHistory([step(1, 0, [1])], "another", 4)).toEqual({ steps: [], loads: [] });
   });
 
@@ -118,9 +199,15 @@ describe("measures", () => {
     const program = madeProgram({ layers: 1, experts: 8, width: 2 });
     const expert = 3 * 128 * 128;
     const rest = 256 * 128 + 128 * 8 + expert;
-    expect(countParameters(program, () => 2)).toEqual({ total: rest + 8 * expert, active: rest + 2 * expert });
+    expect(countParameters(program, () => 2)).toEqual({
+      total: rest + 8 * expert,
+      active: rest + 2 * expert,
+    });
     const without = { ...program, routers: [] };
-    expect(countParameters(without, () => 2)).toEqual({ total: rest + 8 * expert, active: rest + 8 * expert });
+    expect(countParameters(without, () => 2)).toEqual({
+      total: rest + 8 * expert,
+      active: rest + 8 * expert,
+    });
   });
 
   test.each([
@@ -171,7 +258,9 @@ describe("tokens", () => {
 
 describe("markup", () => {
   test("escapes what is put in, and leaves markup as it is", () => {
-    expect(html`<b title="${`"'<>&`}">${[raw("<i>"), "<i>"]}${undefined}${false}${3}</b>`.markup).toBe(`<b title="&quot;&#39;&lt;&gt;&amp;"><i>&lt;i&gt;3</b>`);
+    expect(markup`<b title="${`"'<>&`}">${[raw("<i>"), "<i>"]}${undefined}${false}${3}</b>`.markup).toBe(
+      `<b title="&quot;&#39;&lt;&gt;&amp;"><i>&lt;i&gt;3</b>`,
+    );
   });
   test("what XML cannot say becomes a sign", () => {
     expect(escapeText("a\u0000b\ud800c\ud83d\ude00")).toBe("a\ufffdb\ufffdc\ud83d\ude00");

@@ -20,12 +20,18 @@ import { madeImages, madeProgram, madeRecords, madeRun, madeSeen } from "./helpe
 
 const library = chartLibrary();
 const short = { script: "", style: "" };
-const dataOf = (page: string): PageData => JSON.parse(/<script type="application\/json" id="data">(.*?)<\/script>/s.exec(page)![1]!) as PageData;
-const visible = (page: string): string => withoutScripts(page).replace(/<[^>]*>/g, " ").replace(/\s+/g, " ");
+const dataOf = (page: string): PageData =>
+  JSON.parse(/<script type="application\/json" id="data">(.*?)<\/script>/s.exec(page)![1]!) as PageData;
+const visible = (page: string): string =>
+  withoutScripts(page)
+    .replace(/<[^>]*>/g, " ")
+    .replace(/\s+/g, " ");
 
 /** A page is long: a failure names what was looked for, not where. */
-const expectSays = (page: string, ...texts: readonly string[]): void => expect(texts.filter((text) => !page.includes(text))).toEqual([]);
-const expectFree = (page: string, ...patterns: readonly RegExp[]): void => expect(patterns.flatMap((pattern) => pattern.exec(page)?.[0] ?? [])).toEqual([]);
+const expectSays = (page: string, ...texts: readonly string[]): void =>
+  expect(texts.filter((text) => !page.includes(text))).toEqual([]);
+const expectFree = (page: string, ...patterns: readonly RegExp[]): void =>
+  expect(patterns.flatMap((pattern) => pattern.exec(page)?.[0] ?? [])).toEqual([]);
 const withoutScripts = (page: string): string => page.replace(/<(script|style)\b.*?<\/\1>/gs, "");
 
 /** Every element that is opened is closed, in order. */
@@ -42,20 +48,56 @@ function expectBalanced(page: string): void {
 
 describe("the page", () => {
   const run = madeRun({ nulls: 2 });
-  const page = renderPage({ ...run, about: { source: "book.moe", state: "finished", threads: 2, prompt: "Call me", text: " Ishmael.", data: ["text: 12 kB"] } }, library);
+  const page = renderPage(
+    {
+      ...run,
+      about: {
+        source: "book.moe",
+        state: "finished",
+        threads: 2,
+        prompt: "Call me",
+        text: " Ishmael.",
+        data: ["text: 12 kB"],
+      },
+    },
+    library,
+  );
 
   test("says what the run was and how it ended", () => {
     const said = visible(page);
-    expectSays(said, ...["Book", "book.moe", "finished", "held-out loss", "parameters", "tokens per second", "2 threads", "Call me Ishmael.", "text: 12 kB", "adamw, rate cosine"]);
+    expectSays(
+      said,
+      ...[
+        "Book",
+        "book.moe",
+        "finished",
+        "held-out loss",
+        "parameters",
+        "tokens per second",
+        "2 threads",
+        "Call me Ishmael.",
+        "text: 12 kB",
+        "adamw, rate cosine",
+      ],
+    );
   });
 
   test("draws the curves with the numbers of the records", () => {
     const { charts } = dataOf(page);
-    expect(charts.map(({ id }) => id)).toEqual(["curve-0", "curve-1", "curve-2", "curve-3", "curve-4", "balance-0"]);
+    expect(charts.map(({ id }) => id)).toEqual([
+      "curve-0",
+      "curve-1",
+      "curve-2",
+      "curve-3",
+      "curve-4",
+      "balance-0",
+    ]);
     for (const { id } of charts) expectSays(page, `id="${id}"`);
     const held = charts[0]!.series.find(({ label }) => label === "held out")!;
     const evaluations = run.records.filter(({ kind }) => kind === "evaluation");
-    expect(held.y.filter((value) => value !== null)).toEqual(evaluations.map(({ metrics }) => Number(metrics["loss"]!.toPrecision(6))));
+    expect(held.y.filter((value) => value !== null)).toEqual(
+      evaluations.map(({ metrics }) => Number(metrics["loss"]!.toPrecision(6))),
+    );
     for (const { x, series } of charts) for (const { y } of series) expect(y.length).toBe(x.length);
   });
 
@@ -63,12 +105,26 @@ describe("the page", () => {
     for (let layer = 0; layer < 4; layer++) expectSays(page, `id="layer-block.${layer}.experts.router"`);
     expect(page.match(/data-strip="/g)).toHaveLength(4 * 10);
     const said = visible(page);
-    expectSays(said, ...["expert 7", "null 1", "max violation", "null rate", "drop rate", "active experts", "Kinds of tokens", "coloured by expert"]);
+    expectSays(
+      said,
+      ...[
+        "expert 7",
+        "null 1",
+        "max violation",
+        "null rate",
+        "drop rate",
+        "active experts",
+        "Kinds of tokens",
+        "coloured by expert",
+      ],
+    );
   });
 
   test("counts the nulls where the routing has them", () => {
     const { load, experts } = run.routing.routers[0]!;
-    const nulls = load.slice(experts).reduce((sum, value) => sum + value, 0) / load.reduce((sum, value) => sum + value, 0);
+    const nulls =
+      load.slice(experts).reduce((sum, value) => sum + value, 0) /
+      load.reduce((sum, value) => sum + value, 0);
     expectSays(visible(page), `${(100 * nulls).toFixed(1)} %`);
   });
 
@@ -82,7 +138,9 @@ describe("the page", () => {
   test("colours the text by the picks of the sample", () => {
     const { sample } = dataOf(page);
     expect(sample!.pieces.join("")).toBe(run.routing.sample!.pieces.join(""));
-    expect(page.match(/id="sample-text"[^>]*>(.*?)<\/div>/s)![1]!.match(/<span>/g)).toHaveLength(sample!.pieces.length);
+    expect(page.match(/id="sample-text"[^>]*>(.*?)<\/div>/s)![1]!.match(/<span>/g)).toHaveLength(
+      sample!.pieces.length,
+    );
     expect(sample!.experts).toEqual([8, 8, 8, 8]);
   });
 
@@ -99,10 +157,35 @@ describe("hostile and awkward runs", () => {
   const evil = `</script><img src=x onerror=alert(1)>"'&`;
 
   test("names and tokens stay text", () => {
-    const made = madeRun({ name: evil, layers: 1 }, `${evil} </script> <!-- `.repeat(60), charactersTokenizer(evil + "</script> <!-- "));
+    const made = madeRun(
+      { name: evil, layers: 1 },
+      `${evil} </script> <!-- `.repeat(60),
+      charactersTokenizer(evil + "</script> <!-- "),
+    );
     const records = made.records.map((record) => ({ ...record, metrics: { ...record.metrics, [evil]: 1 } }));
-    const routing = { ...made.routing, routers: made.routing.routers.map((router) => ({ ...router, facets: [...router.facets, { kind: "classes" as const, modality: evil, classes: [{ label: evil, rows: 4, counts: [1, 2, 0, 0, 0, 0, 0, 1] }] }] })) };
-    const page = renderPage({ ...made, records, routing, about: { source: evil, text: evil, prompt: evil, state: evil, data: [evil] } }, short);
+    const routing = {
+      ...made.routing,
+      routers: made.routing.routers.map((router) => ({
+        ...router,
+        facets: [
+          ...router.facets,
+          {
+            kind: "classes" as const,
+            modality: evil,
+            classes: [{ label: evil, rows: 4, counts: [1, 2, 0, 0, 0, 0, 0, 1] }],
+          },
+        ],
+      })),
+    };
+    const page = renderPage(
+      {
+        ...made,
+        records,
+        routing,
+        about: { source: evil, text: evil, prompt: evil, state: evil, data: [evil] },
+      },
+      short,
+    );
     expectFree(page, /<img/, /<!-- /);
     expect(page.match(/<\/script/g)).toHaveLength(3);
     expectBalanced(page);
@@ -112,12 +195,31 @@ describe("hostile and awkward runs", () => {
   const cases: readonly (readonly [string, RunData, readonly string[]])[] = [
     ["no records", { ...madeRun(), records: [] }, ["No step was recorded yet"]],
     ["no routers", madeRun({ layers: 0 }), ["This model has no router"]],
-    ["no routing and no records", { program: madeProgram(), records: [], about: {} }, ["Nothing was counted for this layer"]],
-    ["one step", { program: madeProgram(), records: madeRecords(madeProgram(), 1), about: { state: "interrupted" } }, ["interrupted", "of 500", "was not collected in this run"]],
+    [
+      "no routing and no records",
+      { program: madeProgram(), records: [], about: {} },
+      ["Nothing was counted for this layer"],
+    ],
+    [
+      "one step",
+      { program: madeProgram(), records: madeRecords(madeProgram(), 1), about: { state: "interrupted" } },
+      ["interrupted", "of 500", "was not collected in this run"],
+    ],
     ["one expert", madeRun({ experts: 1, width: 1 }), ["One expert, so there is nothing to balance"]],
-    ["a loss that is not finite", { ...madeRun({ steps: 3 }), records: madeRecords(madeProgram(), 3).map((record) => ({ ...record, metrics: { loss: NaN } })) }, ["NaN"]],
+    [
+      "a loss that is not finite",
+      {
+        ...madeRun({ steps: 3 }),
+        records: madeRecords(madeProgram(), 3).map((record) => ({ ...record, metrics: { loss: NaN } })),
+      },
+      ["NaN"],
+    ],
     ["drops", madeRun({ dropping: true }), ["of the picks were dropped"]],
-    ["images and tables", madeImages(), ["By digit", "By day", "By place", "rain", "Experts at work on one row"]],
+    [
+      "images and tables",
+      madeImages(),
+      ["By digit", "By day", "By place", "rain", "Experts at work on one row"],
+    ],
   ];
   test.each(cases)("%s", (_, run, texts) => {
     const page = renderPage(run, short);
@@ -128,7 +230,13 @@ describe("hostile and awkward runs", () => {
   });
 
   test("256 experts in 24 layers stay below 2 MB, and show the busiest and the idlest", () => {
-    const page = renderPage(madeRun({ layers: 24, experts: 256, width: 8, steps: 60 }), library);
+    const page = renderPage(
+      madeRun(
+        { layers: 24, experts: 256, width: 8, steps: 30 },
+        "Call me Ishmael. Some years ago, never mind. ".repeat(12),
+      ),
+      library,
+    );
     expect(Buffer.byteLength(page)).toBeLessThan(2_000_000);
     expectSays(visible(page), "62 of 256 are shown");
     expectBalanced(page);
@@ -142,8 +250,21 @@ describe("hostile and awkward runs", () => {
 
   test("a strip says even, twice and nothing", () => {
     const program = madeProgram({ layers: 1, experts: 2, width: 1 });
-    const record = (step: number, load: readonly number[]) => ({ kind: "step" as const, step, metrics: {}, rate: 0, norm: 0, seconds: 0, perSecond: 0, loads: { "block.0.experts.router": load } });
-    const [layer] = layersOf({ program, records: [record(1, [4, 4]), record(2, [8, 0]), record(3, [0, 0])], about: {} });
+    const record = (step: number, load: readonly number[]) => ({
+      kind: "step" as const,
+      step,
+      metrics: {},
+      rate: 0,
+      norm: 0,
+      seconds: 0,
+      perSecond: 0,
+      loads: { "block.0.experts.router": load },
+    });
+    const [layer] = layersOf({
+      program,
+      records: [record(1, [4, 4]), record(2, [8, 0]), record(3, [0, 0])],
+      about: {},
+    });
     const bytes = (expert: number): number[] => [...Buffer.from(encodeStrip(layer!, expert), "base64")];
     expect(bytes(0)).toEqual([128, 168, 0]);
     expect(bytes(1)).toEqual([128, 1, 0]);
@@ -154,9 +275,21 @@ describe("collecting", () => {
   const text = "The whale, the whale! ".repeat(40);
   const program = {
     ...madeProgram({ layers: 2 }),
-    entries: { evaluate: { name: "evaluate", inputs: [{ name: "text", type: "i32" as const, shape: [named("B"), named("T")] }], outputs: [], temporaries: [], dispatches: [], refusals: [] } },
+    entries: {
+      evaluate: {
+        name: "evaluate",
+        inputs: [{ name: "text", type: "i32" as const, shape: [named("B"), named("T")] }],
+        outputs: [],
+        temporaries: [],
+        dispatches: [],
+        refusals: [],
+      },
+    },
   };
-  const batchOf = (index: number): Int32Array => bytesTokenizer().encode(text).slice(64 * index, 64 * index + 64);
+  const batchOf = (index: number): Int32Array =>
+    bytesTokenizer()
+      .encode(text)
+      .slice(64 * index, 64 * index + 64);
   const session = {
     program,
     entries: ["evaluate"],
@@ -167,20 +300,38 @@ describe("collecting", () => {
       return Object.fromEntries(program.routers.map((router, i) => [router.picks, picks[i]!]));
     },
   } as unknown as Session;
-  const batches = (count: number) => ({ examples: 2 * count, batches: count, batch: (index: number) => ({ text: batchOf(index) }) });
-  const data = (held: number): Data => ({ train: batches(5), held: batches(held), tokenizers: { text: bytesTokenizer() }, labels: {}, fingerprint: "", summary: [], close: () => {} });
+  const batches = (count: number) => ({
+    examples: 2 * count,
+    batches: count,
+    batch: (index: number) => ({ text: batchOf(index) }),
+  });
+  const data = (held: number): Data => ({
+    train: batches(5),
+    held: batches(held),
+    tokenizers: { text: bytesTokenizer() },
+    labels: {},
+    fingerprint: "",
+    summary: [],
+    close: () => {},
+  });
 
   test("adds up the held-out batches", () => {
     const report = collectRouting(session, data(3), { step: 7 })!;
     expect(report).toMatchObject({ step: 7, batches: 3, examples: 6, held: true });
     const picks = [0, 1, 2].flatMap((index) => [...madeSeen(program, batchOf(index), 2).picks[1]!]);
-    expect(report.routers[1]!.load).toEqual(Array.from({ length: 8 }, (_, expert) => picks.filter((pick) => pick === expert).length));
+    expect(report.routers[1]!.load).toEqual(
+      Array.from({ length: 8 }, (_, expert) => picks.filter((pick) => pick === expert).length),
+    );
     expect(report.routers[1]!.rowsPerExample).toBe(32);
     expect(report.sample!.pieces.join("")).toBe(text.slice(0, 32));
-    expect(report.sample!.routers[0]!.picks).toEqual([...madeSeen(program, batchOf(0), 2).picks[0]!.slice(0, 64)]);
+    expect(report.sample!.routers[0]!.picks).toEqual([
+      ...madeSeen(program, batchOf(0), 2).picks[0]!.slice(0, 64),
+    ]);
     const tokens = report.routers[0]!.facets.find((facet) => facet.kind === "tokens")!;
     const letters = [0, 1, 2].flatMap((index) => [...batchOf(index)]);
-    expect(tokens.frequent.find(({ label }) => label === "h")!.rows).toBe(letters.filter((byte) => byte === 104).length);
+    expect(tokens.frequent.find(({ label }) => label === "h")!.rows).toBe(
+      letters.filter((byte) => byte === 104).length,
+    );
     expect(tokens.kinds.reduce((sum, { rows }) => sum + rows, 0)).toBe(letters.length);
     expect(JSON.parse(JSON.stringify(report))).toEqual(report);
   });
@@ -190,8 +341,12 @@ describe("collecting", () => {
   });
 
   test("has nothing to say without routers, or without the entry", () => {
-    expect(collectRouting({ ...session, program: { ...program, routers: [] } } as unknown as Session, data(1))).toBeUndefined();
-    expect(collectRouting({ ...session, program, entries: ["train"] } as unknown as Session, data(1))).toBeUndefined();
+    expect(
+      collectRouting({ ...session, program: { ...program, routers: [] } } as unknown as Session, data(1)),
+    ).toBeUndefined();
+    expect(
+      collectRouting({ ...session, program, entries: ["train"] } as unknown as Session, data(1)),
+    ).toBeUndefined();
   });
 });
 
@@ -209,7 +364,10 @@ describe("the file", () => {
     inFolder(async (folder) => {
       const run = madeRun({ steps: 20 });
       writeFileSync(join(folder, "program.json"), JSON.stringify(run.program));
-      writeFileSync(join(folder, "metrics.jsonl"), `${run.records.map(encodeRecord).join("")}{"kind":"step","st`);
+      writeFileSync(
+        join(folder, "metrics.jsonl"),
+        `${run.records.map(encodeRecord).join("")}{"kind":"step","st`,
+      );
       const path = await writeReport(folder, { routing: run.routing, state: "finished" });
       expect(path).toBe(join(folder, "report.html"));
       const first = readFileSync(path, "utf8");

@@ -1,4 +1,4 @@
-// moe check: is the file well? Names, kinds, sizes, routing, and every model compiled. In: files. Out: diagnostics as
+// moe check: is the file well? Names, kinds, sizes, routing, and every model with its numbers. In: files. Out: diagnostics as
 // pictures, JSON or GitHub annotations, and exit code 1 when there are errors. Writes nothing.
 
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
@@ -23,7 +23,7 @@ export async function check(
   options: CheckOptions,
 ): Promise<ExitCode> {
   const paths = modulePaths(shell.folder, files);
-  const { diagnose } = await import("../diagnose.ts");
+  const { checkModule } = await import("../../compiler/compile.ts");
   const sources = openSources(shell.folder);
   const text = (module: string): string | undefined => sources.read(module);
   const format = options.json === true ? "json" : (options.errorFormat ?? "text");
@@ -31,7 +31,7 @@ export async function check(
   const seen = new Set<string>();
   const found: Diagnostic[] = [];
   for (const path of paths) {
-    const own = diagnose(sources, path).filter((diagnostic) => {
+    const own = checkModule(sources, path).filter((diagnostic) => {
       const key = JSON.stringify([diagnostic.code, diagnostic.message, diagnostic.at]);
       return !seen.has(key) && seen.add(key);
     });

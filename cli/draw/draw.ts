@@ -6,7 +6,7 @@ import type { Graph } from "../../compiler/graph.ts";
 import type { LoweredEntry } from "../../compiler/lowered.ts";
 import type { Program } from "../../runtime/program.ts";
 import { count, plural } from "../numbers.ts";
-import { html, type Markup } from "../report/html.ts";
+import { markup, type Markup } from "../report/html.ts";
 import { countParameters } from "../report/parameters.ts";
 import { drawLaunches, type Picture } from "./launches-picture.ts";
 import { launchGroups, sizesOf } from "./launches.ts";
@@ -26,11 +26,16 @@ const margin = 28;
 const head = 72;
 const gap = 24;
 
-export function drawModel({ program, graphs, lowered }: Drawable): { readonly svg: string; readonly html: string } {
+export function drawModel({ program, graphs, lowered }: Drawable): {
+  readonly svg: string;
+  readonly html: string;
+} {
   const choices = graphs["evaluate"];
   const body = graphs["forward"] ?? choices;
   const model = body === undefined ? undefined : place(outline(program, body, choices));
-  const parameters = program.tensors.flatMap(({ role, name }) => (role === "parameter" || role === "state" ? [name] : [])).sort((a, b) => b.length - a.length);
+  const parameters = program.tensors
+    .flatMap(({ role, name }) => (role === "parameter" || role === "state" ? [name] : []))
+    .sort((a, b) => b.length - a.length);
   const entries = lowered.map((entry) => ({
     name: entry.name,
     picture: drawLaunches(entry.name, launchGroups(entry, sizesOf(program, entry.name), parameters)),
@@ -39,12 +44,13 @@ export function drawModel({ program, graphs, lowered }: Drawable): { readonly sv
   let width = 0;
   let height = 0;
   const put = (name: string, x: number, y: number, picture: Picture): void => {
-    parts.push(html`<g id="part-${name}" transform="translate(${Math.round(x)} ${Math.round(y)})">${picture.markup}</g>
+    parts.push(markup`<g id="part-${name}" transform="translate(${Math.round(x)} ${Math.round(y)})">${picture.markup}</g>
 `);
     width = Math.max(width, x + picture.width);
     height = Math.max(height, y + picture.height);
   };
-  if (model !== undefined) put("model", margin, head, { width: model.width, height: model.height, markup: drawPlaced(model, 0, 0) });
+  if (model !== undefined)
+    put("model", margin, head, { width: model.width, height: model.height, markup: drawPlaced(model, 0, 0) });
   // Entries fill two columns, each next one the shorter of them.
   const left = width + (model === undefined ? margin : 2 * gap);
   const columns = [0, 1].map((i) => ({ x: left + i * (600 + gap), y: head }));
@@ -54,10 +60,24 @@ export function drawModel({ program, graphs, lowered }: Drawable): { readonly sv
     column.y += picture.height + gap;
   }
   const { total, active } = countParameters(program, (router) => Math.min(router.width, router.experts));
-  const facts = [`${count(total)} parameters`, ...(active < total ? [`${count(active)} active`] : []), plural(program.routers.length, "router"), `${plural(program.kernels.length, "kernel")} for ${program.target}`].join(" · ");
-  const title = html`${text(margin, 36, program.name, "head")}${text(margin, 56, facts, "small soft")}`;
+  const facts = [
+    `${count(total)} parameters`,
+    ...(active < total ? [`${count(active)} active`] : []),
+    plural(program.routers.length, "router"),
+    `${plural(program.kernels.length, "kernel")} for ${program.target}`,
+  ].join(" · ");
+  const title = markup`${text(margin, 36, program.name, "head")}${text(margin, 56, facts, "small soft")}`;
   const about = `The model ${program.name}: ${facts}. Layers from top to bottom, with their experts; then the launches of ${entries.map(({ name }) => name).join(", ")}.`;
-  const picture = drawing(Math.max(width, 420) + margin, Math.max(height, head) + margin, program.name, about, html`${title}${parts}`);
+  const picture = drawing(
+    Math.max(width, 420) + margin,
+    Math.max(height, head) + margin,
+    program.name,
+    about,
+    markup`${title}${parts}`,
+  );
   const names = [...(model === undefined ? [] : ["model"]), ...entries.map(({ name }) => name)];
-  return { svg: `<?xml version="1.0" encoding="UTF-8"?>\n${picture.markup}`, html: drawingPage(program.name, picture, names) };
+  return {
+    svg: `<?xml version="1.0" encoding="UTF-8"?>\n${picture.markup}`,
+    html: drawingPage(program.name, picture, names),
+  };
 }

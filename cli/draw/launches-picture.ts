@@ -2,7 +2,7 @@
 // that it touches. In: groups. Out: markup with its size.
 
 import { bytes, count, whole } from "../numbers.ts";
-import { html, type Markup } from "../report/html.ts";
+import { markup, type Markup } from "../report/html.ts";
 import type { Launch, LaunchGroup } from "./launches.ts";
 import { fit, mono, rectangle, text } from "./svg.ts";
 
@@ -28,20 +28,30 @@ const says: Readonly<Record<string, string>> = {
 
 export function drawLaunches(name: string, groups: readonly LaunchGroup[]): Picture {
   const all = groups.flatMap(({ launches }) => launches);
-  const sum = (of: (launch: Launch) => number): number => all.reduce((total, launch) => total + of(launch), 0);
+  const sum = (of: (launch: Launch) => number): number =>
+    all.reduce((total, launch) => total + of(launch), 0);
   const launched = groups.reduce((total, { launches, times }) => total + launches.length * times, 0);
   const top = Math.max(1, ...all.map((launch) => launch.bytes));
   const multiplyAdds = sum((launch) => launch.multiplyAdds);
   const parts: Markup[] = [
     text(16, 26, name, "bold"),
     text(width - 16, 26, says[name] ?? "", "small soft end"),
-    text(16, 47, `${whole(launched)} ${launched === 1 ? "launch" : "launches"} · ${multiplyAdds > 0 ? `${count(multiplyAdds)} multiply-adds · ` : ""}${bytes(sum((launch) => launch.bytes))} read and written`, "small soft"),
+    text(
+      16,
+      47,
+      `${whole(launched)} ${launched === 1 ? "launch" : "launches"} · ${multiplyAdds > 0 ? `${count(multiplyAdds)} multiply-adds · ` : ""}${bytes(sum((launch) => launch.bytes))} read and written`,
+      "small soft",
+    ),
   ];
   let y = headHeight;
   let drawn = 0;
   for (const { title, times, launches } of groups) {
     if (drawn >= mostRows) break;
-    parts.push(html`<line class="rule" x1="16" x2="${width - 16}" y1="${y}" y2="${y}"/>`, text(16, y + 17, title, "bold small"), times > 1 ? text(width - 16, y + 17, `× ${times}, summed`, "small soft end") : html``);
+    parts.push(
+      markup`<line class="rule" x1="16" x2="${width - 16}" y1="${y}" y2="${y}"/>`,
+      text(16, y + 17, title, "bold small"),
+      times > 1 ? text(width - 16, y + 17, `× ${times}, summed`, "small soft end") : markup``,
+    );
     y += titleHeight;
     for (const launch of launches) {
       if (drawn++ >= mostRows) break;
@@ -56,11 +66,11 @@ export function drawLaunches(name: string, groups: readonly LaunchGroup[]): Pict
     y += lineHeight;
   }
   const height = y + 10;
-  return { width, height, markup: html`${rectangle(0, 0, width, height, "card", 12)}${parts}` };
+  return { width, height, markup: markup`${rectangle(0, 0, width, height, "card", 12)}${parts}` };
 }
 
 function row(launch: Launch, y: number, top: number): Markup {
   const about = `${launch.label} · ${bytes(launch.bytes)}${launch.multiplyAdds > 0 ? ` · ${count(launch.multiplyAdds)} multiply-adds` : ""} · kernel ${launch.kernel} · ${launch.buffers.join(", ")}`;
-  return html`<g data-about="${about}">${text(26, y + 13, fit(launch.label, 316, mono), "mono")}${launch.multiplyAdds > 0 ? text(428, y + 13, count(launch.multiplyAdds), "small soft end") : ""}${rectangle(440, y + 4, 64, 10, "track", 3)}${rectangle(440, y + 4, Math.max(1.5, (64 * launch.bytes) / top), 10, "bar", 3)}${text(width - 16, y + 13, bytes(launch.bytes), "small soft end")}</g>
+  return markup`<g data-about="${about}">${text(26, y + 13, fit(launch.label, 316, mono), "mono")}${launch.multiplyAdds > 0 ? text(428, y + 13, count(launch.multiplyAdds), "small soft end") : ""}${rectangle(440, y + 4, 64, 10, "track", 3)}${rectangle(440, y + 4, Math.max(1.5, (64 * launch.bytes) / top), 10, "bar", 3)}${text(width - 16, y + 13, bytes(launch.bytes), "small soft end")}</g>
 `;
 }

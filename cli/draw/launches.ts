@@ -27,13 +27,20 @@ export function sizesOf(program: Program, entry: string): Sizes {
   const sizes = Object.fromEntries(program.sizes.map(({ name, default: value }) => [name, value]));
   if (entry !== "decode") return sizes;
   const lengths = new Set(["B", ...program.modalities.flatMap(({ length }) => length ?? [])]);
-  return Object.fromEntries(Object.entries(sizes).map(([name, value]) => [name, lengths.has(name) ? 1 : value]));
+  return Object.fromEntries(
+    Object.entries(sizes).map(([name, value]) => [name, lengths.has(name) ? 1 : value]),
+  );
 }
 
-const bufferName = (buffer: LoweredBuffer): string => (buffer.kind === "temporary" ? buffer.label : buffer.name);
+const bufferName = (buffer: LoweredBuffer): string =>
+  buffer.kind === "temporary" ? buffer.label : buffer.name;
 
 /** Where a launch belongs: the path of its label, where a gradient ends with a quote; else that of the parameter that it is about. */
-function whereOf(label: string, buffers: readonly LoweredBuffer[], parameters: readonly string[]): { readonly path: string; readonly what: string; readonly backward: boolean } {
+function whereOf(
+  label: string,
+  buffers: readonly LoweredBuffer[],
+  parameters: readonly string[],
+): { readonly path: string; readonly what: string; readonly backward: boolean } {
   const [, path = "", what = label] = /^([^\s:]*): (.*)$/s.exec(label) ?? [];
   const plain = path.replaceAll("'", "");
   if (plain !== "") return { path: plain, what, backward: plain !== path };
@@ -46,15 +53,30 @@ function whereOf(label: string, buffers: readonly LoweredBuffer[], parameters: r
 }
 
 /** `parameters`: names, the longest first, so that `block.0.gain` is not taken for another's `gain`. */
-export function launchGroups(entry: LoweredEntry, sizes: Sizes, parameters: readonly string[] = []): readonly LaunchGroup[] {
+export function launchGroups(
+  entry: LoweredEntry,
+  sizes: Sizes,
+  parameters: readonly string[] = [],
+): readonly LaunchGroup[] {
   const groups: Draft[] = [];
   const writers = new Map<LoweredBuffer, string>();
   for (const { kernel, buffers, label } of entry.dispatches) {
     const { path: own, what, backward } = whereOf(label, buffers, parameters);
     // What finishes a sum that another launch began belongs to it.
-    const path = own === "" ? (buffers.map((buffer, i) => (kernel.buffers[i]!.access === "read" ? writers.get(buffer) : undefined)).findLast((each) => each !== undefined) ?? "") : own;
+    const path =
+      own === ""
+        ? (buffers
+            .map((buffer, i) => (kernel.buffers[i]!.access === "read" ? writers.get(buffer) : undefined))
+            .findLast((each) => each !== undefined) ?? "")
+        : own;
     buffers.forEach((buffer, i) => {
-      if (buffer.kind === "temporary" && path !== "" && entry.name === "update" && kernel.buffers[i]!.access !== "read") writers.set(buffer, path);
+      if (
+        buffer.kind === "temporary" &&
+        path !== "" &&
+        entry.name === "update" &&
+        kernel.buffers[i]!.access !== "read"
+      )
+        writers.set(buffer, path);
     });
     const step = stepBelow("", path) ?? "";
     const rest = path.slice(step.length).replace(/^\./, "");
@@ -80,7 +102,15 @@ interface Draft {
 
 /** Neighbours with the same name, another number and the same rows become one. */
 function foldGroups(groups: readonly Draft[]): LaunchGroup[] {
-  const folded: { name: string; first: string; last: string; backward: boolean; times: number; key: string; launches: Launch[] }[] = [];
+  const folded: {
+    name: string;
+    first: string;
+    last: string;
+    backward: boolean;
+    times: number;
+    key: string;
+    launches: Launch[];
+  }[] = [];
   for (const { step, backward, launches } of groups) {
     const { name, number } = splitStep(step);
     const key = launches.map(({ label }) => label).join("\n");

@@ -1,7 +1,7 @@
 // The drawing as a page: the same picture, to pan, to zoom, and with details where the pointer is. In: the drawing and the names of
 // its parts. Out: HTML that needs no network. Keys: + - 0, arrows; parts are buttons.
 
-import { html, raw, type Markup } from "../report/html.ts";
+import { markup, raw, type Markup } from "../report/html.ts";
 
 const style = `
 :root { color-scheme: light dark; } html, body { height: 100%; margin: 0; overflow: hidden; font: 14px/1.4 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; background: #f7f6f3; color: #1d1c1a; }
@@ -29,7 +29,8 @@ function panAndZoom(): void {
   };
   const look = (part: SVGGElement | SVGSVGElement): void => {
     const box = part.getBBox();
-    const matrix = part === picture ? undefined : (part as SVGGElement).transform.baseVal.consolidate()?.matrix;
+    const matrix =
+      part === picture ? undefined : (part as SVGGElement).transform.baseVal.consolidate()?.matrix;
     const width = Math.max(1, box.width);
     // A part fills the width; a long one begins at its top.
     scale = Math.min(1.25, (stage.clientWidth - 32) / width);
@@ -42,7 +43,8 @@ function panAndZoom(): void {
     "wheel",
     (event) => {
       event.preventDefault();
-      if (event.ctrlKey || event.metaKey || Math.abs(event.deltaY) >= 50) zoom(Math.exp(-event.deltaY / 500), event.clientX, event.clientY);
+      if (event.ctrlKey || event.metaKey || Math.abs(event.deltaY) >= 50)
+        zoom(Math.exp(-event.deltaY / 500), event.clientX, event.clientY);
       else {
         x -= event.deltaX;
         y -= event.deltaY;
@@ -72,13 +74,23 @@ function panAndZoom(): void {
       y += event.clientY - before.y;
       show();
     } else {
-      const distance = (point: { x: number; y: number }): number => Math.hypot(point.x - other.x, point.y - other.y);
-      zoom(distance({ x: event.clientX, y: event.clientY }) / Math.max(1, distance(before)), other.x, other.y);
+      const distance = (point: { x: number; y: number }): number =>
+        Math.hypot(point.x - other.x, point.y - other.y);
+      zoom(
+        distance({ x: event.clientX, y: event.clientY }) / Math.max(1, distance(before)),
+        other.x,
+        other.y,
+      );
     }
     down.set(event.pointerId, { x: event.clientX, y: event.clientY });
   });
   stage.addEventListener("keydown", (event) => {
-    const moves: Record<string, readonly [number, number]> = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] };
+    const moves: Record<string, readonly [number, number]> = {
+      ArrowLeft: [60, 0],
+      ArrowRight: [-60, 0],
+      ArrowUp: [0, 60],
+      ArrowDown: [0, -60],
+    };
     const move = moves[event.key];
     if (move !== undefined) {
       x += move[0];
@@ -101,7 +113,7 @@ function panAndZoom(): void {
 }
 
 export const drawingPage = (title: string, picture: Markup, parts: readonly string[]): string =>
-  html`<!doctype html>
+  markup`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -112,7 +124,7 @@ export const drawingPage = (title: string, picture: Markup, parts: readonly stri
 </head>
 <body>
 <div id="stage" tabindex="0" aria-label="drawing; drag or use arrow keys to move, plus and minus to zoom, 0 to see all">${picture}</div>
-<nav aria-label="parts of the drawing"><button type="button" data-part="">all</button>${parts.map((part) => html`<button type="button" data-part="part-${part}">${part}</button>`)}</nav>
+<nav aria-label="parts of the drawing"><button type="button" data-part="">all</button>${parts.map((part) => markup`<button type="button" data-part="part-${part}">${part}</button>`)}</nav>
 <div id="told" role="status"></div>
 <script>(${raw(panAndZoom.toString())})();</script>
 </body>

@@ -12,7 +12,8 @@ export function stepBelow(base: string, path: string): string | undefined {
 
 export const joinPath = (base: string, step: string): string => (base === "" ? step : `${base}.${step}`);
 
-export const inside = (base: string, path: string): boolean => base === "" || path === base || path.startsWith(`${base}.`);
+export const inside = (base: string, path: string): boolean =>
+  base === "" || path === base || path.startsWith(`${base}.`);
 
 /** `block.0` -> name `block`, number 0. */
 export function splitStep(step: string): { readonly name: string; readonly number?: number } {

@@ -10,17 +10,31 @@ import { choiceWords } from "./choice.ts";
 import { stepBelow } from "./paths.ts";
 
 export interface PoolPicture {
-  readonly routers: readonly { readonly name: string; readonly words: string; readonly tensors: readonly string[]; readonly dropping: boolean }[];
+  readonly routers: readonly {
+    readonly name: string;
+    readonly words: string;
+    readonly tensors: readonly string[];
+    readonly dropping: boolean;
+  }[];
   /** Kinds of experts, in their order: how many, and what one of them holds. */
-  readonly kinds: readonly { readonly count: number; readonly tensors: readonly string[]; readonly parameters: number }[];
-  readonly shared: readonly { readonly name: string; readonly tensors: readonly string[]; readonly parameters: number }[];
+  readonly kinds: readonly {
+    readonly count: number;
+    readonly tensors: readonly string[];
+    readonly parameters: number;
+  }[];
+  readonly shared: readonly {
+    readonly name: string;
+    readonly tensors: readonly string[];
+    readonly parameters: number;
+  }[];
   readonly experts: number;
   readonly nulls: number;
   /** Picks of a token at most, over all routers. */
   readonly width: number;
 }
 
-export const elements = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
+export const elements = (shape: readonly number[]): number =>
+  shape.reduce((product, size) => product * size, 1);
 export const shapeText = (shape: readonly number[]): string => `[${shape.join(", ")}]`;
 
 const lastPart = (path: string): string => path.slice(path.lastIndexOf(".") + 1);
@@ -36,7 +50,8 @@ export function tensorLines(tensors: readonly Pick<Tensor, "name" | "shape">[]):
   return [...byShape].map(([shape, names]) => `${names.join(", ")} ${shape}`);
 }
 
-const sumOf = (tensors: readonly Pick<Tensor, "shape">[]): number => tensors.reduce((sum, { shape }) => sum + elements(shape), 0);
+const sumOf = (tensors: readonly Pick<Tensor, "shape">[]): number =>
+  tensors.reduce((sum, { shape }) => sum + elements(shape), 0);
 
 /** Tensors by their path up to a part that matches: `routed.0`, `shared.1`. */
 function grouped(tensors: readonly Tensor[], base: string): ReadonlyMap<string, readonly Tensor[]> {
@@ -59,12 +74,23 @@ export interface Pool {
 /** Pools by their place. Routers at the same place that send to the same experts share one. */
 export function poolsOf(program: Program, graph: Graph | undefined): ReadonlyMap<string, readonly Pool[]> {
   const exact = graph === undefined ? new Map<string, ReadonlySet<string>>() : routedTensors(program, graph);
-  const drafts: { readonly place: string; readonly routers: RouterInfo[]; readonly tensors: readonly Tensor[] }[] = [];
+  const drafts: {
+    readonly place: string;
+    readonly routers: RouterInfo[];
+    readonly tensors: readonly Tensor[];
+  }[] = [];
   for (const router of program.routers) {
     const place = placeOfRouter(router.name);
     const names = exact.get(router.name);
-    const tensors = names === undefined || names.size === 0 ? expertTensors(program, router) : program.tensors.filter(({ name }) => names.has(name));
-    const shared = drafts.find((draft) => draft.place === place && draft.tensors.some(({ name }) => tensors.some((other) => other.name === name)));
+    const tensors =
+      names === undefined || names.size === 0
+        ? expertTensors(program, router)
+        : program.tensors.filter(({ name }) => names.has(name));
+    const shared = drafts.find(
+      (draft) =>
+        draft.place === place &&
+        draft.tensors.some(({ name }) => tensors.some((other) => other.name === name)),
+    );
     if (shared === undefined) drafts.push({ place, routers: [router], tensors });
     else shared.routers.push(router);
   }
@@ -72,7 +98,10 @@ export function poolsOf(program: Program, graph: Graph | undefined): ReadonlyMap
   for (const { place, routers, tensors } of drafts) {
     const here = pools.get(place) ?? [];
     const steps = new Set<string>();
-    for (const path of [...routers.map(({ name }) => name), ...tensors.map(({ name }) => name.slice(0, name.lastIndexOf(".")))]) {
+    for (const path of [
+      ...routers.map(({ name }) => name),
+      ...tensors.map(({ name }) => name.slice(0, name.lastIndexOf("."))),
+    ]) {
       const step = stepBelow(place, path);
       if (step !== undefined) steps.add(step);
     }
@@ -82,7 +111,11 @@ export function poolsOf(program: Program, graph: Graph | undefined): ReadonlyMap
         const step = stepBelow(place, name);
         if (step !== undefined && /^shared(\.\d+)?$/.test(step)) steps.add(step);
       }
-    here.push({ id: `pool:${here.length}`, steps, picture: pictureOf(program, graph, place, routers, tensors, steps) });
+    here.push({
+      id: `pool:${here.length}`,
+      steps,
+      picture: pictureOf(program, graph, place, routers, tensors, steps),
+    });
     pools.set(place, here);
   }
   return pools;
@@ -145,7 +178,8 @@ function searchRouter(picks: Node, routerOf: ReadonlyMap<Node, string>): string 
 /** The name of the tensor that a node is a view of. */
 export function tensorBehind(node: Node): string | undefined {
   let at = node;
-  while (at.op === "view" || (at.op === "map" && at.inputs.length === 1)) at = at.op === "view" ? at.input : at.inputs[0]!;
+  while (at.op === "view" || (at.op === "map" && at.inputs.length === 1))
+    at = at.op === "view" ? at.input : at.inputs[0]!;
   return at.op === "tensor" ? at.name : undefined;
 }
 
@@ -166,7 +200,11 @@ function pictureOf(
   return {
     routers: routers.map(({ name, width, experts, nulls, dropping = false }) => ({
       name,
-      words: choiceWords(graph?.outputs.find((output) => output.name === picksPort(name))?.node, width, experts + nulls),
+      words: choiceWords(
+        graph?.outputs.find((output) => output.name === picksPort(name))?.node,
+        width,
+        experts + nulls,
+      ),
       tensors: tensorLines(own.filter((tensor) => tensor.name.startsWith(`${name}.`))),
       dropping,
     })),
@@ -175,7 +213,11 @@ function pictureOf(
       tensors: tensorLines(kind.map(({ name, shape }) => ({ name, shape: shape.slice(1) }))),
       parameters: sumOf(kind) / Math.max(1, kind[0]!.shape[0] ?? 1),
     })),
-    shared: [...grouped(shared, place)].map(([name, kind]) => ({ name, tensors: tensorLines(kind), parameters: sumOf(kind) })),
+    shared: [...grouped(shared, place)].map(([name, kind]) => ({
+      name,
+      tensors: tensorLines(kind),
+      parameters: sumOf(kind),
+    })),
     experts: first.experts,
     nulls: first.nulls,
     width: Math.max(...routers.map(({ width }) => width)),

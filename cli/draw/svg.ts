@@ -1,13 +1,14 @@
 // Drawing with text: the few shapes that the pictures are made of, and the look of all of them. In: places in pixels, texts.
 // Out: markup of SVG. Colours follow the reader's setting, also when the file is opened by itself.
 
-import { html, raw, type Markup } from "../report/html.ts";
+import { markup, raw, type Markup } from "../report/html.ts";
 
 export const mono = 7.3;
 export const sans = 7.1;
 
 /** About how wide a text is: fonts differ between machines, so boxes leave some room. */
-export const widthOf = (text: string, perCharacter: number = sans): number => Math.ceil([...text].length * perCharacter);
+export const widthOf = (text: string, perCharacter: number = sans): number =>
+  Math.ceil([...text].length * perCharacter);
 
 /** Cut to a width in pixels. */
 export function fit(text: string, width: number, perCharacter: number = sans): string {
@@ -31,10 +32,17 @@ svg.moe [data-about]:hover > rect:first-of-type { stroke-width: 2; }
 `;
 
 export const text = (x: number, y: number, content: string, classes = ""): Markup =>
-  html`<text x="${round(x)}" y="${round(y)}"${classes === "" ? "" : html` class="${classes}"`}>${content}</text>`;
+  markup`<text x="${round(x)}" y="${round(y)}"${classes === "" ? "" : markup` class="${classes}"`}>${content}</text>`;
 
-export const rectangle = (x: number, y: number, width: number, height: number, classes: string, radius = 6): Markup =>
-  html`<rect x="${round(x)}" y="${round(y)}" width="${round(Math.max(0, width))}" height="${round(Math.max(0, height))}" rx="${radius}" class="${classes}"/>`;
+export const rectangle = (
+  x: number,
+  y: number,
+  width: number,
+  height: number,
+  classes: string,
+  radius = 6,
+): Markup =>
+  markup`<rect x="${round(x)}" y="${round(y)}" width="${round(Math.max(0, width))}" height="${round(Math.max(0, height))}" rx="${radius}" class="${classes}"/>`;
 
 export const round = (value: number): number => Math.round(value * 10) / 10;
 
@@ -46,7 +54,7 @@ export interface Point {
 /** A smooth line through points, with a tip at its end. */
 export function flow(points: readonly Point[]): Markup {
   const [first, ...rest] = points;
-  if (first === undefined || rest.length === 0) return html``;
+  if (first === undefined || rest.length === 0) return markup``;
   const last = rest.at(-1)!;
   const end = { x: last.x, y: last.y - 5 };
   const inner = [...rest.slice(0, -1), end];
@@ -57,12 +65,18 @@ export function flow(points: readonly Point[]): Markup {
     d += `C${round(at.x)} ${round(middle)} ${round(to.x)} ${round(middle)} ${round(to.x)} ${round(to.y)}`;
     at = to;
   }
-  return html`<path class="flow" d="${d}"/><path class="tip" d="M${round(last.x)} ${round(last.y)}l-4 -7h8z"/>`;
+  return markup`<path class="flow" d="${d}"/><path class="tip" d="M${round(last.x)} ${round(last.y)}l-4 -7h8z"/>`;
 }
 
 /** A whole drawing. `title` and `about` are what a screen reader says. */
-export const drawing = (width: number, height: number, title: string, about: string, content: Markup): Markup =>
-  html`<svg xmlns="http://www.w3.org/2000/svg" class="moe" viewBox="0 0 ${Math.ceil(width)} ${Math.ceil(height)}" width="${Math.ceil(width)}" height="${Math.ceil(height)}" role="img" aria-labelledby="drawing-title drawing-about">
+export const drawing = (
+  width: number,
+  height: number,
+  title: string,
+  about: string,
+  content: Markup,
+): Markup =>
+  markup`<svg xmlns="http://www.w3.org/2000/svg" class="moe" viewBox="0 0 ${Math.ceil(width)} ${Math.ceil(height)}" width="${Math.ceil(width)}" height="${Math.ceil(height)}" role="img" aria-labelledby="drawing-title drawing-about">
 <title id="drawing-title">${title}</title>
 <desc id="drawing-about">${about}</desc>
 <style>${raw(drawingStyle)}</style>

@@ -45,7 +45,8 @@ export function collectRouting(
 ): RoutingReport | undefined {
   const { program } = session;
   const entry = program.entries["evaluate"];
-  if (program.routers.length === 0 || entry === undefined || !session.entries.includes("evaluate")) return undefined;
+  if (program.routers.length === 0 || entry === undefined || !session.entries.includes("evaluate"))
+    return undefined;
   const held = data.held.batches > 0;
   const batches = held ? data.held : data.train;
   const first = entry.inputs.find(({ name }) => !name.startsWith("$"));
@@ -62,7 +63,10 @@ export function collectRouting(
         seen.push({ batch, picks, examples });
       },
     });
-    const rows = Math.max(1, ...program.routers.map(({ width }, i) => seen[0]!.picks[i]!.length / Math.max(1, width)));
+    const rows = Math.max(
+      1,
+      ...program.routers.map(({ width }, i) => seen[0]!.picks[i]!.length / Math.max(1, width)),
+    );
     if (options.batches === undefined) limit = Math.min(limit, Math.max(1, Math.ceil(enoughRows / rows)));
   }
   if (seen.length === 0) return undefined;
@@ -144,7 +148,8 @@ export const tokensOf = (program: Program, batch: Batch, rows: number): Modality
 function sampleOf(program: Program, seen: readonly Seen[], names: DataNames): SampleText | undefined {
   const first = seen[0];
   if (first === undefined) return undefined;
-  const rowsOf = (index: number): number => first.picks[index]!.length / Math.max(1, program.routers[index]!.width);
+  const rowsOf = (index: number): number =>
+    first.picks[index]!.length / Math.max(1, program.routers[index]!.width);
   const modality = program.routers
     .map((_, index) => tokensOf(program, first.batch, rowsOf(index)))
     .find((found) => found !== undefined);
@@ -161,7 +166,9 @@ function sampleOf(program: Program, seen: readonly Seen[], names: DataNames): Sa
       const picks: number[] = [];
       for (let row = 0; row < length; row++) {
         // Routers that look at every expert in turn leave gaps: what was picked comes first.
-        const own = [...first.picks[index]!.subarray(row * width, (row + 1) * width)].filter((expert) => expert >= 0);
+        const own = [...first.picks[index]!.subarray(row * width, (row + 1) * width)].filter(
+          (expert) => expert >= 0,
+        );
         for (let i = 0; i < shown; i++) picks.push(own[i] ?? -1);
       }
       return [{ name, width: shown, picks }];

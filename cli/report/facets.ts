@@ -72,7 +72,10 @@ function tokensFacet(input: FacetInput, modality: Modality, ids: ArrayLike<numbe
   const byToken = countValues(picks, width, experts, (row) => ids[row]!);
   const all = [...byToken.values()];
   const frequent = all.toSorted((a, b) => b.rows - a.rows || a.value - b.value).slice(0, mostFrequent);
-  const kinds = tokenizer === undefined ? new Map<number, ValueCount>() : mergeValues(all, experts, (id) => tokenKind(bytesOf(id)));
+  const kinds =
+    tokenizer === undefined
+      ? new Map<number, ValueCount>()
+      : mergeValues(all, experts, (id) => tokenKind(bytesOf(id)));
   return {
     kind: "tokens",
     modality: modality.name,
@@ -96,7 +99,9 @@ function classesFacet(input: FacetInput, modality: Modality, ids: ArrayLike<numb
   const { picks, width, experts, rowsPerExample, names } = input;
   const labels = names.labels[modality.name] ?? [];
   const found = countValues(picks, width, experts, (row) => ids[Math.floor(row / rowsPerExample)]!);
-  const classes = [...found.values()].sort((a, b) => b.rows - a.rows || a.value - b.value).slice(0, mostClasses);
+  const classes = [...found.values()]
+    .sort((a, b) => b.rows - a.rows || a.value - b.value)
+    .slice(0, mostClasses);
   classes.sort((a, b) => a.value - b.value);
   return {
     kind: "classes",
@@ -105,13 +110,21 @@ function classesFacet(input: FacetInput, modality: Modality, ids: ArrayLike<numb
   };
 }
 
-function featuresFacet(input: FacetInput, modality: Modality, values: ArrayLike<number>, features: number): Facet {
+function featuresFacet(
+  input: FacetInput,
+  modality: Modality,
+  values: ArrayLike<number>,
+  features: number,
+): Facet {
   const { picks, width, experts, rowsPerExample, program } = input;
   const columns = program.training?.data.find((source) => source.modality === modality.name)?.columns ?? [];
   return {
     kind: "features",
     modality: modality.name,
-    names: Array.from({ length: features }, (_, i) => columns[i] ?? (features === 1 ? modality.name : `${modality.name} ${i}`)),
+    names: Array.from(
+      { length: features },
+      (_, i) => columns[i] ?? (features === 1 ? modality.name : `${modality.name} ${i}`),
+    ),
     means: featureMeans(
       picks,
       width,
@@ -123,7 +136,8 @@ function featuresFacet(input: FacetInput, modality: Modality, values: ArrayLike<
 }
 
 function placesOf({ program, picks, width, experts, rowsPerExample }: FacetInput): Facet | undefined {
-  if (rowsPerExample <= 1 || !Number.isInteger(rowsPerExample) || rowsPerExample > mostPlaces) return undefined;
+  if (rowsPerExample <= 1 || !Number.isInteger(rowsPerExample) || rowsPerExample > mostPlaces)
+    return undefined;
   const found = countValues(picks, width, experts, (row) => row % rowsPerExample);
   const image = program.modalities.find(({ kind }) => kind === "image")?.shape;
   const [height, across] = gridOf(rowsPerExample, image?.[0], image?.[1]);
@@ -135,11 +149,15 @@ function placesOf({ program, picks, width, experts, rowsPerExample }: FacetInput
   };
 }
 
-/** The grid of so many patches of an image; without an image, or when none fits, one row of positions. */
+/** The grid of so many patches of an image, or its lines; without an image, or when none fits, one row of positions. */
 export function gridOf(places: number, height = 0, width = 0): readonly [number, number] {
-  if (places === height) return [height, 1];
   for (let rows = 1; rows <= places; rows++)
-    if (places % rows === 0 && height % rows === 0 && width % (places / rows) === 0 && rows * width === (places / rows) * height)
+    if (
+      places % rows === 0 &&
+      height % rows === 0 &&
+      width % (places / rows) === 0 &&
+      rows * width === (places / rows) * height
+    )
       return [rows, places / rows];
-  return [1, places];
+  return places === height ? [height, 1] : [1, places];
 }

@@ -16,7 +16,8 @@ const entities: Readonly<Record<string, string>> = {
 
 // Characters that XML has no way to say (an SVG file is XML) are shown as U+FFFD.
 // eslint-disable-next-line no-control-regex
-const unspeakable = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+const unspeakable =
+  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 
 export const escapeText = (text: string): string =>
   text.replace(/[&<>"']/g, (character) => entities[character]!).replace(unspeakable, "\ufffd");
@@ -29,8 +30,8 @@ function render(content: Content): string {
   return content.map(render).join("");
 }
 
-/** Tagged template: what is interpolated is escaped; lists are joined; `undefined` and `false` are nothing. */
-export const html = (parts: TemplateStringsArray, ...values: readonly Content[]): Markup => ({
+/** Tagged template (not called `html`: formatters would move its spaces): what is interpolated is escaped; lists are joined; `undefined` and `false` are nothing. */
+export const markup = (parts: TemplateStringsArray, ...values: readonly Content[]): Markup => ({
   markup: parts.map((part, i) => (i === 0 ? part : render(values[i - 1]) + part)).join(""),
 });
 

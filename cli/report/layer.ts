@@ -4,7 +4,7 @@
 
 import { percent, plural, whole } from "../numbers.ts";
 import { lift } from "./count.ts";
-import { html, type Content, type Markup } from "./html.ts";
+import { markup, type Content, type Markup } from "./html.ts";
 import { featureMatrix, placeMaps, shade, shareMatrix, type Whole } from "./matrix.ts";
 import { effectiveExperts, nullShare, starved, violation } from "./measure.ts";
 import type { Facet } from "./routing.ts";
@@ -12,10 +12,14 @@ import { activeOf, type Layer } from "./run.ts";
 
 export const expertName = (expert: number, experts: number): string =>
   expert < experts ? `expert ${expert}` : `null ${expert - experts}`;
-const shortName = (expert: number, experts: number): string => (expert < experts ? `${expert}` : `n${expert - experts}`);
+const shortName = (expert: number, experts: number): string =>
+  expert < experts ? `${expert}` : `n${expert - experts}`;
 
 /** Share of the places for a pick that stayed empty, and what to call it: only a full table of picks shows drops. */
-export function emptyShare({ seen, info }: Layer): { readonly name: "dropped" | "unused"; readonly share: number } | undefined {
+export function emptyShare({
+  seen,
+  info,
+}: Layer): { readonly name: "dropped" | "unused"; readonly share: number } | undefined {
   if (seen === undefined || seen.rows === 0) return undefined;
   return {
     name: info.dropping === true ? "dropped" : "unused",
@@ -27,7 +31,8 @@ export function emptyShare({ seen, info }: Layer): { readonly name: "dropped" | 
 export function verdict(layer: Layer): string {
   const { load, info } = layer;
   if (load === undefined) return "Nothing was counted for this layer.";
-  if (load.every((value) => value === 0)) return "No expert was chosen at all: the router sends every token past them.";
+  if (load.every((value) => value === 0))
+    return "No expert was chosen at all: the router sends every token past them.";
   if (info.experts === 1) return "One expert, so there is nothing to balance.";
   const over = violation(load, info.experts);
   const idle = starved(load, info.experts);
@@ -38,9 +43,11 @@ export function verdict(layer: Layer): string {
         ? `The load is somewhat uneven: the busiest expert has ${percent(over)} more than its share.`
         : `The load is uneven: the busiest expert has ${(1 + over).toFixed(1)} times its share.`,
   ];
-  if (idle > 0) parts.push(`${plural(idle, "expert")} of ${info.experts} ${idle === 1 ? "does" : "do"} almost nothing.`);
+  if (idle > 0)
+    parts.push(`${plural(idle, "expert")} of ${info.experts} ${idle === 1 ? "does" : "do"} almost nothing.`);
   const empty = emptyShare(layer);
-  if (empty?.name === "dropped" && empty.share > 0.001) parts.push(`${percent(empty.share)} of the picks were dropped.`);
+  if (empty?.name === "dropped" && empty.share > 0.001)
+    parts.push(`${percent(empty.share)} of the picks were dropped.`);
   return parts.join(" ");
 }
 
@@ -55,7 +62,10 @@ export function facts(layer: Layer): readonly (readonly [name: string, value: st
     ["max violation", load === undefined ? "–" : violation(load, info.experts).toFixed(2)],
     ["effective experts", load === undefined ? "–" : effectiveExperts(load, info.experts).toFixed(1)],
     ["null rate", load === undefined || info.nulls === 0 ? "–" : percent(nullShare(load, info.experts))],
-    [empty?.name === "unused" && empty.share > 0 ? "unused picks" : "drop rate", empty === undefined ? "–" : percent(empty.share)],
+    [
+      empty?.name === "unused" && empty.share > 0 ? "unused picks" : "drop rate",
+      empty === undefined ? "–" : percent(empty.share),
+    ],
     ["active experts", counted ? activeOf(layer).toFixed(2) : "–"],
   ];
 }
@@ -72,7 +82,11 @@ export function encodeStrip({ history, info }: Layer, expert: number): string {
 }
 
 /** The experts to show, in their order, at most `most`: three quarters of them the busiest, the rest the idlest. */
-export function chooseShown(load: readonly number[] | undefined, all: number, most: number): readonly number[] {
+export function chooseShown(
+  load: readonly number[] | undefined,
+  all: number,
+  most: number,
+): readonly number[] {
   const experts = Array.from({ length: all }, (_, expert) => expert);
   if (all <= most) return experts;
   const byLoad = experts.toSorted((a, b) => (load?.[b] ?? 0) - (load?.[a] ?? 0) || a - b);
@@ -82,30 +96,47 @@ export function chooseShown(load: readonly number[] | undefined, all: number, mo
 
 function chip(label: string, share: string, ratio: number, title: string): Markup {
   const { part } = shade(Math.max(1, ratio));
-  return html`<span class="chip" style="--v:${part}" title="${title}">${label}<small>${share}</small></span>`;
+  return markup`<span class="chip" style="--v:${part}" title="${title}">${label}<small>${share}</small></span>`;
 }
 
 /** What stands beside an expert: the tokens, else the classes, else the features that tell it from the others. */
 function sees(layer: Layer, expert: number): Markup {
   const { seen } = layer;
   const load = seen?.load[expert] ?? 0;
-  if (seen === undefined || load === 0) return html`<span class="note">${seen === undefined ? "" : "nothing"}</span>`;
+  if (seen === undefined || load === 0)
+    return markup`<span class="note">${seen === undefined ? "" : "nothing"}</span>`;
   for (const facet of seen.facets) {
     if (facet.kind === "tokens") {
-      const chips = facet.telling[expert]!.map(({ label, rows, count: own }) => {
+      const chips = facet.telling[expert]!.flatMap(({ label, rows, count: own }) => {
         const ratio = lift(own, rows, load, seen.rows);
-        return chip(label, `${ratio.toFixed(ratio < 9.95 ? 1 : 0)}×`, ratio, `${label}: ${percent(own / rows)} of it comes here, ${ratio.toFixed(1)} times the average; ${percent(own / load)} of what this expert sees`);
+        // An expert that gets nearly everything prefers nothing.
+        if (ratio < 1.1) return [];
+        const times = ratio.toFixed(ratio < 9.95 ? 1 : 0);
+        const about = `${label}: ${percent(own / rows)} of it comes here, ${times} times the average; ${percent(own / load)} of what this expert sees`;
+        return [chip(label, `${times}×`, ratio, about)];
       });
-      return html`<div class="chips">${chips.length === 0 ? html`<span class="note">nothing in particular</span>` : chips}</div>`;
+      if (chips.length > 0) return markup`<div class="chips">${chips}</div>`;
     }
     if (facet.kind === "classes" && facet.classes.length > 1) {
       const chips = facet.classes
-        .map(({ label, rows, counts }) => ({ label, rows, own: counts[expert]!, ratio: lift(counts[expert]!, rows, load, seen.rows) }))
+        .map(({ label, rows, counts }) => ({
+          label,
+          rows,
+          own: counts[expert]!,
+          ratio: lift(counts[expert]!, rows, load, seen.rows),
+        }))
         .filter(({ ratio }) => ratio > 1.05)
         .sort((a, b) => b.ratio - a.ratio)
         .slice(0, 4)
-        .map(({ label, rows, own, ratio }) => chip(label, `${ratio.toFixed(ratio < 9.95 ? 1 : 0)}×`, ratio, `${facet.modality} ${label}: ${percent(own / rows)} of it comes here`));
-      if (chips.length > 0) return html`<div class="chips">${chips}</div>`;
+        .map(({ label, rows, own, ratio }) =>
+          chip(
+            label,
+            `${ratio.toFixed(ratio < 9.95 ? 1 : 0)}×`,
+            ratio,
+            `${facet.modality} ${label}: ${percent(own / rows)} of it comes here`,
+          ),
+        );
+      if (chips.length > 0) return markup`<div class="chips">${chips}</div>`;
     }
     if (facet.kind === "features") {
       const chips = facet.names
@@ -113,11 +144,18 @@ function sees(layer: Layer, expert: number): Markup {
         .filter(({ z }) => Math.abs(z) > 0.15)
         .sort((a, b) => Math.abs(b.z) - Math.abs(a.z))
         .slice(0, 4)
-        .map(({ name, z }) => chip(`${z > 0 ? "high" : "low"} ${name}`, `${z.toFixed(1)}σ`, 1 + Math.abs(z), `mean of ${name}: ${z.toFixed(2)} deviations from that of all`));
-      if (chips.length > 0) return html`<div class="chips">${chips}</div>`;
+        .map(({ name, z }) =>
+          chip(
+            `${z > 0 ? "high" : "low"} ${name}`,
+            `${z.toFixed(1)}σ`,
+            1 + Math.abs(z),
+            `mean of ${name}: ${z.toFixed(2)} deviations from that of all`,
+          ),
+        );
+      if (chips.length > 0) return markup`<div class="chips">${chips}</div>`;
     }
   }
-  return html`<span class="note">a bit of everything</span>`;
+  return markup`<span class="note">a bit of everything</span>`;
 }
 
 function expertRows(layer: Layer, shown: readonly number[]): Markup {
@@ -131,15 +169,17 @@ function expertRows(layer: Layer, shown: readonly number[]): Markup {
     const { side } = shade(even > 0 ? value / even : 1);
     const clear = Math.abs(value / Math.max(even, Number.MIN_VALUE) - 1) > 0.25;
     const strip: Content =
-      history.steps.length === 0 ? html`<span class="note">–</span>` : html`<canvas class="strip" width="1" height="1" data-strip="${encodeStrip(layer, expert)}" role="img" aria-label="load of ${expertName(expert, info.experts)} over time"></canvas>`;
-    return html`<tr${expert < info.experts ? "" : html` class="null"`}><th scope="row">${expertName(expert, info.experts)}</th><td>${strip}</td><td><div class="load${clear ? ` ${side}` : ""}" style="--part:${((100 * value) / top).toFixed(1)};--even:${((100 * even) / top).toFixed(1)}">${total > 0 ? percent(value / total) : "–"}</div></td><td class="sees">${sees(layer, expert)}</td></tr>
+      history.steps.length === 0
+        ? markup`<span class="note">–</span>`
+        : markup`<canvas class="strip" width="1" height="1" data-strip="${encodeStrip(layer, expert)}" role="img" aria-label="load of ${expertName(expert, info.experts)} over time"></canvas>`;
+    return markup`<tr${expert < info.experts ? "" : markup` class="null"`}><th scope="row">${expertName(expert, info.experts)}</th><td>${strip}</td><td><div class="load${clear ? ` ${side}` : ""}" style="--part:${((100 * value) / top).toFixed(1)};--even:${((100 * even) / top).toFixed(1)}">${total > 0 ? percent(value / total) : "–"}</div></td><td class="sees">${sees(layer, expert)}</td></tr>
 `;
   });
-  return html`<table class="experts"><thead><tr><th class="c-name" scope="col">expert</th><th class="c-strip" scope="col">load over time, first step to last</th><th class="c-load" scope="col">load at the end</th><th scope="col">what it sees more than others do</th></tr></thead><tbody>
+  return markup`<table class="experts"><thead><tr><th class="c-name" scope="col">expert</th><th class="c-strip" scope="col">load over time, first step to last</th><th class="c-load" scope="col">load at the end</th><th scope="col">what it sees more than others do</th></tr></thead><tbody>
 ${rows}</tbody></table>`;
 }
 
-const stripLegend = html`<p class="legend"><span><i class="key u" style="--v:76"></i>a quarter of an even share or less</span><span><i class="key"></i>even</span><span><i class="key o" style="--v:76"></i>four times or more</span><span>dashed line: an even share</span></p>`;
+const stripLegend = markup`<p class="legend"><span><i class="key u" style="--v:76"></i>a quarter of an even share or less</span><span><i class="key"></i>even</span><span><i class="key o" style="--v:76"></i>four times or more</span><span>dashed line: an even share</span></p>`;
 
 function facetMarkup(facet: Facet, all: Whole): Content {
   switch (facet.kind) {
@@ -147,21 +187,31 @@ function facetMarkup(facet: Facet, all: Whole): Content {
       const kinds = shareMatrix("kind of token", facet.kinds, all);
       const frequent = shareMatrix("token", facet.frequent, all);
       return [
-        kinds === undefined ? "" : html`<h3>Kinds of tokens</h3><p class="note">Per cent of each kind that an expert gets. A row in one colour is a kind that no expert cares for; strong cells are specialists.</p>${kinds}`,
-        frequent === undefined ? "" : html`<details class="more"><summary>The most frequent tokens, of ${whole(facet.distinct)} that were seen</summary>${frequent}</details>`,
+        kinds === undefined
+          ? ""
+          : markup`<h3>Kinds of tokens</h3><p class="note">Per cent of each kind that an expert gets. A row in one colour is a kind that no expert cares for; strong cells are specialists.</p>${kinds}`,
+        frequent === undefined
+          ? ""
+          : markup`<details class="more"><summary>The most frequent tokens, of ${whole(facet.distinct)} that were seen</summary>${frequent}</details>`,
       ];
     }
     case "classes": {
       const table = shareMatrix(facet.modality, facet.classes, all);
-      return table === undefined ? "" : html`<h3>By ${facet.modality}</h3><p class="note">Per cent of the rows of each ${facet.modality} that an expert gets: orange where it gets more of that ${facet.modality} than of everything.</p>${table}`;
+      return table === undefined
+        ? ""
+        : markup`<h3>By ${facet.modality}</h3><p class="note">Per cent of the rows of each ${facet.modality} that an expert gets: orange where it gets more of that ${facet.modality} than of everything.</p>${table}`;
     }
     case "places": {
       const maps = placeMaps(facet, all);
-      return maps === undefined ? "" : html`<h3>By place</h3><p class="note">Where in ${facet.height > 1 && facet.width > 1 ? "the image" : "the example"} an expert looks: orange where it takes more than its share, blue where it takes less.</p>${maps}`;
+      return maps === undefined
+        ? ""
+        : markup`<h3>By place</h3><p class="note">Where in ${facet.height > 1 && facet.width > 1 ? "the image" : "the example"} an expert looks: orange where it takes more than its share, blue where it takes less.</p>${maps}`;
     }
     case "features": {
       const table = featureMatrix(facet.names, facet.means, all.names);
-      return table === undefined ? "" : html`<h3>By ${facet.modality}</h3><p class="note">Mean of what an expert gets, in standard deviations from the mean of all: +1 is clearly above, 0 says that the router does not look at it.</p>${table}`;
+      return table === undefined
+        ? ""
+        : markup`<h3>By ${facet.modality}</h3><p class="note">Mean of what an expert gets, in standard deviations from the mean of all: +1 is clearly above, 0 says that the router does not look at it.</p>${table}`;
     }
     default:
       return facet satisfies never;
@@ -173,8 +223,11 @@ function activeHistogram({ seen, info }: Layer): Content {
   const used = seen.active.flatMap((rows, experts) => (rows > 0 ? [{ rows, experts }] : []));
   if (used.length < 2 || used.length > 40) return "";
   const top = Math.max(...used.map(({ rows }) => rows));
-  const lines = used.map(({ rows, experts }) => html`<tr><th scope="row">${experts}</th><td style="background:none;min-width:180px;text-align:left"><div class="load" style="--part:${((100 * rows) / top).toFixed(1)};--even:-100">${percent(rows / seen.rows)}</div></td></tr>`);
-  return html`<h3>Experts at work on one row</h3><p class="note">How many true experts a row gets, of ${info.width} at most. A router that thinks harder about harder rows spreads out here.</p><table class="matrix"><tbody>${lines}</tbody></table>`;
+  const lines = used.map(
+    ({ rows, experts }) =>
+      markup`<tr><th scope="row">${experts}</th><td style="background:none;min-width:180px;text-align:left"><div class="load" style="--part:${((100 * rows) / top).toFixed(1)};--even:-100">${percent(rows / seen.rows)}</div></td></tr>`,
+  );
+  return markup`<h3>Experts at work on one row</h3><p class="note">How many true experts a row gets, of ${info.width} at most. A router that thinks harder about harder rows spreads out here.</p><table class="matrix"><tbody>${lines}</tbody></table>`;
 }
 
 export function layerSection(layer: Layer, open: boolean, mostRows: number): Markup {
@@ -182,10 +235,11 @@ export function layerSection(layer: Layer, open: boolean, mostRows: number): Mar
   const all = info.experts + info.nulls;
   const shown = chooseShown(layer.load, all, mostRows);
   const names = Array.from({ length: all }, (_, expert) => shortName(expert, info.experts));
-  const whole_: Whole | undefined = seen === undefined ? undefined : { load: seen.load, rows: seen.rows, names };
+  const whole_: Whole | undefined =
+    seen === undefined ? undefined : { load: seen.load, rows: seen.rows, names };
   const some = shown.length < all ? ` ${shown.length} of ${all} are shown: the busiest and the idlest.` : "";
   const said = facts(layer).flatMap(([name, value]) => (value === "–" ? [] : [`${name} ${value}`]));
-  return html`<details class="layer" id="layer-${info.name}"${open ? html` open` : ""}><summary><b>${title}</b><span>${said.join(" · ")}</span></summary>
+  return markup`<details class="layer" id="layer-${info.name}"${open ? markup` open` : ""}><summary><b>${title}</b><span>${said.join(" · ")}</span></summary>
 <p>${verdict(layer)}</p>
 <p class="note">One line for each expert. Calm grey strips are an even load; a strip that turns blue is an expert that the router forgets, orange one that it prefers. Beside them what the expert is sent more often than chance, with how many times as often${seen === undefined ? "" : `, over ${whole(seen.rows)} rows of ${seen.facets.some(({ kind }) => kind === "tokens") ? "text" : "data"}`}.${some}</p>
 ${stripLegend}

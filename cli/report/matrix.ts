@@ -2,7 +2,7 @@
 // the expert takes more of the value than of everything, blue where it takes less.
 
 import { lift } from "./count.ts";
-import { html, type Markup } from "./html.ts";
+import { markup, type Markup } from "./html.ts";
 import type { Counted } from "./routing.ts";
 
 /** Most experts that a table has columns for. */
@@ -29,39 +29,51 @@ const percentOf = (count: number, rows: number): string => {
 const times = (ratio: number): string => `${ratio.toFixed(ratio < 10 ? 1 : 0)}×`;
 
 const head = (first: string, names: readonly string[], last?: string): Markup =>
-  html`<thead><tr><th scope="col">${first}</th>${names.map((name) => html`<th scope="col">${name}</th>`)}${last === undefined ? "" : html`<th scope="col">${last}</th>`}</tr></thead>`;
+  markup`<thead><tr><th scope="col">${first}</th>${names.map((name) => markup`<th scope="col">${name}</th>`)}${last === undefined ? "" : markup`<th scope="col">${last}</th>`}</tr></thead>`;
 
 /** Cells say how many per cent of a value's rows went to the expert. */
-export function shareMatrix(what: string, values: readonly Counted[], { load, rows, names }: Whole): Markup | undefined {
+export function shareMatrix(
+  what: string,
+  values: readonly Counted[],
+  { load, rows, names }: Whole,
+): Markup | undefined {
   if (values.length === 0 || names.length > mostColumns) return undefined;
   const lines = values.map(({ label, rows: own, counts }) => {
     const cells = counts.map((count, expert) => {
       const ratio = lift(count, own, load[expert] ?? 0, rows);
       const { side, part } = shade(ratio);
-      return html`<td class="${side}" style="--v:${part}" title="${label} to ${names[expert]}: ${count} of ${own}, ${times(ratio)} the average">${percentOf(count, own)}</td>`;
+      return markup`<td class="${side}" style="--v:${part}" title="${label} to ${names[expert]}: ${count} of ${own}, ${times(ratio)} the average">${percentOf(count, own)}</td>`;
     });
-    return html`<tr><th scope="row" title="${label}">${label}</th>${cells}<td style="background:none">${percentOf(own, rows)}</td></tr>`;
+    return markup`<tr><th scope="row" title="${label}">${label}</th>${cells}<td style="background:none">${percentOf(own, rows)}</td></tr>`;
   });
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="${what} by expert"><table class="matrix">${head(what, names, "of all")}<tbody>${lines}</tbody></table></div>`;
+  return markup`<div class="scroll" tabindex="0" role="region" aria-label="${what} by expert"><table class="matrix">${head(what, names, "of all")}<tbody>${lines}</tbody></table></div>`;
 }
 
 /** Cells say by how many standard deviations the expert's mean lies above or below the mean of all. */
-export function featureMatrix(features: readonly string[], means: readonly (readonly number[])[], names: readonly string[]): Markup | undefined {
+export function featureMatrix(
+  features: readonly string[],
+  means: readonly (readonly number[])[],
+  names: readonly string[],
+): Markup | undefined {
   if (features.length === 0 || names.length > mostColumns) return undefined;
   const lines = features.map((feature, at) => {
     const cells = names.map((name, expert) => {
       const z = means[expert]?.[at] ?? 0;
       const text = `${z < 0 ? "−" : "+"}${Math.abs(z).toFixed(1)}`;
-      return html`<td class="${z < 0 ? "u" : "o"}" style="--v:${Math.round(Math.min(1.5, Math.abs(z)) * 50)}" title="${feature} of ${name}: ${text} deviations from the mean">${Math.abs(z) < 0.05 ? "0" : text}</td>`;
+      return markup`<td class="${z < 0 ? "u" : "o"}" style="--v:${Math.round(Math.min(1.5, Math.abs(z)) * 50)}" title="${feature} of ${name}: ${text} deviations from the mean">${Math.abs(z) < 0.05 ? "0" : text}</td>`;
     });
-    return html`<tr><th scope="row" title="${feature}">${feature}</th>${cells}</tr>`;
+    return markup`<tr><th scope="row" title="${feature}">${feature}</th>${cells}</tr>`;
   });
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="features by expert"><table class="matrix">${head("feature", names)}<tbody>${lines}</tbody></table></div>`;
+  return markup`<div class="scroll" tabindex="0" role="region" aria-label="features by expert"><table class="matrix">${head("feature", names)}<tbody>${lines}</tbody></table></div>`;
 }
 
 /** A small map for each expert: which places of the example it takes more often than the others. */
 export function placeMaps(
-  { height, width, counts }: { readonly height: number; readonly width: number; readonly counts: readonly (readonly number[])[] },
+  {
+    height,
+    width,
+    counts,
+  }: { readonly height: number; readonly width: number; readonly counts: readonly (readonly number[])[] },
   { load, rows, names }: Whole,
 ): Markup | undefined {
   if (names.length > mostColumns || rows === 0) return undefined;
@@ -76,8 +88,11 @@ export function placeMaps(
       const key = `${side}${step}`;
       squares.set(key, `${squares.get(key) ?? ""}M${place % width} ${Math.floor(place / width)}h1v1h-1z`);
     });
-    const paths = [...squares].map(([key, d]) => html`<path class="${key[0]}" opacity="${Math.min(1, Number(key.slice(1)) / 4)}" d="${d}"/>`);
-    return html`<div><svg viewBox="0 0 ${width} ${height}" preserveAspectRatio="none" style="aspect-ratio:${width}/${Math.max(height, width / 8)}" role="img" aria-label="places of ${name}">${(load[expert] ?? 0) === 0 ? "" : paths}</svg>${name}</div>`;
+    const paths = [...squares].map(
+      ([key, d]) =>
+        markup`<path class="${key[0]}" opacity="${Math.min(1, Number(key.slice(1)) / 4)}" d="${d}"/>`,
+    );
+    return markup`<div><svg viewBox="0 0 ${width} ${height}" preserveAspectRatio="none" style="aspect-ratio:${width}/${Math.max(height, width / 8)}" role="img" aria-label="places of ${name}">${(load[expert] ?? 0) === 0 ? "" : paths}</svg>${name}</div>`;
   });
-  return html`<div class="maps">${maps}</div>`;
+  return markup`<div class="maps">${maps}</div>`;
 }

@@ -49,7 +49,9 @@ export function smooth(curve: Curve): Curve {
     // As many on one side as on the other, so that the ends are not pulled to the middle.
     y: curve.y.map((value, i) => {
       const side = Math.min(reach, i, curve.y.length - 1 - i);
-      return value === null ? null : finite(meanOf(curve.y.slice(i - side, i + side + 1).map((each) => each ?? undefined)));
+      return value === null
+        ? null
+        : finite(meanOf(curve.y.slice(i - side, i + side + 1).map((each) => each ?? undefined)));
     }),
   };
 }
@@ -82,7 +84,8 @@ export function loadHistory(records: readonly MetricsRecord[], router: string, m
     loads: parts.map((part) => {
       const first = part[0]!.loads![router]!;
       return first.map(
-        (_, expert) => part.reduce((sum, record) => sum + (record.loads![router]![expert] ?? 0), 0) / part.length,
+        (_, expert) =>
+          part.reduce((sum, record) => sum + (record.loads![router]![expert] ?? 0), 0) / part.length,
       );
     }),
   };
@@ -99,7 +102,10 @@ export function effectiveExperts(load: readonly number[], experts: number): numb
   const own = load.slice(0, experts);
   const total = own.reduce((sum, value) => sum + value, 0);
   if (!(total > 0)) return 0;
-  const entropy = own.reduce((sum, value) => (value > 0 ? sum - (value / total) * Math.log(value / total) : sum), 0);
+  const entropy = own.reduce(
+    (sum, value) => (value > 0 ? sum - (value / total) * Math.log(value / total) : sum),
+    0,
+  );
   return Math.exp(entropy);
 }
 

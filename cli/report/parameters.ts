@@ -19,7 +19,9 @@ export function expertTensors(program: Program, router: RouterInfo): readonly Te
   const base = placeOfRouter(router.name);
   const inside = (name: string): string | undefined =>
     base === "" ? name : name.startsWith(`${base}.`) ? name.slice(base.length + 1) : undefined;
-  const parameters = program.tensors.filter(({ role, name }) => role === "parameter" && !name.startsWith(`${router.name}.`));
+  const parameters = program.tensors.filter(
+    ({ role, name }) => role === "parameter" && !name.startsWith(`${router.name}.`),
+  );
   const pool = parameters.filter(({ name }) => /^(routed|pool)(\.|$)/.test(inside(name) ?? ""));
   const parts = new Map<string, readonly Tensor[]>();
   for (const tensor of pool) {
@@ -35,7 +37,9 @@ export function expertTensors(program: Program, router: RouterInfo): readonly Te
     const name = /^[^.]+(?=\.)/.exec(inside(tensor.name) ?? "")?.[0];
     if (name !== undefined) groups.set(name, [...(groups.get(name) ?? []), tensor]);
   }
-  return [...groups.values()].filter((tensors) => tensors.every(({ shape }) => shape[0] === router.experts)).flat();
+  return [...groups.values()]
+    .filter((tensors) => tensors.every(({ shape }) => shape[0] === router.experts))
+    .flat();
 }
 
 /** `active(router)`: true experts of a row on average. */

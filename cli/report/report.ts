@@ -1,4 +1,4 @@
-// The report of a run: `report.html` in its folder. Node only.
+// The report of a run: `report.markup` in its folder. Node only.
 // In: a folder with program.json and metrics.jsonl, and routing.json where routing was collected before. Out: the page's
 // path. The page is a file of its own: no network, no other file. Whoever trains calls it at the end:
 //
@@ -22,14 +22,20 @@ export interface ReportOptions extends ReportAbout {
 }
 
 /** Errors: C0301 the folder has no readable program. */
-export async function writeReport(folder: string, { routing: given, ...about }: ReportOptions = {}): Promise<string> {
+export async function writeReport(
+  folder: string,
+  { routing: given, ...about }: ReportOptions = {},
+): Promise<string> {
   if (given !== undefined) writeWhole(join(folder, "routing.json"), `${JSON.stringify(given)}\n`);
   const program = readProgram(join(folder, "program.json"));
   const metrics = join(folder, "metrics.jsonl");
   const records = existsSync(metrics) ? decodeRecords(readFileSync(metrics, "utf8")) : [];
   const routing = given ?? readRouting(join(folder, "routing.json"));
   const path = join(folder, "report.html");
-  const page = renderPage({ program, records, about, ...(routing === undefined ? {} : { routing }) }, chartLibrary());
+  const page = renderPage(
+    { program, records, about, ...(routing === undefined ? {} : { routing }) },
+    chartLibrary(),
+  );
   writeWhole(path, page);
   return path;
 }

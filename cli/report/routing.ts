@@ -84,5 +84,9 @@ export interface SampleText {
   /** Text of each token; empty where a character is not complete yet. */
   readonly pieces: readonly string[];
   /** By router: `width` picks for each token, the first the best where the router ranks them; -1: none. */
-  readonly routers: readonly { readonly name: string; readonly width: number; readonly picks: readonly number[] }[];
+  readonly routers: readonly {
+    readonly name: string;
+    readonly width: number;
+    readonly picks: readonly number[];
+  }[];
 }

@@ -48,7 +48,8 @@ export const layerTitle = (router: string): string =>
   router.replace(/\.router$/, "").replace(/(.)\.router\.(\d+)$/, "$1, router $2");
 
 /** Buckets of time: fewer where there are very many experts, so that the page stays small. */
-const bucketsFor = (experts: number): number => Math.max(24, Math.min(96, Math.floor(120_000 / Math.max(1, experts))));
+const bucketsFor = (experts: number): number =>
+  Math.max(24, Math.min(96, Math.floor(120_000 / Math.max(1, experts))));
 
 export function layersOf({ program, records, routing }: RunData): Layer[] {
   const all = program.routers.reduce((sum, { experts, nulls }) => sum + experts + nulls, 0);

@@ -35,7 +35,7 @@ export function drawCharts(data: PageData, Plot: typeof uPlot): void {
     if (size >= 1e9) return `${Number((value / 1e9).toPrecision(3))} G`;
     if (size >= 1e6) return `${Number((value / 1e6).toPrecision(3))} M`;
     if (size >= 1e4) return `${Number((value / 1e3).toPrecision(3))} k`;
-    return size !== 0 && size < 1e-3 ? narrow(value.toExponential(1)) : String(Number(value.toPrecision(4)));
+    return size !== 0 && size < 1e-4 ? narrow(value.toExponential(1)) : String(Number(value.toPrecision(4)));
   };
   let plots: { readonly plot: uPlot; readonly box: HTMLElement }[] = [];
   const heightOf = (box: HTMLElement): number => (box.closest(".wide") === null ? 190 : 280);
@@ -47,7 +47,12 @@ export function drawCharts(data: PageData, Plot: typeof uPlot): void {
     plots = data.charts.flatMap((chart) => {
       const box = document.getElementById(chart.id);
       if (box === null) return [];
-      const axis = { stroke: colour("soft"), font, ticks: { show: false }, grid: { stroke: colour("line"), width: 1 } };
+      const axis = {
+        stroke: colour("soft"),
+        font,
+        ticks: { show: false },
+        grid: { stroke: colour("line"), width: 1 },
+      };
       const one = chart.x.length === 1;
       const plot = new Plot(
         {
@@ -60,7 +65,11 @@ export function drawCharts(data: PageData, Plot: typeof uPlot): void {
           cursor: { points: { size: 7 }, drag: { x: true, y: false } },
           legend: { live: true },
           axes: [
-            { ...axis, size: 32, values: (_, splits) => splits.map((value) => (Number.isInteger(value) ? short(value, "") : "")) },
+            {
+              ...axis,
+              size: 32,
+              values: (_, splits) => splits.map((value) => (Number.isInteger(value) ? short(value, "") : "")),
+            },
             { ...axis, size: 62, values: (_, splits) => splits.map((value) => short(value, chart.unit)) },
           ],
           series: [
@@ -87,7 +96,8 @@ export function drawCharts(data: PageData, Plot: typeof uPlot): void {
   addEventListener("resize", () => {
     clearTimeout(waiting);
     waiting = window.setTimeout(() => {
-      for (const { plot, box } of plots) plot.setSize({ width: Math.max(200, box.clientWidth), height: heightOf(box) });
+      for (const { plot, box } of plots)
+        plot.setSize({ width: Math.max(200, box.clientWidth), height: heightOf(box) });
     }, 100);
   });
 }
@@ -136,7 +146,8 @@ export function colourSample(data: PageData): void {
   let here = -1;
   const router = (): SampleText["routers"][number] => sample.routers[Number(choice.value)]!;
   const experts = (): number => sample.experts[Number(choice.value)]!;
-  const nameOf = (expert: number): string => (expert < experts() ? `expert ${expert}` : `null ${expert - experts()}`);
+  const nameOf = (expert: number): string =>
+    expert < experts() ? `expert ${expert}` : `null ${expert - experts()}`;
   const hueOf = (expert: number): string => String(Math.round((expert * 137.508 + 30) % 360));
   const picksOf = (token: number): readonly number[] =>
     router()
@@ -162,7 +173,8 @@ export function colourSample(data: PageData): void {
         button.setAttribute("aria-pressed", "false");
         button.addEventListener("click", () => {
           only = only === expert ? -1 : expert;
-          for (const other of hues.children) other.setAttribute("aria-pressed", String(only >= 0 && other === button));
+          for (const other of hues.children)
+            other.setAttribute("aria-pressed", String(only >= 0 && other === button));
           paint();
         });
         return button;

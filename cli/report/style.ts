@@ -30,9 +30,9 @@ code, .mono { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu San
 .tiles li { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 10px 14px 9px; min-width: 0; }
 .tiles b { display: block; font-size: 21px; font-weight: 650; letter-spacing: -0.01em; font-variant-numeric: tabular-nums; }
 .tiles span { color: var(--soft); font-size: 13px; } .tiles small { color: var(--soft); font-size: 12.5px; display: block; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 250px), 1fr)); gap: 14px; margin-top: 14px; }
+.charts { display: flex; flex-wrap: wrap; gap: 14px; margin-top: 14px; } .charts figure { flex: 1 1 250px; }
 figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 12px 14px 10px; min-width: 0; }
-figure.wide { grid-column: 1 / -1; }
+.charts figure.wide { flex-basis: 100%; }
 figcaption b { font-weight: 620; } figcaption .note { font-size: 13px; line-height: 1.4; margin: 1px 0 4px; }
 .plot { min-height: 190px; } .wide .plot { min-height: 280px; }
 .uplot, .uplot *, .uplot *::before, .uplot *::after { box-sizing: border-box; }

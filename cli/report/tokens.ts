@@ -35,7 +35,9 @@ export function tokenLabel(bytes: Uint8Array): string {
     .map((character) => {
       const sign = signs[character];
       if (sign !== undefined) return sign;
-      return /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(character) ? `U+${hex(character.codePointAt(0)!)}` : character;
+      return /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(character)
+        ? `U+${hex(character.codePointAt(0)!)}`
+        : character;
     })
     .join("");
 }

@@ -18,6 +18,8 @@ export type Atom =
       readonly bound: Size | undefined;
       /** The variable whose next three values are the other lanes of a vector. */
       readonly vector: boolean;
+      /** What it is, except beyond the edges of its range. */
+      readonly clamped?: Affine;
     }
   /** floor(of / by). */
   | {

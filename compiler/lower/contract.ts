@@ -15,7 +15,7 @@ import type {
   ContractSpec,
   Ragged,
 } from "../schedule/contract-spec.ts";
-import type { Affine } from "./affine.ts";
+import type { Affine, Atom } from "./affine.ts";
 import { number, scale, variable } from "./affine.ts";
 import type { LowerContext } from "./context.ts";
 import { ClusterKernel, titleOf } from "./context.ts";
@@ -168,7 +168,7 @@ function contiguousAxis(about: About, input: Node, labels: string, own: "m" | "n
   const weights = { k: 0, [own]: 0 } as Record<ContractAxis, number>;
   const step = (flat: Affine, axis: ContractAxis): boolean => {
     const name = `at_${roles[axis].at(-1) ?? ""}`;
-    return flat.terms.some(({ atom, coefficient }) => atom.key === name && known(coefficient) === 1);
+    return flat.terms.some(({ atom, coefficient }) => isStep(atom, name) && known(coefficient) === 1);
   };
   const trial = new ClusterKernel(context, cluster, {
     load: (node, _, flat) => {
@@ -183,6 +183,12 @@ function contiguousAxis(about: About, input: Node, labels: string, own: "m" | "n
   trial.values.value(input, at, 1);
   return weights.k >= weights[own] && weights.k > 0 ? "k" : weights[own] > 0 ? own : "k";
 }
+
+/** Whether an atom grows by one with a variable, maybe up to an edge. */
+const isStep = (atom: Atom, name: string): boolean =>
+  atom.key === name ||
+  (atom.kind === "variable" &&
+    atom.clamped?.terms.some((term) => isStep(term.atom, name) && known(term.coefficient) === 1) === true);
 
 /** Whether a read is one load, behind views and gathers. */
 function isPlain({ context }: About, input: Node): boolean {

@@ -336,6 +336,7 @@ export class Values {
       multiple: vector ? 4 : 1,
       bound,
       vector,
+      clamped: a,
     });
   }
 

@@ -12,7 +12,7 @@ import { threefry, uniform } from "../../runtime/random.ts";
 import { openSession, type Session } from "../../runtime/session.ts";
 import { evaluate, type Sizes } from "../../runtime/size.ts";
 import { hostOf } from "./elaborate.ts";
-import { runEntry } from "./lowered.ts";
+import { runEntry, type Target } from "./lowered.ts";
 
 export type Numbers = ReadonlyMap<string, Float64Array>;
 
@@ -100,6 +100,8 @@ export interface DifferentialOptions {
   readonly steps?: number;
   /** Threads of the sessions, one when not given; an empty list: no sessions. */
   readonly threads?: readonly number[];
+  /** Where kernels run by themselves, in memory that starts as NaN; both when not given. */
+  readonly targets?: readonly Target[];
   readonly tolerance?: number;
   /** Widens the tolerance where the program itself magnifies: by how far results move when tensors move by one f32 step. A
    * program whose picks move too is nearly tied, and is left out. */
@@ -177,7 +179,7 @@ function runEverywhere(compiled: Compiled, name: string, environment: Environmen
   const simple = interpretGraph(compiled.graphs[name]!, environment);
   compare({ outputs: plain(simple.outputs), updates: plain(simple.updates) }, "simplified", doubleTolerance);
   const lowered = compiled.lowered.find((entry) => entry.name === name)!;
-  for (const target of ["interpreter", "wasm"] as const) {
+  for (const target of options.targets ?? (["interpreter", "wasm"] as const)) {
     const { outputs, tensors } = runEntry(lowered, environment, target);
     compare({ outputs, updates: tensors }, target === "wasm" ? "wasm" : "kernels", tolerance);
   }
@@ -201,11 +203,11 @@ function movement(compiled: Compiled, name: string, environment: Environment, wa
   const graph = compiled.drafts[name]!;
   const integers = new Set(graph.outputs.filter(({ node }) => node.dtype !== "f32").map((output) => output.name));
   const slack = new Map<string, Float64Array>();
-  for (const seed of [1, 2]) {
+  for (const seed of [1]) {
     let salt = seed;
     const moved = new Map([...environment.tensors].map(([key, values]) => {
       const noise = signedNumbers(salt++, values.length);
-      return [key, Float64Array.from(values, (x, i) => x + 1e-6 * noise[i]! * (Math.abs(x) + 0.1))];
+      return [key, Float64Array.from(values, (x, i) => x * (1 + 1e-6 * noise[i]!))];
     }));
     const result = interpretGraph(graph, { ...environment, tensors: moved });
     for (const kind of ["outputs", "updates"] as const)

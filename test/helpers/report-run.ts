@@ -54,13 +54,35 @@ const parameter = (name: string, ...shape: number[]): Tensor => ({
   init: { kind: "normal", deviation: 0.02 },
 });
 
-export function madeProgram({ name = "Book", layers = 4, experts = 8, nulls = 0, width = 2, steps = 500, dropping = false }: Shape = {}): Program {
+export function madeProgram({
+  name = "Book",
+  layers = 4,
+  experts = 8,
+  nulls = 0,
+  width = 2,
+  steps = 500,
+  dropping = false,
+}: Shape = {}): Program {
   const D = 128;
   const routers = Array.from({ length: layers }, (_, i): RouterInfo => {
     const path = `block.${i}.experts.router`;
-    return { name: path, experts, nulls, width, load: `load.${path}`, picks: `picks.${path}`, ...(dropping ? { dropping } : {}) };
+    return {
+      name: path,
+      experts,
+      nulls,
+      width,
+      load: `load.${path}`,
+      picks: `picks.${path}`,
+      ...(dropping ? { dropping } : {}),
+    };
   });
-  const text: Modality = { name: "text", kind: "tokens", count: 256, length: "T", ports: ["text", "text.next"] };
+  const text: Modality = {
+    name: "text",
+    kind: "tokens",
+    count: 256,
+    length: "T",
+    ports: ["text", "text.next"],
+  };
   return {
     format: "moe-program",
     version: 1,
@@ -73,7 +95,10 @@ export function madeProgram({ name = "Book", layers = 4, experts = 8, nulls = 0,
         const base = router.replace(".router", "");
         return [
           parameter(`${router}.w`, D, experts + nulls),
-          ...["gate", "up", "down"].flatMap((each) => [parameter(`${base}.routed.${each}`, experts, D, D), parameter(`${base}.shared.${each}`, D, D)]),
+          ...["gate", "up", "down"].flatMap((each) => [
+            parameter(`${base}.routed.${each}`, experts, D, D),
+            parameter(`${base}.shared.${each}`, D, D),
+          ]),
         ];
       }),
     ],
@@ -89,8 +114,11 @@ export function madeProgram({ name = "Book", layers = 4, experts = 8, nulls = 0,
 function scores(layer: number, byte: number, at: number, all: number): number[] {
   const kind = byte === 32 || byte === 10 ? 1 : byte >= 65 && byte <= 90 ? 2 : byte < 65 ? 3 : 4;
   return Array.from({ length: all }, (_, expert) => {
-    const own = chance(layer, expert, kind) * 0.9 + chance(layer, expert, byte, 7) * (layer === 0 ? 1.4 : 0.7);
-    return own + chance(layer, expert, byte, at) * (0.4 + 0.5 * layer) - (expert === 3 && layer === 2 ? 1.2 : 0);
+    const own =
+      chance(layer, expert, kind) * 0.9 + chance(layer, expert, byte, 7) * (layer === 0 ? 1.4 : 0.7);
+    return (
+      own + chance(layer, expert, byte, at) * (0.4 + 0.5 * layer) - (expert === 3 && layer === 2 ? 1.2 : 0)
+    );
   });
 }
 
@@ -125,8 +153,13 @@ export function madeRecords(program: Program, steps: number, every = 100): Metri
       program.routers.map(({ name, experts, nulls, width }, layer) => [
         name,
         Array.from({ length: experts + nulls }, (_, expert) => {
-          const liking = (chance(layer, expert, 5) - 0.5) * 3 * Math.exp(-3 * progress) - (expert === 3 && layer === 2 ? 2.5 * progress : 0);
-          return Math.round(((512 * width) / (experts + nulls)) * Math.exp(liking + 0.15 * (chance(step, layer, expert) - 0.5)));
+          const liking =
+            (chance(layer, expert, 5) - 0.5) * 3 * Math.exp(-3 * progress) -
+            (expert === 3 && layer === 2 ? 2.5 * progress : 0);
+          return Math.round(
+            ((512 * width) / (experts + nulls)) *
+              Math.exp(liking + 0.15 * (chance(step, layer, expert) - 0.5)),
+          );
         }),
       ]),
     );
@@ -141,7 +174,13 @@ export function madeRecords(program: Program, steps: number, every = 100): Metri
       perSecond: 7300 + 300 * (chance(step, 3) - 0.5),
     });
     if (step % every === 0)
-      records.push({ kind: "evaluation", step, metrics: { loss: loss + 0.06 + 0.05 * progress, balance: 0.011 }, loads, seconds: step * 0.28 });
+      records.push({
+        kind: "evaluation",
+        step,
+        metrics: { loss: loss + 0.06 + 0.05 * progress, balance: 0.011 },
+        loads,
+        seconds: step * 0.28,
+      });
   }
   return records;
 }
@@ -167,7 +206,14 @@ export function madeRun(
 /** Images of ten classes in 49 patches, and rows of a table, seen by one router each. */
 export function madeImages(): RunData {
   const experts = 8;
-  const router = (name: string): RouterInfo => ({ name, experts, nulls: 2, width: 2, load: `load.${name}`, picks: `picks.${name}` });
+  const router = (name: string): RouterInfo => ({
+    name,
+    experts,
+    nulls: 2,
+    width: 2,
+    load: `load.${name}`,
+    picks: `picks.${name}`,
+  });
   const program: Program = {
     ...madeProgram({ layers: 0, name: "Digits" }),
     modalities: [
@@ -176,26 +222,50 @@ export function madeImages(): RunData {
       { name: "day", kind: "features", count: 3, ports: ["day"] },
     ],
     routers: [router("block.0.experts.router"), router("whole.router")],
-    training: { ...training, metrics: ["loss", "accuracy"], data: [{ modality: "day", reader: "csv", path: "a.csv", columns: ["rain", "high", "wind"] }] },
+    training: {
+      ...training,
+      metrics: ["loss", "accuracy"],
+      data: [{ modality: "day", reader: "csv", path: "a.csv", columns: ["rain", "high", "wind"] }],
+    },
   };
   const examples = 200;
   const digit = Int32Array.from({ length: examples }, (_, i) => Math.floor(chance(i, 4) * 10));
-  const day = Float32Array.from({ length: examples * 3 }, (_, i) => chance(i, 8) * 10 + (digit[Math.floor(i / 3)]! % 3) * (i % 3));
+  const day = Float32Array.from(
+    { length: examples * 3 },
+    (_, i) => chance(i, 8) * 10 + (digit[Math.floor(i / 3)]! % 3) * (i % 3),
+  );
   const patches = Int32Array.from({ length: examples * 49 * 2 }, (_, i) => {
     const row = i >> 1;
     const place = row % 49;
-    const liking = Array.from({ length: experts + 2 }, (_, expert) => -Math.abs(Math.floor(place / 7) - (expert % 4) * 2) + chance(row, expert) + (expert > 4 ? place % 7 : 6 - (place % 7)) * 0.3);
+    const liking = Array.from(
+      { length: experts + 2 },
+      (_, expert) =>
+        -Math.abs(Math.floor(place / 7) - (expert % 4) * 2) +
+        chance(row, expert) +
+        (expert > 4 ? place % 7 : 6 - (place % 7)) * 0.3,
+    );
     return best(liking, 2)[i & 1]!;
   });
   const whole = Int32Array.from({ length: examples * 2 }, (_, i) => {
-    const liking = Array.from({ length: experts + 2 }, (_, expert) => chance(digit[i >> 1]!, expert) + 0.5 * chance(i >> 1, expert, 3));
+    const liking = Array.from(
+      { length: experts + 2 },
+      (_, expert) => chance(digit[i >> 1]!, expert) + 0.5 * chance(i >> 1, expert, 3),
+    );
     return best(liking, 2)[i & 1]!;
   });
   const seen: Seen = { batch: { digit, day }, picks: [patches, whole], examples };
   return {
     program,
-    records: madeRecords(program, 120).map((record) => ({ ...record, metrics: { loss: record.metrics["loss"]!, accuracy: 1 - record.metrics["loss"]! / 6 } })),
-    routing: foldRouting(program, [seen], { tokenizers: {}, labels: { digit: [..."0123456789"].map((name) => `digit ${name}`) } }, 120),
+    records: madeRecords(program, 120).map((record) => ({
+      ...record,
+      metrics: { loss: record.metrics["loss"]!, accuracy: 1 - record.metrics["loss"]! / 6 },
+    })),
+    routing: foldRouting(
+      program,
+      [seen],
+      { tokenizers: {}, labels: { digit: [..."0123456789"].map((name) => `digit ${name}`) } },
+      120,
+    ),
     about: {},
   };
 }
