@@ -169,6 +169,7 @@ function elaborateModes(model: Model, name: string, request: CompileRequest): Mo
 interface Entries {
   readonly name: string;
   readonly training: Built;
+  readonly inference: Built;
   readonly graphs: readonly Graph[];
   readonly tensors: readonly Tensor[];
   readonly sizes: readonly SizeName[];
@@ -198,6 +199,7 @@ function entriesOf(name: string, modes: Modes): Entries {
   return {
     name,
     training,
+    inference,
     graphs,
     tensors: [...tensors.values()].map((tensor) =>
       tensor.role === "parameter" && frozen(tensor.name) ? { ...tensor, frozen: true } : tensor,
@@ -243,19 +245,21 @@ function lowerAll(model: Model, entries: Entries, request: CompileRequest): Plan
     graphs[graph.name] = simple;
     return lowerGraph(simple, { ...shared, ...(request.fuse === undefined ? {} : { fuse: request.fuse }) });
   });
-  const { name, training, tensors, sizes } = entries;
+  const { name, training, inference, tensors, sizes } = entries;
   const { program, kernels } = plan(lowered, {
     name,
     sizes,
     tensors,
     modalities: training.modalities,
-    routers: training.routers.map(({ name: router, experts, nulls, width }): RouterInfo => ({
+    // What `evaluate` reports: the routers of inference, which may differ from those of training.
+    routers: inference.routers.map(({ name: router, experts, nulls, width, dropping }): RouterInfo => ({
       name: router,
       experts,
       nulls,
       load: loadPort(router),
       picks: picksPort(router),
       width,
+      ...(dropping ? { dropping } : {}),
     })),
     ...(training.training === undefined ? {} : { training: training.training.training }),
   });

@@ -17,7 +17,7 @@ export const nominal = 64;
 const readCost = 5;
 const writeCost = 10;
 /** Clamping an index and choosing between the input and 0. */
-const padWork = 4;
+const padWork = 6;
 /** Columns (rows) of a contraction that share one staging of the other operand. */
 const stagedBlock = 128;
 
@@ -174,17 +174,9 @@ function refresh(
 /** Consumers first: how often each element of a node would be computed, against writing it once. */
 function storeRepeated(nodes: readonly Node[], users: Users, stored: Set<Node>): void {
   const work = new Map<Node, number>();
-  const workOfNode = (node: Node): number =>
-    stored.has(node) || !isVirtual(node) ? readCost : (work.get(node) ?? 0);
-  for (const node of nodes) {
-    if (!isVirtual(node)) continue;
-    let sum = ownWork(node);
-    const inputs = operandsOf(node).filter(({ op }) => op !== "route");
-    for (const input of new Set(inputs)) {
-      // what is broadcast is computed outside of the inner loop; beyond the edge of a pad the input is computed too
-      const share = isPad(node) ? 1 : Math.min(1, elements(input.shape) / elements(node.shape));
-      sum += workOfNode(input) * share;
-    }
+  for (const [node, { arithmetic, reads }] of costsOf(nodes, stored)) {
+    let sum = arithmetic;
+    for (const share of reads.values()) sum += share * readCost;
     work.set(node, Math.min(sum, 1e6));
   }
   const latest = latestMakers(nodes);
@@ -209,6 +201,35 @@ function storeRepeated(nodes: readonly Node[], users: Users, stored: Set<Node>):
     }
     sinks.set(node, own);
   }
+}
+
+/** What one element of a virtual node costs: arithmetic, and how much of an element of each stored node is read. */
+interface Cost {
+  readonly arithmetic: number;
+  readonly reads: ReadonlyMap<Node, number>;
+}
+
+function costsOf(nodes: readonly Node[], stored: ReadonlySet<Node>): ReadonlyMap<Node, Cost> {
+  const costs = new Map<Node, Cost>();
+  for (const node of nodes) {
+    if (!isVirtual(node)) continue;
+    let arithmetic = ownWork(node);
+    const reads = new Map<Node, number>();
+    const inputs = operandsOf(node).filter(({ op }) => op !== "route");
+    for (const input of new Set(inputs)) {
+      // what is broadcast is computed outside of the inner loop; beyond the edge of a pad the input is computed too
+      const share = isPad(node) ? 1 : Math.min(1, elements(input.shape) / elements(node.shape));
+      const inner = stored.has(input) ? undefined : costs.get(input);
+      if (inner === undefined) {
+        reads.set(input, Math.max(reads.get(input) ?? 0, share));
+        continue;
+      }
+      arithmetic += inner.arithmetic * share;
+      for (const [leaf, part] of inner.reads) reads.set(leaf, Math.max(reads.get(leaf) ?? 0, part * share));
+    }
+    costs.set(node, { arithmetic, reads });
+  }
+  return costs;
 }
 
 const isPad = (node: Node): boolean => node.op === "view" && node.view.kind === "pad";

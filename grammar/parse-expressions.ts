@@ -213,7 +213,10 @@ export class ExpressionParser extends ParserBase {
           });
           this.OPTION2(() => {
             this.CONSUME(T.Over);
-            this.AT_LEAST_ONE_SEP({ SEP: T.Comma, DEF: () => void over.push(this.SUBRULE(this.axis)) });
+            this.AT_LEAST_ONE_SEP({
+              SEP: T.Comma,
+              DEF: () => void over.push(this.nameOf(this.CONSUME(T.Name))),
+            });
           });
         });
       });
@@ -221,15 +224,6 @@ export class ExpressionParser extends ParserBase {
       return { items, over };
     },
   );
-
-  /** An axis by its name, or by its size where that is a number: `over 28`. */
-  readonly axis = this.RULE("axis", (): Name => {
-    const token = this.OR([
-      { ALT: () => this.CONSUME(T.Name) },
-      { ALT: () => this.CONSUME(T.NumberLiteral) },
-    ]);
-    return this.ACTION(() => this.nameOf(token));
-  });
 
   readonly argument = this.RULE("argument", (): Argument => {
     const start = this.start();

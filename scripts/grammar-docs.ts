@@ -94,7 +94,6 @@ const sections: readonly (readonly [string, readonly (readonly [string, string])
       ["primary", ""],
       ["arguments", ""],
       ["argument", ""],
-      ["axis", ""],
       ["options", ""],
       ["indices", ""],
     ],

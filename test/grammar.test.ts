@@ -150,7 +150,6 @@ describe("expressions", () => {
     ["SwiGLU(D) { H = 64, k = 2 }", "(with (call SwiGLU D) H=64 k=2)"],
     ["Dense { }", "(with Dense)"],
     ["mean(x over D)", "(call mean x over:D)"],
-    ["mean(x over 28)", "(call mean x over:28)"],
     ["sum(q[t, c] * k[s, c] over c, d)", "(call sum (* (index q t c) (index k s c)) over:c over:d)"],
     ["linear(1, 2, over = 100)", "(call linear 1 2 over=100)"],
     ["y[t, 0, c]", "(index y t 0 c)"],

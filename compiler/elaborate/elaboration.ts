@@ -37,6 +37,8 @@ export interface BuiltRouter {
   readonly load: Node;
   /** Picks per token at most. */
   readonly width: number;
+  /** A capacity may have dropped picks. */
+  readonly dropping: boolean;
 }
 
 /** One body that is being run: where names of parameters go, and where an error in it came from. */

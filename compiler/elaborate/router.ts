@@ -290,6 +290,7 @@ export function returnGates(of: Elaboration): Value {
       picks: picks.node,
       load: load.node,
       width,
+      dropping: frame.router!.after !== undefined,
     });
   }
   return gates;
