@@ -50,7 +50,10 @@ export interface WorkloadOptions {
 }
 
 /** A session with two threads, unless said otherwise, and inputs of noise. */
-export async function openWorkload(compiled: Compiled, options: WorkloadOptions = {}): Promise<Workload> {
+export async function openWorkload(
+  compiled: Pick<Compiled, "program" | "wasm">,
+  options: WorkloadOptions = {},
+): Promise<Workload> {
   const { program, wasm } = compiled;
   const entries = options.entries ?? ["forward", "train", "update"];
   const { sizes = {}, threads = 2 } = options;

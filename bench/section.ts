@@ -60,7 +60,9 @@ export function printSection({ title, rows, skipped }: Section): string {
 
 export function markdownSection({ title, rows, skipped }: Section): string {
   const line = (each: readonly string[]): string => `| ${each.join(" | ")} |\n`;
-  const body = [header, ["---", "--:", "--:", "--:", "---", "---", "---"], ...rows.map(cells)].map(line).join("");
+  const body = [header, ["---", "--:", "--:", "--:", "---", "---", "---"], ...rows.map(cells)]
+    .map(line)
+    .join("");
   const missing = skipped.map((reason) => `\nSkipped: ${reason}\n`).join("");
   return `### ${title}\n\n${rows.length === 0 ? "" : body}${missing}`;
 }

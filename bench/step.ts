@@ -3,74 +3,13 @@
 //      node dist/step.mjs bench/programs/bytes.moe [threads] [steps]
 // Prints milliseconds of `train` and `update`, the best of all steps, and every kernel with its share, its multiply-adds
 // per second and its fraction of the peak of a bare multiply-add loop in the same run, times the threads. The machine may
-// be shared, so every dispatch counts with its best time.
+// be shared, so dispatches count with the best time of any that does the same work.
 
-import { readFileSync } from "node:fs";
-import { compile } from "../compiler/compile.ts";
 import type { Program } from "../runtime/program.ts";
-import { openSession, type Session } from "../runtime/session.ts";
-import { evaluate } from "../runtime/size.ts";
-import { stdlib } from "../stdlib/sources.ts";
+import { openSession } from "../runtime/session.ts";
 import { preparePeak } from "./peak.ts";
-
-export function compileFile(path: string): ReturnType<typeof compile>["compiled"] & object {
-  return compileText(readFileSync(path, "utf8"), path);
-}
-
-export function compileText(text: string, path = "bench.moe"): ReturnType<typeof compile>["compiled"] & object {
-  const { compiled, diagnostics } = compile({
-    path,
-    host: { read: (module) => (module === path ? text : stdlib[module]) },
-  });
-  if (compiled === undefined) throw new Error(diagnostics.map(({ message }) => message).join("\n"));
-  return compiled;
-}
-
-/** Inputs of an entry that any model can take: small numbers, tokens within the vocabulary. */
-export function inputsOf(program: Program, entry: string, sizes: Readonly<Record<string, number>>) {
-  let seed = 1;
-  const random = (): number => ((seed = (seed * 1103515245 + 12345) & 0x7fffffff) / 0x7fffffff) * 2 - 1;
-  const tokens = program.modalities.find(({ kind }) => kind === "tokens")?.count ?? 2;
-  return Object.fromEntries(
-    program.entries[entry]!.inputs.filter(({ name }) => !name.startsWith("$")).map(({ name, type, shape }) => {
-      const length = shape.reduce((count, size) => count * evaluate(size, sizes), 1);
-      return [
-        name,
-        type === "f32"
-          ? Float32Array.from({ length }, random)
-          : Int32Array.from({ length }, () => Math.floor(((random() + 1) / 2) * tokens)),
-      ];
-    }),
-  );
-}
-
-export interface DispatchTime {
-  readonly entry: string;
-  readonly label: string;
-  readonly kernel: string;
-  readonly multiplyAdds: number;
-  /** The best of all runs. */
-  readonly milliseconds: number;
-}
-
-/** Runs `once` again and again; what each dispatch took at best. */
-export function profile(session: Session, runs: number, once: (run: number) => void): DispatchTime[] {
-  const best: number[] = [];
-  let before: number[] = [];
-  for (let run = 0; run < runs; run++) {
-    once(run);
-    const sums = session.timings().map(({ milliseconds }) => milliseconds);
-    sums.forEach((sum, i) => (best[i] = Math.min(best[i] ?? Infinity, sum - (before[i] ?? 0))));
-    before = sums;
-  }
-  return session.timings().map(({ entry, label, kernel, multiplyAdds, runs: count }, i) => ({
-    entry,
-    label,
-    kernel,
-    multiplyAdds: multiplyAdds / count,
-    milliseconds: best[i]!,
-  }));
-}
+import { inputsOf, profile, type DispatchTime } from "./profile.ts";
+import { compileFile } from "./programs.ts";
 
 export interface StepTimes {
   readonly dispatches: readonly DispatchTime[];
@@ -90,7 +29,12 @@ export async function measureStep(path: string, threads: number, steps: number):
     B: recipe.batch,
     ...(recipe.length === undefined ? {} : { T: recipe.length }),
   };
-  const session = await openSession(program, wasm, { threads, sizes, entries: ["train", "update"], profile: true });
+  const session = await openSession(program, wasm, {
+    threads,
+    sizes,
+    entries: ["train", "update"],
+    profile: true,
+  });
   const inputs = inputsOf(program, "train", sizes);
   const peakOnce = preparePeak();
   let [train, update, peak] = [Infinity, Infinity, 0];
@@ -111,10 +55,9 @@ export async function measureStep(path: string, threads: number, steps: number):
 
 const drawOf = (program: Program, step: number) =>
   Object.fromEntries(
-    program.entries["train"]!.inputs.filter(({ name }) => name === "$draw" || name === "$step").map(({ name }) => [
-      name,
-      Int32Array.of(step),
-    ]),
+    program.entries["train"]!.inputs.filter(({ name }) => name === "$draw" || name === "$step").map(
+      ({ name }) => [name, Int32Array.of(step)],
+    ),
   );
 
 interface Line {

@@ -1,6 +1,7 @@
 // Exit codes of `moe`, and how an error becomes one message and one of them. In: anything that was thrown. Out: text for
 // standard error, a code. Diagnostics of a `.moe` file are not errors of this kind: commands print them and return `findings`.
 
+import { sep } from "node:path";
 import { UserError } from "../runtime/errors.ts";
 import { paintWith } from "./paint.ts";
 import type { Shell } from "./shell.ts";
@@ -20,7 +21,9 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 /** Prints the one message of an error and says with which code to end. */
 export function fail(shell: Shell, error: unknown): ExitCode {
   if (error instanceof UserError) {
-    shell.err(`${renderUserError(error, shell.colour.err)}\n`);
+    // The runtime knows absolute paths; the user thinks from where they stand.
+    const here = (text: string): string => text.replaceAll(`${shell.folder}${sep}`, "");
+    shell.err(`${here(renderUserError(error, shell.colour.err))}\n`);
     return exitCodes.mistake;
   }
   const paint = paintWith(shell.colour.err);

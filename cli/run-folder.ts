@@ -125,7 +125,9 @@ function readNote(from: string, shown: string): RunNote {
   if (!statSync(folder).isDirectory())
     return refuse(
       `${shown} is a file, not the folder of a run`,
-      `give the folder that it is in: ${dirname(shown)}`,
+      shown.endsWith(".moe")
+        ? `train it first: moe train ${shown}`
+        : `give the folder that it is in: ${dirname(shown)}`,
     );
   if (!existsSync(join(folder, "run.json"))) {
     const inside = existsSync(join(folder, "runs"))

@@ -144,13 +144,40 @@ export function readCheckpoint(
   files: CheckpointFiles = nodeFiles,
 ): Checkpoint {
   const { bytes, file } = readFile(path, files);
-  return decodeCheckpoint(bytes, file, tensors);
+  return rescued(file, files, () => decodeCheckpoint(bytes, file, tensors));
 }
 
 /** Reads where a run stood. `path` as for `readCheckpoint`. */
 export function readRunState(path: string, files: CheckpointFiles = nodeFiles): RunState {
   const { bytes, file } = readFile(path, files);
-  return decodeRunState(bytes, file);
+  return rescued(file, files, () => decodeRunState(bytes, file));
+}
+
+/** Truncated, damaged, no safetensors file. */
+const broken: readonly string[] = ["R0202", "R0203", "R0204"];
+
+/** Of a broken checkpoint: says which others the run folder has. */
+function rescued<T>(file: string, files: CheckpointFiles, decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    if (!(error instanceof UserError) || !broken.includes(error.code)) throw error;
+    const others = otherCheckpoints(file, files);
+    if (others.length === 0) throw error;
+    const last = basename(checkpointPath("", "last"));
+    const help =
+      basename(file) === last && others.includes("previous.safetensors")
+        ? `previous.safetensors, beside it, is the checkpoint before it: copy that over ${last} and go on from there`
+        : `its folder has ${others.join(" and ")}, which may be whole`;
+    throw new UserError(error.code, error.message, { file, help });
+  }
+}
+
+function otherCheckpoints(file: string, files: CheckpointFiles): readonly string[] {
+  return (["last", "previous", "best"] as const)
+    .map((kind) => checkpointPath(dirname(file), kind))
+    .filter((path) => path !== file && files.existsSync(path))
+    .map((path) => basename(path));
 }
 
 function readFile(path: string, files: CheckpointFiles): { bytes: Uint8Array<ArrayBuffer>; file: string } {
@@ -182,10 +209,8 @@ function readFile(path: string, files: CheckpointFiles): { bytes: Uint8Array<Arr
 }
 
 function missingHelp(file: string, files: CheckpointFiles): string {
-  const other = (["last", "previous", "best"] as const)
-    .map((kind) => checkpointPath(dirname(file), kind))
-    .find((path) => files.existsSync(path));
+  const [other] = otherCheckpoints(file, files);
   return other === undefined
     ? "train first, or give the folder of another run"
-    : `there is a ${basename(other)} in its folder`;
+    : `there is a ${other} in its folder`;
 }

@@ -91,7 +91,7 @@ function decodeVerified(bytes: Uint8Array<ArrayBuffer>, file: string): Safetenso
   const damaged = (): UserError =>
     new UserError("R0203", `${file} is damaged: its checksum does not match its contents`, {
       file,
-      help: "use previous.safetensors or best.safetensors of the same run, or another copy of this file",
+      help: "use another copy of this file, or another checkpoint of the same run",
     });
   const { text } = headerOf(bytes, file);
   const written = checksumPattern.exec(text)?.[1];

@@ -21,7 +21,7 @@ import { elements, flatten, type Shape, type Shaped } from "./shaped.ts";
 import { shapedInputs } from "./shaped-inputs.ts";
 import { evaluate } from "./size.ts";
 import { streamingDecoder, type Tokenizer } from "./tokenizer.ts";
-import { diagnose } from "./train-diagnose.ts";
+import { diagnose, diagnoseGradient } from "./train-diagnose.ts";
 import { decodeWeights, encodeWeights } from "./weights.ts";
 
 type AnyShaped = Shaped<"f32" | "i32", Shape>;
@@ -113,7 +113,9 @@ export class LoadedModel {
     const updated = this.session.run("update", inputsOf(update, {}, scalars));
     const gradientNorm = updated[training?.norm ?? ""]?.[0] ?? NaN;
     if (updated[training?.norm ?? ""] !== undefined && !Number.isFinite(gradientNorm))
-      fail(`its loss is finite, but the norm of its gradient is ${gradientNorm}`);
+      fail(
+        `its loss is finite, but the norm of its gradient is ${gradientNorm}: ${diagnoseGradient(this.session)}`,
+      );
     this.step++;
     const learningRate = updated[training?.rate ?? ""]?.[0] ?? NaN;
     return { step: this.step, learningRate, gradientNorm, ...Object.fromEntries(sums) };

@@ -11,7 +11,7 @@ import { evaluate, inputsOf, Sums, type Evaluation } from "./evaluate.ts";
 import type { EvaluationRecord, MetricsWriter, StepRecord } from "./metrics.ts";
 import type { Training } from "./program.ts";
 import type { Session } from "./session.ts";
-import { diagnose } from "./train-diagnose.ts";
+import { diagnose, diagnoseGradient } from "./train-diagnose.ts";
 import { Pace } from "./train-pace.ts";
 import { turn } from "./wasm-host.ts";
 
@@ -119,8 +119,10 @@ export async function train(session: Session, data: Data, options: TrainOptions 
     const updated = session.run("update", inputsOf(update, {}, scalars), { views: true });
     const rate = updated[recipe.rate]?.[0] ?? NaN;
     const norm = updated[recipe.norm]?.[0] ?? NaN;
-    if (updated[recipe.norm] !== undefined && !Number.isFinite(norm))
-      throw notFinite(step, `its loss is finite, but the norm of its gradient is ${norm}`, saved);
+    if (updated[recipe.norm] !== undefined && !Number.isFinite(norm)) {
+      const why = `its loss is finite, but the norm of its gradient is ${norm}: ${diagnoseGradient(session)}`;
+      throw notFinite(step, why, saved);
+    }
     step++;
 
     pace.count();

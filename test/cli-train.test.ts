@@ -101,6 +101,8 @@ describe("train", () => {
     const { code, out, err } = await shell.run(line);
     expect({ code, out }).toEqual({ code: 2, out: "" });
     expect(err).toContain("\nthe run up to here: diverged/report.html\nerror[R0301]: step ");
+    // Which layer and which step.
+    expect(err).toMatch(/error\[R0301\]: step \d+ went wrong: its loss is .* comes out of `\w.*`\n/);
     expect(JSON.parse(readFileSync(at("diverged/run.json"), "utf8"))).toMatchObject({ state: "failed" });
     expect(existsSync(at("diverged/report.html"))).toBe(true);
     expect((await run("train diverged --resume")).err).toMatch(
@@ -232,6 +234,24 @@ describe("a run folder that is damaged", () => {
     cpSync(at("runs/tiny"), at(name), { recursive: true });
     return name;
   };
+  test("a damaged last checkpoint: resuming says what to do, and doing it gives the run that never stopped", async () => {
+    const folder = damaged("runs/bad");
+    const whole = bytes(folder, "last.safetensors");
+    const flipped = Buffer.from(whole);
+    flipped[flipped.length - 100]! ^= 4;
+    writeFileSync(at(folder, "last.safetensors"), flipped);
+    const { code, err } = await run("train runs/bad --resume --threads 1");
+    expect(code).toBe(2);
+    expect(err).toContain(
+      "error[R0203]: runs/bad/last.safetensors is damaged: its checksum does not match its contents\n" +
+        "  = help: previous.safetensors, beside it, is the checkpoint before it: copy that over last.safetensors and go on from there\n",
+    );
+    expect(bytes(folder, "last.safetensors")).toEqual(flipped);
+    cpSync(at(folder, "previous.safetensors"), at(folder, "last.safetensors"));
+    expect((await run("train runs/bad --resume --threads 1")).code).toBe(0);
+    expect(bytes(folder, "last.safetensors").equals(whole)).toBe(true);
+  });
+
   const cases: readonly (readonly [string, (folder: string) => void, string])[] = [
     [
       "no checkpoint",

@@ -106,7 +106,7 @@ describe("usage", () => {
     ],
     [
       "generate tiny.moe",
-      "error[C0301]: tiny.moe is a file, not the folder of a run\n  = help: give the folder that it is in: .\n",
+      "error[C0301]: tiny.moe is a file, not the folder of a run\n  = help: train it first: moe train tiny.moe\n",
     ],
     [
       "eval tiny.moe",

@@ -62,7 +62,7 @@ export function chooseTiles(spec: ContractSpec): Tiles {
   );
   const n = known(spec.n);
   let columns =
-    n === undefined ? Math.min(64, roundUp(columnLimit, 8)) : Math.max(8, even(n, columnLimit, 4));
+    n === undefined ? Math.min(128, roundUp(columnLimit, 8)) : Math.max(8, even(n, columnLimit, 4));
 
   const m = known(spec.m);
   let rows = rowsPerBlock;

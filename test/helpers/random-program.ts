@@ -4,6 +4,9 @@
 
 import fc from "fast-check";
 
+/** Ids of [2, 3] tokens, all unlike: equal tokens would tie up to rounding wherever they compete. */
+export const unlikeTokens: readonly number[] = [3, 0, 5, 1, 6, 2];
+
 /** A vector of D numbers, or one number, for each token. */
 type Vector =
   | { readonly form: "x" }
@@ -240,14 +243,11 @@ function layerText(layer: Layer, writer: Writer): string {
       const bodies: readonly (readonly string[])[] = [
         ["param a: [D, 3]", "param b: [3, D]", "z[j] = sum(x[i] * a[i, k] * b[k, j] over i, k)", "x + tanh(z)"],
         ["grid = x as [2, D / 2]", "param w: [2, D / 2]", "z[j, i] = grid[i, j] * w[i, j] + 0.1 * i - 0.2 * j", "x + (z as [D])"],
-        ["param w: [D, D]", "z[i, j: 3] = if j <= i then x[i] * w[i, j] else -0.5", "x + sum(z over j)"],
+        ["param w: [D, 3]", "z[i, j] = if j <= i then x[i] * w[i, j] else -0.5", "sums[i] = sum(z[i, j] over j)", "x + sums"],
         ["param table: [3, D]", "place = argmax(x[0] * table[0] + table[1])", "x + table[mod(place, 3)]"],
-        ["param w: [D, D]", "best = argmax(x)", "x + concat(w[best, 0] * x, w[1] + x) @ concat(w, transpose(w) over D)"],
+        ["param w: [D, D]", "param u: [2 * D, D]", "x + tanh(concat(x, w[1] + x[argmax(x)]) @ u)"],
       ];
-      const body = [...bodies[layer.which]!];
-      if (layer.which === 4) return define("layer", token, ["param w: [D, D]", "param u: [2 * D, D]", "x + tanh(concat(x, w[1] + x) @ u)"]);
-      if (layer.which === 2) return define("layer", token, ["param w: [D, D]", "z[i, j: 3] = if j <= i then x[i] * w[i, j] else -0.5", "sums[i] = sum(z[i, j] over j)", "x + sums"]);
-      return define("layer", token, body);
+      return define("layer", token, bodies[layer.which]!);
     }
     case "attention":
       return `x + CausalAttention(D, heads = ${layer.heads})(x / (1 + square(x)))`;
@@ -262,16 +262,19 @@ export function programText({ tokens, layers, repeat, optimizer, clip, accumulat
   const writer: Writer = { definitions: [], count: 0 };
   const body = layers.map((each) => `x = ${layerText(each, writer)}`);
   const model = tokens
-    ? ["dim D = 4", "modality text = tokens(vocab = 5)", "param table: [5, D]", "x = table[text]"]
+    ? ["dim D = 4", "modality text = tokens(vocab = 7)", "param table: [7, D]", "param pace: [D]", "rows = table[text]", "x[t, d] = rows[t, d] + sin((t + 1) * pace[d])"]
     : ["dim D = 4", "modality x = features(4)", "modality y = category(3)", "param head: [D, 3]"];
   const end = tokens
     ? ["logits = x @ transpose(table)", "loss cross_entropy(logits, text.next)"]
     : ["logits = x @ head", "loss cross_entropy(logits, y)"];
   const data = tokens ? ['data text = bytes("data.txt")', "batch 2 of 3"] : ['data x = csv("data.csv", "a", "b", "c", "d")', 'data y = csv("data.csv", "e")', "batch 3"];
   const looped = repeat === 1 ? body : [`repeat ${repeat} {`, ...body.map((line) => `  ${line}`), "}"];
-  return `import std.attention { CausalAttention }
-import std.experts { SwiGLU }
-
+  const used = [...writer.definitions, ...body].join("\n");
+  const imports = [
+    ...(used.includes("CausalAttention") ? ["import std.attention { CausalAttention }\n"] : []),
+    ...(used.includes("SwiGLU") ? ["import std.experts { SwiGLU }\n"] : []),
+  ];
+  return `${imports.join("")}
 expert Mix(D)(x: [D]) -> [D] {
   param w: [D, D]
   param bias: [D]

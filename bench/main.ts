@@ -1,0 +1,89 @@
+// The bench: measures, prints, and on request rewrites the tables of docs/bench.md. Run by scripts/bench.mjs (npm run bench).
+// What is claimed about speed and memory is a row here, with its goal.
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { loadavg } from "node:os";
+import { Command } from "commander";
+import { child } from "./child.ts";
+import { describeMachine, machine } from "./machine.ts";
+import type { MeasureOptions } from "./measure.ts";
+import { peersSection } from "./sections/peers.ts";
+import { compilerSection, memorySection } from "./sections/compiler.ts";
+import { contractionSection, threadsSection } from "./sections/contraction.ts";
+import { layerSection } from "./sections/layer.ts";
+import { markdownSection, meets, printSection, type Section } from "./section.ts";
+
+const page = "docs/bench.md";
+const marks = ["<!-- begin of the last run -->", "<!-- end of the last run -->"] as const;
+
+type Part = (options: MeasureOptions) => Section | Promise<Section>;
+
+/** In the order of a whole run. */
+const parts: Readonly<Record<string, Part>> = {
+  contraction: (options) => contractionSection({ ...options, milliseconds: 60, warm: 150 }),
+  threads: (options) => threadsSection(options),
+  layer: (options) => layerSection(options),
+  compiler: ({ rounds }) => compilerSection(Math.min(rounds, 3)),
+  memory: ({ rounds }) => memorySection(Math.min(rounds, 3)),
+  peers: (options) => peersSection(options),
+};
+
+interface Options {
+  readonly json?: boolean;
+  readonly write?: boolean;
+  readonly rounds: string;
+  readonly peers: boolean;
+}
+
+async function bench(names: readonly string[], options: Options): Promise<void> {
+  const chosen =
+    names.length > 0 ? names : Object.keys(parts).filter((name) => options.peers || name !== "peers");
+  const unknown = chosen.find((name) => parts[name] === undefined);
+  if (unknown !== undefined) {
+    console.error(`there is no part "${unknown}": choose from ${Object.keys(parts).join(", ")}`);
+    process.exitCode = 2;
+    return;
+  }
+  const here = describeMachine(machine());
+  const busy = loadavg()[0]!;
+  const say = (text: string): void => void (options.json !== true && process.stdout.write(text));
+  say(`${here}\nload before the start: ${busy.toFixed(1)}\n`);
+  const measure: MeasureOptions = { rounds: Number(options.rounds), milliseconds: 150, warm: 400 };
+  const sections: Section[] = [];
+  for (const name of chosen) {
+    const section = await parts[name]!(measure);
+    sections.push(section);
+    say(printSection(section));
+  }
+  const rows = sections.flatMap((section) => section.rows);
+  const missed = rows.filter((row) => meets(row) === false).length;
+  const goals = rows.filter((row) => row.goal !== undefined).length;
+  say(`\n${goals - missed} of ${goals} goals met\n`);
+  if (options.json === true)
+    console.log(JSON.stringify({ machine: machine(), load: busy, sections }, null, 2));
+  if (options.write === true)
+    rewrite(`${here}. Load average before the start: ${busy.toFixed(1)}.`, sections);
+}
+
+function rewrite(head: string, sections: readonly Section[]): void {
+  const before = readFileSync(page, "utf8");
+  const [from, to] = marks.map((mark) => before.indexOf(mark)) as [number, number];
+  if (from < 0 || to < from) throw new Error(`internal: ${page} has no place for the tables`);
+  const tables = sections.map(markdownSection).join("\n");
+  writeFileSync(
+    page,
+    `${before.slice(0, from + marks[0].length)}\n\n${head}\n\n${tables}\n${before.slice(to)}`,
+  );
+}
+
+if (process.argv[2] === "--child") await child(process.argv[3]!, process.argv[4]!);
+else
+  await new Command("bench")
+    .description("Measures what is claimed about speed and memory, as ratios within one run.")
+    .argument("[parts...]", `of ${Object.keys(parts).join(", ")}; default: all`)
+    .option("--json", "print JSON instead of tables")
+    .option("--write", `rewrite the tables of ${page}`)
+    .option("--rounds <n>", "repeats of every measurement", "7")
+    .option("--no-peers", "without the libraries that this one is measured against")
+    .action(bench)
+    .parseAsync();
