@@ -10,7 +10,7 @@ export interface Candidate {
 
 export interface MeasureOptions {
   readonly rounds: number;
-  /** Of one turn, about. At least two runs. */
+  /** Of one turn, about; at least one run. */
   readonly milliseconds: number;
   /** Engines replace their first, quick code while it runs: so long each candidate runs before it counts. */
   readonly warm: number;
@@ -28,7 +28,7 @@ export async function interleave(
     const start = performance.now();
     let seconds = await candidate.turn(1);
     while (performance.now() - start < warm) seconds = await candidate.turn(1);
-    runs.push(Math.max(2, Math.round(milliseconds / 1000 / Math.max(seconds, 1e-7))));
+    runs.push(Math.max(1, Math.round(milliseconds / 1000 / Math.max(seconds, 1e-7))));
   }
   const times = candidates.map((): number[] => []);
   for (let round = 0; round < rounds; round++)

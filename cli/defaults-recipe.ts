@@ -1,9 +1,10 @@
-// The recipe in full: settings and options of the optimiser that a `train` block left out. In: the block, and the compiled
+// The recipe in full: settings, options of the optimiser and of its schedules that a `train` block left out. In: the block, and the compiled
 // recipe with every default. Out: insertions into the text. What is off by default (clipping, early stop) stays out.
 
 import { optimizerDefaults, type OptimizerName } from "../compiler/build/optimizer.ts";
+import { isSchedule, scheduleParameters } from "../compiler/elaborate/schedules.ts";
 import type { LoadedModule } from "../compiler/model.ts";
-import type { Setting, TrainDeclaration } from "../grammar/syntax.ts";
+import type { Expression, Setting, TrainDeclaration } from "../grammar/syntax.ts";
 import type { Training } from "../runtime/program.ts";
 import type { Insertion } from "./defaults.ts";
 
@@ -45,6 +46,7 @@ function fillOptimizer(
   insertions: Insertion[],
 ): void {
   if (!Object.hasOwn(optimizerDefaults, setting.name.text)) return;
+  for (const { value } of setting.options) fillSchedule(value, insertions);
   const given = new Set(setting.options.map(({ name }) => name?.text));
   const missing = Object.entries(optimizerDefaults[setting.name.text as OptimizerName])
     .filter(([name, value]) => value !== undefined && !given.has(name))
@@ -55,4 +57,19 @@ function fillOptimizer(
   const brace = module.text.slice(setting.span.start, setting.span.end).lastIndexOf("}");
   if (brace < 0) insertions.push({ at: setting.span.end, text: ` { ${missing.join(", ")} }` });
   else insertions.push({ at: setting.span.start + brace, text: ` ${missing.join(", ")} ` });
+}
+
+/** `cosine(1e-2)`: with `warmup = 0, floor = 0`. */
+function fillSchedule(value: Expression, insertions: Insertion[]): void {
+  if (value.node !== "call" || value.callee.node !== "name") return;
+  const parameters = isSchedule(value.callee.text) ? scheduleParameters[value.callee.text] : undefined;
+  const last = value.arguments.at(-1);
+  if (parameters === undefined || last === undefined) return;
+  const named = new Set(value.arguments.map(({ name }) => name?.text));
+  const placed = value.arguments.filter(({ name }) => name === undefined).length;
+  const missing = parameters
+    .slice(placed)
+    .filter((each) => each.default !== undefined && !named.has(each.name))
+    .map((each) => `, ${each.name} = ${each.default}`);
+  if (missing.length > 0) insertions.push({ at: last.span.end, text: missing.join("") });
 }

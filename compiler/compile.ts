@@ -7,7 +7,7 @@ import type { Diagnostic } from "../grammar/diagnostic.ts";
 import type { Program, RouterInfo, SizeName, Tensor } from "../runtime/program.ts";
 import { named, sizeEquals } from "../runtime/size.ts";
 import { artifact, type Artifact } from "./artifact.ts";
-import { checkModel } from "./check/check.ts";
+import { mistakesIn } from "./check/mistakes.ts";
 import { elaborateModel, modelsOf, type Built } from "./elaborate/model.ts";
 import {
   decodeGraph,
@@ -75,8 +75,7 @@ export interface CompileResult {
 /** Everything but the printing of kernels; allocates nothing by the size of the parameters. */
 export function planModel(request: CompileRequest): PlanResult {
   const model = loadModel(request.host, request.path);
-  const diagnostics = [...model.diagnostics];
-  if (!hasErrors(diagnostics)) diagnostics.push(...checkModel(model));
+  const diagnostics = [...mistakesIn(model, request.host)];
   if (hasErrors(diagnostics)) return { diagnostics };
   const name = request.model ?? onlyModel(model, diagnostics);
   if (name === undefined) return { diagnostics };
@@ -91,8 +90,7 @@ export function planModel(request: CompileRequest): PlanResult {
  */
 export function checkModule(host: Host, path: string): readonly Diagnostic[] {
   const model = loadModel(host, path);
-  const found = [...model.diagnostics];
-  if (!hasErrors(found)) found.push(...checkModel(model));
+  const found = [...mistakesIn(model, host)];
   if (!hasErrors(found))
     for (const { name } of modelsOf(model)) {
       const modes = elaborateModes(model, name.text, { host, path });

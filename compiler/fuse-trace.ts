@@ -52,7 +52,7 @@ const parts = ["offsets", "source", "group", "slot"] as const;
  * index) name them by their number in the signature. */
 export function readsOf(root: Node, isStored: (node: Node) => boolean, memo: TraceMemo): readonly Read[] {
   const { key, nodes } = signatureOf([root], {
-    leaf: (node) => (isSource(node) || isStored(node) ? "" : undefined),
+    leaf: (node) => (node.op !== "const" && (isSource(node) || isStored(node)) ? "" : undefined),
   });
   const before = memo.get(key);
   if (before !== undefined)
@@ -80,7 +80,8 @@ export function readsOf(root: Node, isStored: (node: Node) => boolean, memo: Tra
 
 function nodeOf(node: Node | undefined, part: PartNode["part"] | undefined): Node {
   if (part !== undefined && node?.op === "route") return partOf(node, part);
-  if (node === undefined || part !== undefined) throw new Error("internal: a signature without what it reads");
+  if (node === undefined || part !== undefined)
+    throw new Error("internal: a signature without what it reads");
   return node;
 }
 

@@ -9,18 +9,16 @@
 // Views, constants, dispatches and cheap maps are in no cluster: they are computed where they are read.
 // Deliberately absent: how a cluster becomes statements (lower/).
 
-import type { ContractNode, Graph, Node, ReduceNode } from "./graph.ts";
+import type { ContractNode, Graph, Node } from "./graph.ts";
 import { sameShape } from "./graph-axis.ts";
 import { nodesOf, operandsOf, rootsOf } from "./graph-walk.ts";
 import { chooseStored, elements } from "./fuse-cost.ts";
 import { axisName, isSource, readsOf } from "./fuse-trace.ts";
 import type { Read, TraceMemo } from "./fuse-trace.ts";
-import { contractRoles } from "./lower/contract-roles.ts";
-import { isReduction, reductionOf } from "./lower/reduction.ts";
+import { isSmallReduction, isWideArray, kindOf, makerOf, rowRankOf, siblingKey } from "./fuse-kinds.ts";
+import type { ClusterKind } from "./fuse-kinds.ts";
+import { isReduction } from "./lower/reduction.ts";
 import { canonical } from "./lower/parts.ts";
-import { known, product, sizeKey } from "../runtime/size.ts";
-
-export type ClusterKind = "map" | "row" | "contract" | "column" | "scan" | "route";
 
 export interface Cluster {
   readonly kind: ClusterKind;
@@ -73,12 +71,6 @@ const defaultBindings = 8;
 /** Static elements of a row that a row kernel may be widened by. */
 const mostRowElements = 16384;
 const mostSiblings = 3;
-/** Elements of a row that a kernel may keep in scratch. */
-export const mostScratch = 4096;
-/** Elements of a tensor that a row kernel may compute anew. */
-const mostRowUpdate = 64;
-/** Elements that a row may reduce to an array. */
-const mostSmall = 4096;
 
 export function fuse(graph: Graph, options: FuseOptions = {}): Fusion {
   const bindings = options.bindings ?? defaultBindings;
@@ -255,7 +247,7 @@ class ClusterMaker {
         if (members.has(leaf) && !at.slice(0, rank).every((key, axis) => key === axisName(axis)))
           return `it reads ${titleOf(leaf)} of other rows than its own`;
       // a parameter's new value is written over the old one, which a row kernel does not do
-      if (this.replaced.has(node) && elements(node.shape) > mostRowUpdate) return "";
+      if (this.replaced.has(node) && node.shape.length > 0) return "";
       const inner = elements(node.shape.slice(rank));
       if (inner > mostRowElements || (elements(node.shape.slice(0, rank)) < 16 && inner > 1024))
         return `its rows of ${inner} elements need more parallelism than one row at a time`;
@@ -347,71 +339,3 @@ export const readsInPlace = (reads: readonly Read[], tensor: string, node: Node)
       read.node.name !== tensor ||
       (sameShape(read.node.shape, node.shape) && read.at.every((key, axis) => key === axisName(axis))),
   );
-
-/** The node whose kernel writes a node: the parts of a routing are made by its route. */
-const makerOf = (node: Node): Node => (node.op === "part" ? node.route : node);
-
-function kindOf(node: Node): ClusterKind {
-  switch (node.op) {
-    case "reduce":
-      return reductionOf(node).trailing || isSmallReduction(node, rowRankOf(node)) ? "row" : "column";
-    case "choose":
-      return "row";
-    case "scan":
-      return node.axis === node.shape.length - 1 ? "row" : "scan";
-    case "contract":
-      if (contractRoles(node) !== undefined) return "contract";
-      return reductionOf(node).trailing || isSmallReduction(node, rowRankOf(node)) ? "row" : "column";
-    case "route":
-      return "route";
-    case "combine":
-    case "map":
-    case "view":
-    case "const":
-    case "size":
-    case "index":
-    case "dispatch":
-    case "take":
-    case "random":
-    case "input":
-    case "tensor":
-    case "part":
-      return "map";
-    default:
-      return node satisfies never;
-  }
-}
-
-/** How many leading axes make a row: all that a reduction over trailing axes keeps, those before the first reduced one
- * when it reduces others. */
-function rowRankOf(node: Node): number {
-  if (node.op === "reduce") return reductionOf(node).trailing ? node.shape.length : node.axes[0]!;
-  if (node.op === "contract") return reductionOf(node).trailing ? node.shape.length : node.shape.length - 1;
-  if (node.op === "choose" || node.op === "scan") return node.shape.length - 1;
-  return 0;
-}
-
-/** An array of a row that is no map, so that it cannot be computed again where it is read, and too long for scratch. */
-function isWideArray(node: Node, rank: number): boolean {
-  if (node.op === "map" || node.shape.length === rank) return false;
-  const count = known(product(node.shape.slice(rank).map(({ size }) => size)));
-  return count === undefined || count > mostScratch;
-}
-
-/** Whether a reduction that leaves an array for each row is little work for one row, and there are many rows. */
-function isSmallReduction(node: ReduceNode | ContractNode, rank: number): boolean {
-  const { inner, groups } = reductionOf(node);
-  if (rank === 0 || groups !== undefined || inner.some(({ kind }) => kind === "ragged")) return false;
-  if (node.op === "reduce" && node.axes[0]! < rank) return false;
-  const array = node.shape.slice(rank);
-  if (array.some(({ kind }) => kind === "ragged")) return false;
-  return elements(node.shape.slice(0, rank)) >= 64 && elements(array) * elements(inner) <= mostSmall;
-}
-
-/** Contractions with equal keys can share one staging of the left operand. */
-function siblingKey(node: ContractNode): string {
-  const roles = contractRoles(node)!;
-  const left = roles.left === "a" ? node.a : node.b;
-  const shape = node.shape.map((axis) => sizeKey(axis.size)).join(",");
-  return `${left.id} ${roles.left} ${node.labels.a},${node.labels.b}->${node.labels.out} ${node.ragged?.row ?? ""} ${shape}`;
-}

@@ -5,7 +5,8 @@
 
 import type { Dispatch, Entry, Program, ProgramKernel, Temporary } from "../runtime/program.ts";
 import { programVersion } from "../runtime/program.ts";
-import { interner } from "./intern.ts";
+import { sizeKey } from "../runtime/size.ts";
+import { sameData } from "./same-data.ts";
 import type { Kernel } from "./kernel.ts";
 import type { LoweredBuffer, LoweredEntry } from "./lowered.ts";
 import { scratchBytes } from "./wasm/print.ts";
@@ -24,21 +25,21 @@ export interface Planned {
 
 export function plan(entries: readonly LoweredEntry[], about: ProgramAbout): Planned {
   const kernels: Kernel[] = [];
-  const numbers = new Map<number, number>();
-  const intern = interner();
   const known = new Map<Kernel, number>();
+  /** Numbers of kernels of one outline: few, so each is compared with the others. */
+  const alike = new Map<string, number[]>();
   const numberOf = (kernel: Kernel): number => {
     let number = known.get(kernel);
     if (number === undefined) known.set(kernel, (number = numberByContent(kernel)));
     return number;
   };
   const numberByContent = (kernel: Kernel): number => {
-    // The name says where a kernel was first met, not what it does: the same work of two layers is one kernel.
-    const { name: _name, ...work } = kernel;
-    const key = intern(work);
-    const before = numbers.get(key);
+    const outline = outlineOf(kernel);
+    const others = alike.get(outline);
+    const before = others?.find((number) => sameWork(kernels[number]!, kernel));
     if (before !== undefined) return before;
-    numbers.set(key, kernels.length);
+    if (others === undefined) alike.set(outline, [kernels.length]);
+    else others.push(kernels.length);
     kernels.push(kernel);
     return kernels.length - 1;
   };
@@ -66,6 +67,18 @@ export function plan(entries: readonly LoweredEntry[], about: ProgramAbout): Pla
     kernels,
   };
 }
+
+/** What is quick to see of a kernel's work. */
+const outlineOf = ({ buffers, grid, scratch, body }: Kernel): string =>
+  [
+    ...buffers.map(({ type, access, length }) => `${type} ${access} ${sizeKey(length)}`),
+    sizeKey(grid),
+    ...scratch.map(({ length }) => length),
+    ...body.map(({ op }) => op),
+  ].join();
+
+/** The name says where a kernel was first met, not what it does: the same work of two layers is one kernel. */
+const sameWork = ({ name: _a, ...a }: Kernel, { name: _b, ...b }: Kernel): boolean => sameData(a, b);
 
 function describe(kernel: Kernel): ProgramKernel {
   return {

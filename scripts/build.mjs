@@ -1,7 +1,7 @@
-// Builds dist/: the command, the library, the runtime alone and the prettier plugin, with the chunks that they share; then the
-// type declarations. `--no-types` leaves those out.
+// Builds dist/: the command, the library, the runtime alone and the prettier plugin, with the chunks that they share, and a link
+// to the command for `npx moe`; then the type declarations. `--no-types` leaves those out.
 import { execFileSync } from "node:child_process";
-import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { bundle, entryPoints, loadedBy } from "./bundle.mjs";
 import { stdlibSources } from "./stdlib.mjs";
@@ -13,6 +13,15 @@ const metafile = await bundle(Object.keys(entryPoints), "dist");
 const command = readFileSync("dist/cli.js", "utf8");
 if (!command.startsWith("#!")) writeFileSync("dist/cli.js", `#!/usr/bin/env node\n${command}`);
 chmodSync("dist/cli.js", 0o755);
+// `npx moe` in a clone: npm links the commands of dependencies, not a project's own, and would install a second copy.
+if (existsSync("node_modules/.bin")) linkCommand("node_modules/.bin/moe");
+
+function linkCommand(path) {
+  rmSync(path, { force: true });
+  if (process.platform !== "win32") return symlinkSync("../../dist/cli.js", path);
+  writeFileSync(path, '#!/bin/sh\nexec node "$(dirname "$0")/../../dist/cli.js" "$@"\n');
+  writeFileSync(`${path}.cmd`, '@node "%~dp0\\..\\..\\dist\\cli.js" %*\r\n');
+}
 
 const kilobytes = (files) => {
   const bytes = Buffer.concat(files.map((file) => readFileSync(file)));

@@ -1,6 +1,7 @@
 // Checking as people meet it: several mistakes in one run, one message for each cause, nothing about what follows from it.
 import { describe, expect, test } from "vitest";
-import { checkText } from "./helpers/elaborate.ts";
+import { checkModule } from "../compiler/compile.ts";
+import { checkText, hostOf } from "./helpers/elaborate.ts";
 
 const cases: readonly (readonly [string, string, readonly string[]])[] = [
   [
@@ -134,11 +135,44 @@ train M {
       "M0103 rat: `adamw` has no option `rat`",
       "M0606 optimizer adamw { rat = 1e-3 }: `adamw` needs a learning rate",
       "M0606 120%: the share that is held out must be a number from 0 to 0.9",
-      "M0611 M: there is no data for `y`",
     ],
   ],
 ];
 
 describe("check", () => {
   test.each(cases)("%s", (_, text, want) => expect(checkText(text)).toEqual(want));
+});
+
+test("mistakes of every kind are found in one run, one for each cause", () => {
+  const text = `import std.experts { SwiGlu }
+
+model M {
+  modality text = tokens(vocab = 256)
+  param table: [text.vocab, 32]
+  x = table[text] + Foo(table[text])
+  pool = SwiGlu(32, 64) * 4
+  logits = x @ transpose(tabel)
+  y = if 0 < x < 1 then x else 0
+  loss cross_entropy(logits, text.nxt)
+}
+
+train M {
+  data txt = bytes("a.txt")
+  optimiser adamw { rate = 1e-3 }
+  steps ten
+}
+`;
+  const found = checkModule(hostOf({ "main.moe": text }), "main.moe");
+  expect(found.map(({ code, message, help }) => `${code} ${message} (${help ?? ""})`)).toMatchInlineSnapshot(`
+    [
+      "M0009 comparisons do not chain (join two with \`and\`: \`a < b and b < c\`)",
+      "M0006 there is no \`optimiser\` here (write \`optimizer\`)",
+      "M0703 \`std.experts\` has no \`SwiGlu\` (did you mean \`SwiGLU\` or \`Silu\`?)",
+      "M0101 there is no \`Foo\` here (bind it, declare it, or import it)",
+      "M0101 there is no \`tabel\` here (did you mean \`table\`?)",
+      "M0105 the modality \`text\` has no \`nxt\` (did you mean \`next\`?)",
+      "M0611 the model has no modality \`txt\` (did you mean \`text\`?)",
+      "M0101 there is no \`ten\` here (bind it, declare it, or import it)",
+    ]
+  `);
 });

@@ -85,6 +85,22 @@ describe("defaults", () => {
   );
 });
 
+test("schedules of an optimiser are filled in too", () => {
+  const text = tinyModel.replace(
+    "{ rate = 1e-2 }",
+    "{ rate = cosine(1e-2, 4), decay = linear(0, to = 0.1) }",
+  );
+  const host = openSources(process.cwd(), new Map([["a.moe", text]]));
+  const shown = withDefaults(
+    loadModel(host, "a.moe").main,
+    "Tiny",
+    planModel({ host, path: "a.moe" }).planned!.program.training,
+  );
+  expect(shown).toContain(
+    "rate = cosine(1e-2, 4, floor = 0), decay = linear(0, to = 0.1, over = steps), beta1 = 0.9",
+  );
+});
+
 describe("recipes from the command line", () => {
   const block = (lines: string): string => `model M {\n}\n\ntrain M {\n${lines}}\n`;
   const cases: readonly (readonly [string, string, string, string])[] = [

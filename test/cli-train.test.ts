@@ -110,6 +110,32 @@ describe("train", () => {
     );
   });
 
+  test("a gradient that is not finite names the parameter", async () => {
+    const model = tinyModel.replace(
+      "  loss cross",
+      "  param length: [D] = 0\n  loss sqrt(sum(square(length)))\n  loss cross",
+    );
+    shell.write("root.moe", model);
+    for (const accumulate of [1, 2]) {
+      const { code, err } = await shell.run([
+        "train",
+        "root.moe",
+        "--threads",
+        "1",
+        "--out",
+        `root-${accumulate}`,
+        "--set",
+        `accumulate ${accumulate}`,
+      ]);
+      expect(code).toBe(2);
+      expect(err).toMatch(
+        accumulate === 1
+          ? /error\[R0301\]: step 1 went wrong: its loss is finite, but the norm of its gradient is NaN: the gradient of `length` is the first that is NaN\n/
+          : /error\[R0301\]: step 1 went wrong: its loss is finite, but the norm of its gradient is NaN: it made `length` NaN\n/,
+      );
+    }
+  });
+
   test("never into a folder that holds something", async () => {
     shell.write("mine/notes.txt", "important");
     expect((await run("train tiny.moe --out mine")).err).toBe(

@@ -7,6 +7,7 @@ import { simplify } from "../compiler/simplify.ts";
 import { GraphBuilder } from "../compiler/graph-builder.ts";
 import type { Node } from "../compiler/graph.ts";
 import { differentiate } from "../compiler/differentiate.ts";
+import { clipping, optimise } from "../compiler/build/optimizer.ts";
 import { named } from "../runtime/size.ts";
 import { noise } from "./helpers/gradient-check.ts";
 import { languageModel } from "./helpers/language-model.ts";
@@ -125,5 +126,43 @@ describe("a language model", () => {
       tolerance: 2e-3,
     });
     expectLowered(graph, environment, { targets: ["wasm"], fuse: false, tolerance: 2e-3 });
+  });
+});
+
+describe("an optimiser's step", () => {
+  test("AdamW with clipping: one kernel for each parameter, in place, beside the norm", () => {
+    const b = new GraphBuilder();
+    const shapes = [[256, 64], [64], [8, 64, 128]];
+    const tensors = shapes.map(
+      (shape, i) =>
+        ({
+          name: `w${i}`,
+          role: "parameter",
+          type: "f32",
+          shape,
+          init: { kind: "constant", value: 0 },
+        }) as const,
+    );
+    const gradients = tensors.map(({ name, shape }) => b.tensor(`gradient.${name}`, shape));
+    const { norm, factor } = clipping(b, gradients, 1);
+    const trained = tensors.map((tensor, i) => ({
+      tensor,
+      value: b.tensor(tensor.name, tensor.shape),
+      gradient: b.mul(gradients[i]!, factor!),
+      factor: 1,
+    }));
+    const step = b.cast(b.input("$step", "i32"), "f32");
+    const rate = b.div(b.constant(0.01), b.add(step, 1));
+    const { updates } = optimise(b, "adamw", { rate }, trained, step);
+    const outputs = [
+      { name: "rate", node: rate },
+      { name: "norm", node: norm },
+    ];
+    const entry = lowerGraph(simplify({ name: "update", outputs, updates }));
+    const labels = entry.dispatches.map(({ label }) => label);
+    expect(labels.filter((label) => label === "add x2, sub")).toHaveLength(shapes.length);
+    expect(labels.filter((label) => label.includes("update"))).toEqual([]);
+    expect(labels.filter((label) => label.includes("sum")).length).toBeLessThanOrEqual(2 * shapes.length);
+    expect(Math.max(...entry.dispatches.map(({ kernel }) => kernel.buffers.length))).toBeLessThanOrEqual(8);
   });
 });

@@ -179,17 +179,24 @@ function conclude(
   ];
   shell.out(`${out.bold(facts.join("  "))}\n`);
   if (sample !== undefined) shell.out(`\n${out.dim(printable(sample.prompt))}${printable(sample.text)}\n`);
+  // Who came by an npm script or npx has no `moe` on the path.
+  const moe = shell.environment["npm_lifecycle_event"] === undefined ? "moe" : "npx moe";
   const next: [string, string][] = [
     ["look", join(run, "report.html")],
     ...(reason === "interrupted"
-      ? [["go on", `moe train ${given.endsWith(".moe") ? run : given} --resume`] satisfies [string, string]]
+      ? [
+          ["go on", `${moe} train ${given.endsWith(".moe") ? run : given} --resume`] satisfies [
+            string,
+            string,
+          ],
+        ]
       : []),
     ...(sample === undefined
-      ? [["evaluate", `moe eval ${run}`] satisfies [string, string]]
+      ? [["evaluate", `${moe} eval ${run}`] satisfies [string, string]]
       : [
           [
             "more",
-            `moe generate ${run} --prompt ${JSON.stringify(sample.prompt.split(" ").slice(0, 3).join(" "))}`,
+            `${moe} generate ${run} --prompt ${JSON.stringify(sample.prompt.split(" ").slice(0, 3).join(" "))}`,
           ] satisfies [string, string],
         ]),
   ];

@@ -80,10 +80,11 @@ export class Carrier {
     if (!varies.has(node)) return node;
     const load = loads.get(node);
     if (load !== undefined) return this.sum(`sum.${load}`, node);
-    const small = node.shape.every((axis) => axis.kind === "dense" && known(axis.size) !== undefined);
-    const formula = node.op === "map" || node.op === "view";
-    // Formulas of statistics are computed after the step; the statistics themselves are where the batch was reduced.
-    if (small && !(formula && dependenciesOf(node).every((each) => isSmall(each)))) {
+    // What is computed from statistics alone is computed after the step, from the global ones: mean(load) is that of all
+    // micro-batches. A statistic itself is where the batch was reduced, or where something was drawn.
+    const operands = dependenciesOf(node);
+    const formula = operands.length > 0 && operands.every(isSmall);
+    if (isSmall(node) && !formula) {
       const sum = this.sum(name(), node);
       return this.accumulate === 1 ? sum : this.builder.div(sum, this.accumulate);
     }

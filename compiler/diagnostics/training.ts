@@ -111,4 +111,12 @@ export const trainingPages: readonly Page[] = [
     "\nmodel Example {\n  modality x = features(4)\n  logits = 2 * x\n  loss size = mean(x)\n  metric size = max(x)\n}\n",
     "\nmodel Example {\n  modality x = features(4)\n  logits = 2 * x\n  loss size = mean(x)\n  metric largest = max(x)\n}\n",
   ),
+  page(
+    "M0614",
+    "a pattern that matches no parameter",
+    "`freeze` and `rate` take patterns of parameter names, as `moe show` lists them; `*` stands for any text. Inside of a layer " +
+      "the name begins with that of the layer: `block.0.router.w`.",
+    recipe(`${data}\nfreeze "layer.w"`),
+    recipe(`${data}\nfreeze "*w"`),
+  ),
 ];

@@ -8,7 +8,7 @@ import type { GraphBuilder } from "../graph-builder.ts";
 import type { Node } from "../graph.ts";
 import { castTo, expandTo, numberNode, unionHidden } from "./align.ts";
 import { build, frameOf, report, type Elaboration } from "./elaboration.ts";
-import { sameSizes, showShape } from "./number.ts";
+import { sameSizes, showShape, showSize } from "./number.ts";
 import { lookUp, type Scope } from "./scope.ts";
 import { noteMixing } from "./sequence-notes.ts";
 import { tensor, type Hidden, type Tensor, type Value } from "./value.ts";
@@ -66,6 +66,12 @@ export function along(
   if (over.length === 0) {
     if (value.axes.length === 1) return { hidden: [], visible: [0] };
     const lead = frameOf(of).lead.length > 0 || value.axes.length === 0;
+    const last = value.axes.at(-1);
+    const named = last?.name ?? "V";
+    const first =
+      last === undefined || last.name !== undefined
+        ? ""
+        : `name the size (\`dim V = ${showSize(last.size)}\`) and `;
     report(of, "M0303", span, `\`${fn}\` needs to know over which axis`, {
       label:
         value.axes.length === 0
@@ -74,7 +80,7 @@ export function along(
       help:
         value.axes.length === 0 && lead
           ? `write \`${fn}(... over tokens)\``
-          : `write \`${fn}(... over ${value.axes.at(-1)?.name ?? "D"})\``,
+          : `${first}write \`${fn}(... over ${named})\``,
     });
     return undefined;
   }

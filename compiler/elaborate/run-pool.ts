@@ -139,6 +139,8 @@ export function runPool(
   }
   if (results.length > 0 && !sameSignature(of, pool, results)) return broken;
   const parts = [...results];
+  const severalConstants = pool.nulls.filter(({ kind }) => kind === "constant").length > 1;
+  let constants = 0;
   const [x] = inputs;
   for (const { kind, count, span: place } of pool.nulls) {
     const size = known(asSizeOf(count)) ?? 1;
@@ -163,9 +165,10 @@ export function runPool(
       continue;
     }
     const axes = like?.axes ?? x?.axes ?? [];
+    const name = severalConstants ? `constant.${constants++}` : "constant";
     const table = declareTensor(of, {
-      name: "constant",
-      path: names.path === undefined ? join(frameOf(of).path, "constant") : `${names.path}.constant`,
+      name,
+      path: names.path === undefined ? join(frameOf(of).path, name) : `${names.path}.${name}`,
       role: "parameter",
       element: "number",
       axes: [{ size: asSizeOf(count) }, ...axes],

@@ -16,7 +16,8 @@ import type { Call } from "./functions.ts";
 import { number, unknownNumber, valueOf } from "./number.ts";
 import { broken, describe, isBroken, tensor, type Value } from "./value.ts";
 
-const parameters: Readonly<
+/** What each schedule takes, in order; "steps" is the number of steps of the recipe. */
+export const scheduleParameters: Readonly<
   Record<string, readonly { readonly name: string; readonly default?: number | "steps" }[]>
 > = {
   cosine: [{ name: "peak" }, { name: "warmup", default: 0 }, { name: "floor", default: 0 }],
@@ -30,8 +31,8 @@ const parameters: Readonly<
   ],
   constant: [{ name: "rate" }, { name: "warmup", default: 0 }],
 };
-export const scheduleNames: readonly string[] = Object.keys(parameters);
-export const isSchedule = (name: string): boolean => Object.hasOwn(parameters, name);
+export const scheduleNames: readonly string[] = Object.keys(scheduleParameters);
+export const isSchedule = (name: string): boolean => Object.hasOwn(scheduleParameters, name);
 
 /** Steps of a run of a model that says nothing of training. */
 const otherwise = 1000;
@@ -41,7 +42,7 @@ const clockOf = (of: Elaboration, builder: GraphBuilder): Clock => ({
 });
 
 export function callSchedule(of: Elaboration, { name, span, given }: Call): Value {
-  const list = parameters[name]!;
+  const list = scheduleParameters[name]!;
   const values = new Map<string, number>();
   let next = 0;
   let known = true;

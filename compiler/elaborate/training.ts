@@ -5,6 +5,7 @@ import type { Expression, Setting, Span, TrainDeclaration } from "../../grammar/
 import type { DataSource, Training } from "../../runtime/program.ts";
 import { optimizerDefaults, type OptimizerName } from "../build/optimizer.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
+import { matchesPattern } from "../pattern.ts";
 import type { Node } from "../graph.ts";
 import { castTo, toTensor } from "./align.ts";
 import { checking, frameOf, report, type Elaboration } from "./elaboration.ts";
@@ -259,12 +260,14 @@ export function readTraining(of: Elaboration, train: TrainDeclaration): Training
       case "freeze": {
         const pattern = textOf(of, setting.pattern, "a pattern of names");
         if (pattern !== undefined) freeze.push(pattern);
+        checkPattern(of, setting.pattern.span, pattern);
         break;
       }
       case "rate": {
         const pattern = textOf(of, setting.pattern, "a pattern of names");
         const factor = numberOf(of, setting.factor, { what: "a factor on the rate", least: 0 });
         if (pattern !== undefined && factor !== undefined) rates.push({ pattern, factor });
+        checkPattern(of, setting.pattern.span, pattern);
         break;
       }
       case "steps":
@@ -316,10 +319,27 @@ export function readTraining(of: Elaboration, train: TrainDeclaration): Training
   };
 }
 
+/** A pattern that matches nothing would do nothing, silently. Only the built model knows its parameters. */
+function checkPattern(of: Elaboration, span: Span, pattern: string | undefined): void {
+  if (pattern === undefined || checking(of) || of.mode !== "training") return;
+  const names = [...of.collected.tensors.values()].flatMap(({ role, name }) =>
+    role === "parameter" ? [name] : [],
+  );
+  if (names.length === 0 || names.some((name) => matchesPattern(pattern, name))) return;
+  const some = names.slice(0, 3).map((name) => `\`${name}\``);
+  report(of, "M0614", span, `no parameter has a name like \`${pattern}\``, {
+    label: "matches nothing",
+    help: `write a name such as ${some.join(", ")}, where \`*\` stands for any text; \`moe show\` lists all of them`,
+  });
+}
+
 /** Every modality needs data, and the recipe a loss. */
 function checkData(of: Elaboration, train: TrainDeclaration, data: readonly DataSource[]): void {
+  const modalities = of.collected.modalities.map(({ name }) => name);
+  // Data of a misspelt modality have been reported: they are the cause, not that another has none.
+  const misspelt = data.some(({ modality }) => !modalities.includes(modality));
   const missing = of.collected.modalities.filter(
-    ({ name }) => !data.some(({ modality }) => modality === name),
+    ({ name }) => !misspelt && !data.some(({ modality }) => modality === name),
   );
   const [first] = missing;
   if (

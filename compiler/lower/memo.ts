@@ -73,7 +73,8 @@ function signatureOfCluster(
       .join("|");
   const outputs = new Set(cluster.outputs);
   const { key } = signatureOf(cluster.members, {
-    leaf: memoryText,
+    // A constant is written out where it is read, also when it has memory.
+    leaf: (node) => (node.op === "const" ? undefined : memoryText(node)),
     inner: (node) => {
       const shared = (fusion.uses.get(node) ?? 1) > 1 ? "*" : "";
       if (node.op === "route") return `${shared}${partsOf(node)}`;

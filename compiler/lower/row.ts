@@ -5,7 +5,7 @@
 
 import type { Node } from "../graph.ts";
 import { known } from "../../runtime/size.ts";
-import { mostScratch } from "../fuse.ts";
+import { mostScratch } from "../fuse-kinds.ts";
 import type { Cluster } from "../fuse.ts";
 import { axisName, identity } from "../fuse-trace.ts";
 import { sameShape } from "../graph-axis.ts";

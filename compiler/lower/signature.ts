@@ -39,8 +39,7 @@ export function signatureOf(roots: readonly Node[], about: SignatureAbout): Sign
   const textOf = (node: Node): string => {
     if (node.op === "route" && !own.has(node))
       return `route ${node.groups} ${keyOfSize(node.bound)} [${shapeText(node.picks.shape)}] ${about.route?.(node) ?? ""}`;
-    if (node.op === "part")
-      return `part ${node.part} ${visit(node.route)} ${about.leaf(node) ?? ""}`;
+    if (node.op === "part") return `part ${node.part} ${visit(node.route)} ${about.leaf(node) ?? ""}`;
     const leaf = own.has(node) ? undefined : about.leaf(node);
     if (leaf !== undefined) return `leaf ${leaf} ${node.dtype}[${shapeText(node.shape)}]`;
     let text = node.op === "const" && Object.is(node.value, -0) ? "const -0" : printOperation(node);

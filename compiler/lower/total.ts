@@ -71,7 +71,7 @@ function partial(
       lowerOf(binary("mul", { op: "workgroup", type: "i32" }, sizeExpr(chunk)), roundedUp(end)),
       "f",
     );
-    const to = emitter.let(lowerOf(binary("add", from, sizeExpr(chunk)), end), "e");
+    const to = emitter.let(binary("max", from, lowerOf(binary("add", from, sizeExpr(chunk)), end)), "e");
     if (outer.length === 0)
       emitter.lanesFrom(
         from,

@@ -170,14 +170,10 @@ export function stageTransposed(stage: Stage, runs: readonly Panels[], into: Stm
   for (const run of runs)
     loop(stage.fresh, into, "panel", int(0), run.count, 1, (panel, body) => {
       const at = letInt(stage.fresh, body, "panelAt", add(run.at, multiply(panel, int(run.stride))));
-      for (let v = 0; v < run.width; v += 4)
-        transposeFour(
-          stage,
-          add(run.first, multiply(panel, int(run.width)), int(v)),
-          add(at, int(v)),
-          run.width,
-          body,
-        );
+      const first = letInt(stage.fresh, body, "first", add(run.first, multiply(panel, int(run.width))));
+      loop(stage.fresh, body, "four", int(0), int(run.width), 4, (four, inner) =>
+        transposeFour(stage, add(first, four), add(at, four), run.width, inner),
+      );
     });
 }
 

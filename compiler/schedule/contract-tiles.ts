@@ -34,6 +34,8 @@ const depthUnknown = 256;
 /** Ragged rows with a plain right operand: short blocks, so that an expert with few rows reads its weights almost in the
  * order of memory. b is then packed again for every block of rows, which costs nothing (see packsOnTheWay in contract.ts). */
 const depthRagged = 64;
+/** Columns of all siblings when weights are read in the order of memory. */
+const columnsStreamed = 512;
 /** Tasks that let 16 threads finish together. */
 const tasksWanted = 32;
 const raggedRowTasks = 16;
@@ -52,14 +54,19 @@ export function chooseTiles(spec: ContractSpec): Tiles {
   const siblings = spec.b.length;
   const k = spec.ragged?.kind === "reduction" ? undefined : known(spec.k);
   const raggedRows = spec.ragged?.kind === "rows";
-  const limit = raggedRows && spec.b.every(packsOnTheWay) ? depthRagged : depthLimit;
+  const streams = raggedRows && spec.b.every(packsOnTheWay);
+  const limit = streams ? depthRagged : depthLimit;
   const depth = k === undefined ? depthUnknown : Math.max(1, even(k, limit, 4));
   const oneDepth = k !== undefined && k <= depth;
 
-  const columnLimit = Math.max(
-    32,
-    Math.min(columnsPerBlock, Math.floor(packed / (depth * siblings) / 8) * 8, 256 / siblings),
-  );
+  // Many groups are tasks enough: each takes whole rows of its weights, in the order of memory.
+  const manyGroups = streams && (spec.ragged?.groups ?? 1) >= tasksWanted;
+  const columnLimit = manyGroups
+    ? Math.floor(columnsStreamed / siblings / 4) * 4
+    : Math.max(
+        32,
+        Math.min(columnsPerBlock, Math.floor(packed / (depth * siblings) / 8) * 8, 256 / siblings),
+      );
   const n = known(spec.n);
   let columns =
     n === undefined ? Math.min(128, roundUp(columnLimit, 8)) : Math.max(8, even(n, columnLimit, 4));
