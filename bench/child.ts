@@ -3,6 +3,7 @@
 
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { planOf } from "../cli/commands/plan.ts";
 import { compile, planModel } from "../compiler/compile.ts";
 import { memoryPlan, withDefaults } from "../runtime/arena-plan.ts";
@@ -61,7 +62,8 @@ export async function child(name: string, argument: string): Promise<void> {
   console.log(JSON.stringify(measured));
 }
 
-/** Trains the compiled model in a folder for three steps, and sees how much the process has grown by it. */
+/** Trains the compiled model in a folder for three steps, and sees how much the process has grown by it. What the engine and
+ * its threads weigh is not the model's: a session of a tiny model is open before. */
 async function trainingMemory(folder: string, seconds: () => number, peak: () => number): Promise<Measured> {
   const program = JSON.parse(readFileSync(`${folder}/program.json`, "utf8")) as Program;
   const wasm = {
@@ -78,6 +80,6 @@ async function trainingMemory(folder: string, seconds: () => number, peak: () =>
   globalThis.gc?.();
   const growth = process.memoryUsage.rss() - before;
   const { bytes } = workload.session;
-  workload.session.dispose();
+  for (const { session } of [workload, tiny]) session.dispose();
   return { seconds: seconds(), peak: peak(), growth, allocated: bytes, predicted };
 }

@@ -123,7 +123,7 @@ function limitLeaves(nodes: readonly Node[], stored: Set<Node>, most: number): v
     const all = (): Set<Node> => {
       const union = new Set<Node>();
       for (const input of inputs) for (const leaf of of(input)) union.add(leaf);
-      if (node.op === "dispatch") union.add(node.route);
+      if (node.op === "dispatch" || (node.op === "combine" && isVirtual(node))) union.add(node.route);
       return union;
     };
     let union = all();

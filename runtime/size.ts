@@ -63,13 +63,37 @@ function normalise(terms: readonly Term[]): Size {
 export const add = (a: Size, b: Size): Size => normalise([...a, ...b]);
 export const negate = (a: Size): Size => a.map((term) => ({ ...term, coefficient: -term.coefficient }));
 export const subtract = (a: Size, b: Size): Size => add(a, negate(b));
-export const multiply = (a: Size, b: Size): Size =>
-  normalise(
-    a.flatMap((x) =>
-      b.map((y) => ({ coefficient: x.coefficient * y.coefficient, factors: [...x.factors, ...y.factors] })),
+/** A number times a size that is canonical already. */
+const scale = (by: number, size: Size): Size =>
+  by === 1
+    ? size
+    : by === 0
+      ? []
+      : size.map(({ coefficient, factors }) => ({ coefficient: by * coefficient, factors }));
+export function multiply(a: Size, b: Size): Size {
+  const [x, y] = [known(a), known(b)];
+  if (x !== undefined) return y === undefined ? scale(x, b) : constant(x * y);
+  if (y !== undefined) return scale(y, a);
+  return normalise(
+    a.flatMap((left) =>
+      b.map((right) => ({
+        coefficient: left.coefficient * right.coefficient,
+        factors: [...left.factors, ...right.factors],
+      })),
     ),
   );
-export const product = (sizes: readonly Size[]): Size => sizes.reduce(multiply, one);
+}
+/** Most factors of a product are numbers: they are multiplied as such. */
+export function product(sizes: readonly Size[]): Size {
+  let factor = 1;
+  let rest: Size | undefined;
+  for (const size of sizes) {
+    const value = known(size);
+    if (value !== undefined) factor *= value;
+    else rest = rest === undefined ? size : multiply(rest, size);
+  }
+  return rest === undefined ? constant(factor) : scale(factor, rest);
+}
 
 /** The number, when the size has no symbolic part. */
 export function known(size: Size): number | undefined {

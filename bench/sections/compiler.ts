@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runChild } from "../child.ts";
 import { spread } from "../measure.ts";
-import { compileFile } from "../programs.ts";
+import { compileFile, compileText } from "../programs.ts";
 import type { Row, Section } from "../section.ts";
 
 const megabyte = 1e6;
@@ -49,14 +49,26 @@ const trained = [
   ["language model of the comparisons", "bench/models/language.moe"],
 ] as const;
 
+const tiny = `
+model Tiny {
+  modality x = features(4)
+  param w: [4, 4]
+  x @ w
+}
+`;
+
 export function memorySection(repeats: number): Section {
   const rows = trained.flatMap(([name, path]): Row[] => {
     const folder = mkdtempSync(join(tmpdir(), "moe-bench-"));
     try {
-      const { program, wasm } = compileFile(path);
-      writeFileSync(join(folder, "program.json"), JSON.stringify(program));
-      writeFileSync(join(folder, "plain.wasm"), wasm.plain);
-      writeFileSync(join(folder, "relaxed.wasm"), wasm.relaxed);
+      for (const [file, { program, wasm }] of [
+        ["model", compileFile(path)],
+        ["tiny", compileText(tiny)],
+      ] as const) {
+        writeFileSync(join(folder, `${file}.json`), JSON.stringify(program));
+        writeFileSync(join(folder, `${file}.plain.wasm`), wasm.plain);
+        writeFileSync(join(folder, `${file}.relaxed.wasm`), wasm.relaxed);
+      }
       const children = Array.from({ length: repeats }, () => runChild("memory", folder));
       const { predicted, allocated } = children[0]!;
       const note = (bytes: number): string =>
