@@ -65,11 +65,16 @@ export async function child(name: string, argument: string): Promise<void> {
 /** Trains the compiled model in a folder for three steps, and sees how much the process has grown by it. What the engine and
  * its threads weigh is not the model's: a session of a tiny model is open before. */
 async function trainingMemory(folder: string, seconds: () => number, peak: () => number): Promise<Measured> {
-  const program = JSON.parse(readFileSync(`${folder}/program.json`, "utf8")) as Program;
-  const wasm = {
-    plain: readFileSync(`${folder}/plain.wasm`),
-    relaxed: readFileSync(`${folder}/relaxed.wasm`),
-  };
+  const read = (name: string) => ({
+    program: JSON.parse(readFileSync(join(folder, `${name}.json`), "utf8")) as Program,
+    wasm: {
+      plain: readFileSync(join(folder, `${name}.plain.wasm`)),
+      relaxed: readFileSync(join(folder, `${name}.relaxed.wasm`)),
+    },
+  });
+  const tiny = await openWorkload(read("tiny"), { entries: ["forward"] });
+  tiny.forward();
+  const { program, wasm } = read("model");
   const predicted = memoryPlan(program, trainingEntries, {}, 2).total;
   globalThis.gc?.();
   const before = process.memoryUsage.rss();

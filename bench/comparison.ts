@@ -45,7 +45,10 @@ async function openSide(path: string, prefix: string, arrays: Map<string, Shared
     arrays.set(`${prefix}.${port.name}`, { shape: [rows, values.length / rows], values });
   }
   const { logits } = session.run("forward", inputs("forward"));
-  arrays.set(`${prefix}.logits`, { shape: [session.sizes["B"]!, logits!.length / session.sizes["B"]!], values: logits! });
+  arrays.set(`${prefix}.logits`, {
+    shape: [session.sizes["B"]!, logits!.length / session.sizes["B"]!],
+    values: logits!,
+  });
   let fullest = 0;
   const losses = [0, 1, 2].map((step) => {
     const outputs = session.run("train", given);

@@ -2,13 +2,9 @@
 // Run: npx esbuild bench/contraction.ts --bundle --platform=node --format=esm --outfile=dist/bench.mjs && node dist/bench.mjs
 // Prints one line for each shape. Checks each result against plain sums at a few places, so that a wrong kernel is not fast.
 
-import { setFlagsFromString } from "node:v8";
-import { evaluate } from "../runtime/size.ts";
-import { printWasm, scratchBytes } from "../compiler/wasm/print.ts";
-import { prepare, type Case } from "../test/helpers/contraction.ts";
+import type { Case } from "../test/helpers/contraction.ts";
+import { loadKernel } from "./kernel-run.ts";
 import { preparePeak } from "./peak.ts";
-
-setFlagsFromString("--experimental-wasm-relaxed-simd");
 
 const even = (groups: number, rows: number): number[] => Array.from({ length: groups }, () => rows);
 
@@ -54,40 +50,11 @@ const cases: readonly (readonly [string, Case])[] = [
   ["4 x 512, k 512", { m: 4, n: 512, k: 512, symbolic: "m" }],
 ];
 
-/** Multiply-adds that the case really needs. */
-function work(test: Case): number {
-  const rows = test.rows?.reduce((sum, count) => sum + count, 0);
-  const [m, k] = [test.ragged === "rows" ? rows! : test.m, test.ragged === "reduction" ? rows! : test.k];
-  return (test.batch ?? 1) * m * test.n * k * (test.siblings ?? 1);
-}
-
 function measure(test: Case, milliseconds: number): { perSecond: number; wrong: boolean } {
-  const prepared = prepare(test);
-  const { kernel, sizes, buffers } = prepared;
-  let next = 1024;
-  const place = (bytes: number): number => {
-    const at = next;
-    next += Math.ceil(bytes / 64) * 64 + 64;
-    return at;
-  };
-  const addresses = kernel.buffers.map(({ name }) => place(buffers.get(name)!.byteLength));
-  const scratch = place(scratchBytes(kernel));
-  const memory = new WebAssembly.Memory({ initial: Math.ceil(next / 65536) });
-  const bytes = printWasm([kernel], { relaxed: true, shared: false });
-  const module = new WebAssembly.Module(bytes as Uint8Array<ArrayBuffer>);
-  const run = new WebAssembly.Instance(module, { env: { memory } }).exports["k0"] as (
-    ...args: number[]
-  ) => void;
-  kernel.buffers.forEach(({ name, type }, i) => {
-    const values = buffers.get(name)!;
-    const view = type === "f32" ? Float32Array : Int32Array;
-    new view(memory.buffer, addresses[i], values.length).set(values);
-  });
-  const grid = evaluate(kernel.grid, sizes);
-  const launch = [...addresses, ...kernel.sizes.map((name) => sizes[name]!)];
+  const { run, grid, work, right } = loadKernel(test);
   // The engine replaces its first, quick code while the kernel runs.
   const warm = performance.now();
-  do run(0, grid, scratch, ...launch);
+  do run(0, grid);
   while (performance.now() - warm < 60);
   // The machine is shared: the launch is cut into slices of about a millisecond and the best of each is taken.
   const slices = Math.min(grid, 16);
@@ -97,16 +64,12 @@ function measure(test: Case, milliseconds: number): { perSecond: number; wrong: 
     sample(2);
     for (let i = 0; i < slices; i++) {
       const start = performance.now();
-      run(Math.floor((grid * i) / slices), Math.floor((grid * (i + 1)) / slices), scratch, ...launch);
+      run(Math.floor((grid * i) / slices), Math.floor((grid * (i + 1)) / slices));
       best[i] = Math.min(best[i]!, performance.now() - start);
     }
   } while (performance.now() - begin < milliseconds);
   const seconds = best.reduce((sum, time) => sum + time, 0) / 1000;
-  const out = kernel.buffers.findIndex(({ name }) => name === "out0");
-  const result = new Float32Array(memory.buffer, addresses[out], buffers.get("out0")!.length);
-  const places = Array.from({ length: 50 }, (_, i) => Math.floor(((i * 0.618033) % 1) * result.length));
-  const wrong = places.some((at) => !(Math.abs(result[at]! - prepared.expectedAt(at)) < 1e-3));
-  return { perSecond: work(test) / seconds, wrong };
+  return { perSecond: work / seconds, wrong: !right() };
 }
 
 const only = process.argv[2];

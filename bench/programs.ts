@@ -26,7 +26,9 @@ export const hostOf = (main?: string) => ({
 const compiledFrom = (host: ReturnType<typeof hostOf>, path: string): Compiled => {
   const { compiled, diagnostics } = compile({ host, path });
   if (compiled !== undefined) return compiled;
-  throw new Error(`internal: ${path} does not compile: ${diagnostics.map(({ message }) => message).join("; ")}`);
+  throw new Error(
+    `internal: ${path} does not compile: ${diagnostics.map(({ message }) => message).join("; ")}`,
+  );
 };
 
 export const compileFile = (path: string): Compiled => compiledFrom(hostOf(), path);

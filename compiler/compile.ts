@@ -145,10 +145,12 @@ interface Failed {
 }
 
 function elaborateModes(model: Model, name: string, request: CompileRequest): Modes | Failed {
-  const inferring = new GraphBuilder();
-  const inference = elaborateModel(model, name, { mode: "inference", builder: inferring });
   const learning = new GraphBuilder();
   const training = elaborateModel(model, name, { mode: "training", builder: learning });
+  // Most models are the same in both modes, and large ones take time.
+  const same = training.built?.modal === false;
+  const inferring = same ? learning : new GraphBuilder();
+  const inference = same ? training : elaborateModel(model, name, { mode: "inference", builder: inferring });
   if (inference.built === undefined || training.built === undefined)
     return { diagnostics: onceEach([...inference.diagnostics, ...training.diagnostics]) };
   const modes = { inferring, inference: inference.built, learning, training: training.built };

@@ -1,6 +1,6 @@
 // A definition of 671 billion parameters is checked and planned, every entry of it, without allocating its weights: under 3 s and
-// 500 MB. Measured in a process of its own, in time of the processor, with twice the room for machines that do other
-// things; printed with MOE_PRINT=1.
+// 500 MB. Measured in a process of its own, with twice the room, and more on a machine that is slow or does other things at the
+// moment; printed with MOE_PRINT=1.
 
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -11,6 +11,7 @@ const path = (name: string): string => fileURLToPath(new URL(`./large/${name}`, 
 interface Measured {
   readonly seconds: number;
   readonly cpuSeconds: number;
+  readonly reference: number;
   readonly megabytes: number;
   readonly parameters: number;
   readonly kernels: number;
@@ -24,13 +25,14 @@ function measure(): Measured {
   return JSON.parse(stdout) as Measured;
 }
 
+/** Seconds that the fixed piece of work takes on a machine of today that does nothing else. */
+const usualReference = 0.5;
+const limit = ({ reference }: Measured): number => 2 * 3 * Math.max(1, reference / usualReference);
+const within = (measured: Measured): boolean => Math.min(measured.seconds, measured.cpuSeconds) < limit(measured);
+
 test("671 billion parameters in 61 layers", () => {
-  // The machine may be busy for a moment: the best of three counts.
   let best = measure();
-  for (let again = 0; again < 2 && best.cpuSeconds > 6; again++) {
-    const next = measure();
-    if (next.cpuSeconds < best.cpuSeconds) best = next;
-  }
+  for (let again = 0; again < 2 && !within(best); again++) best = measure();
   if (process.env["MOE_PRINT"] !== undefined) console.log(best);
   expect(best.diagnostics).toEqual([]);
   expect(best.parameters / 1e9).toBeGreaterThan(665);
@@ -39,5 +41,5 @@ test("671 billion parameters in 61 layers", () => {
   // Layers repeat, and so do their kernels.
   expect(best.kernels).toBeLessThan(300);
   expect(best.megabytes).toBeLessThan(2 * 500);
-  expect(Math.min(best.seconds, best.cpuSeconds)).toBeLessThan(2 * 3);
+  expect(Math.min(best.seconds, best.cpuSeconds)).toBeLessThan(limit(best));
 });

@@ -4,7 +4,8 @@ export function exchange(manifest, bytes) {
   return new Map(
     Object.entries(manifest).map(([name, { type, shape, offset }]) => {
       const count = shape.reduce((a, b) => a * b, 1);
-      const values = type === "f32" ? new Float32Array(whole, offset, count) : new Int32Array(whole, offset, count);
+      const values =
+        type === "f32" ? new Float32Array(whole, offset, count) : new Int32Array(whole, offset, count);
       return [name, { shape, values }];
     }),
   );

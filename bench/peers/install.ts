@@ -28,7 +28,9 @@ export function findTorch(): { readonly python: string } | { readonly reason: st
   if (before !== undefined) return { python: before };
   const apt = spawnSync("apt-get", ["--version"]).status === 0;
   if (!apt || process.getuid?.() !== 0)
-    return { reason: `no Python here has PyTorch: install it (on Debian: apt-get install ${debianPackages.join(" ")})` };
+    return {
+      reason: `no Python here has PyTorch: install it (on Debian: apt-get install ${debianPackages.join(" ")})`,
+    };
   console.error("installing PyTorch and OpenBLAS from the Debian archive ...");
   spawnSync("apt-get", ["update"], { timeout: 120_000 });
   spawnSync("apt-get", ["install", "-y", "--no-install-recommends", ...debianPackages], { timeout: 300_000 });

@@ -12,7 +12,8 @@ const beta2 = 0.95;
 /** `capacity`: rows of the fullest expert, for the layer and for the language model. */
 export function jaxPeer(jax, arrays, capacity) {
   const { numpy: np, nn, lax, jit, valueAndGrad, tree } = jax;
-  const array = (name, shape) => np.array(arrays.get(name).values.slice()).reshape(shape ?? arrays.get(name).shape);
+  const array = (name, shape) =>
+    np.array(arrays.get(name).values.slice()).reshape(shape ?? arrays.get(name).shape);
 
   /** [experts, a, b] as [a, experts * b]: one product for all experts. */
   const side = (name) => {
@@ -20,13 +21,19 @@ export function jaxPeer(jax, arrays, capacity) {
     const [E, A, B] = shape;
     const out = new Float32Array(values.length);
     for (let e = 0; e < E; e++)
-      for (let a = 0; a < A; a++) out.set(values.subarray((e * A + a) * B, (e * A + a + 1) * B), (a * E + e) * B);
+      for (let a = 0; a < A; a++)
+        out.set(values.subarray((e * A + a) * B, (e * A + a + 1) * B), (a * E + e) * B);
     return np.array(out).reshape([A, E * B]);
   };
   const pool = (router, path, form) =>
     form === "dense"
       ? { router: array(router), gate: side(`${path}.gate`), up: side(`${path}.up`), down: flatDown(path) }
-      : { router: array(router), gate: array(`${path}.gate`), up: array(`${path}.up`), down: array(`${path}.down`) };
+      : {
+          router: array(router),
+          gate: array(`${path}.gate`),
+          up: array(`${path}.up`),
+          down: array(`${path}.down`),
+        };
   const flatDown = (path) => {
     const [E, H, D] = arrays.get(`${path}.down`).shape;
     return array(`${path}.down`, [E * H, D]);
@@ -77,10 +84,7 @@ export function jaxPeer(jax, arrays, capacity) {
     const first = x.ref.slice([], [], [], [0, half]);
     const second = x.slice([], [], [], [half]);
     return np.concatenate(
-      [
-        first.ref.mul(cos.ref).sub(second.ref.mul(sin.ref)),
-        second.mul(cos.ref).add(first.mul(sin.ref)),
-      ],
+      [first.ref.mul(cos.ref).sub(second.ref.mul(sin.ref)), second.mul(cos.ref).add(first.mul(sin.ref))],
       3,
     );
   };
@@ -93,7 +97,10 @@ export function jaxPeer(jax, arrays, capacity) {
     const q = turn(project(p.query), angles.cos, angles.sin).transpose([0, 2, 1, 3]);
     const kt = turn(project(p.key), angles.cos, angles.sin).transpose([0, 2, 3, 1]);
     const v = project(p.value).transpose([0, 2, 1, 3]);
-    const score = np.matmul(q, kt).mul(1 / Math.sqrt(each)).add(angles.mask.ref);
+    const score = np
+      .matmul(q, kt)
+      .mul(1 / Math.sqrt(each))
+      .add(angles.mask.ref);
     const mixed = np.matmul(nn.softmax(score, -1), v).transpose([0, 2, 1, 3]).reshape([rows, width]);
     return np.matmul(mixed, p.out.ref);
   };
@@ -167,7 +174,9 @@ export function jaxPeer(jax, arrays, capacity) {
       Array.from({ length: each / 2 }, (_, c) => t / 10000 ** ((2 * c) / each)),
     ).flat();
     const wave = (of) => np.array(Float32Array.from(angle, of)).reshape([1, length, 1, each / 2]);
-    const hidden = Float32Array.from({ length: length * length }, (_, i) => (i % length > Math.floor(i / length) ? -1e9 : 0));
+    const hidden = Float32Array.from({ length: length * length }, (_, i) =>
+      i % length > Math.floor(i / length) ? -1e9 : 0,
+    );
     const constants = [wave(Math.cos), wave(Math.sin), np.array(hidden).reshape([1, 1, length, length])];
     // A row of a table by a product with the choice of it, so that its gradient is a product too.
     const loss = (p, text, next, cos, sin, mask) => {
@@ -181,7 +190,10 @@ export function jaxPeer(jax, arrays, capacity) {
       return np.sum(chosen).mul(-1 / (batch * length));
     };
     const ids = (name) => array(name, [batch * length]);
-    return { params, step: () => trainer(params, loss, [ids("language.text"), ids("language.text.next"), ...constants]) };
+    return {
+      params,
+      step: () => trainer(params, loss, [ids("language.text"), ids("language.text.next"), ...constants]),
+    };
   };
 
   const made = new Map();

@@ -8,11 +8,16 @@ import { jaxPeer } from "./jax_model.mjs";
 const [, , folder, capacity] = process.argv;
 await jax.init("wasm");
 jax.defaultDevice("wasm");
-const arrays = exchange(JSON.parse(readFileSync(`${folder}/manifest.json`, "utf8")), readFileSync(`${folder}/data.bin`));
+const arrays = exchange(
+  JSON.parse(readFileSync(`${folder}/manifest.json`, "utf8")),
+  readFileSync(`${folder}/data.bin`),
+);
 const peer = jaxPeer(jax, arrays, JSON.parse(capacity));
 const reply = (value) => console.log(JSON.stringify(value));
 
-const { version } = JSON.parse(readFileSync(new URL("node_modules/@jax-js/jax/package.json", import.meta.url), "utf8"));
+const { version } = JSON.parse(
+  readFileSync(new URL("node_modules/@jax-js/jax/package.json", import.meta.url), "utf8"),
+);
 reply({ version, threads: 1 });
 for await (const line of createInterface({ input: process.stdin })) {
   const { do: what, runs, form } = JSON.parse(line);

@@ -12,13 +12,15 @@ function varint(value: number): number[] {
 
 type Message = readonly Uint8Array[];
 
-const integer = (field: number, value: number): Uint8Array => Uint8Array.from([...varint(field * 8), ...varint(value)]);
+const integer = (field: number, value: number): Uint8Array =>
+  Uint8Array.from([...varint(field * 8), ...varint(value)]);
 const bytes = (field: number, value: Uint8Array): Message => [
   Uint8Array.from([...varint(field * 8 + 2), ...varint(value.length)]),
   value,
 ];
 const string = (field: number, value: string): Message => bytes(field, text.encode(value));
-const message = (field: number, parts: readonly (Uint8Array | Message)[]): Message => bytes(field, joined(parts));
+const message = (field: number, parts: readonly (Uint8Array | Message)[]): Message =>
+  bytes(field, joined(parts));
 const float = (field: number, value: number): Uint8Array =>
   Uint8Array.from([...varint(field * 8 + 5), ...new Uint8Array(Float32Array.of(value).buffer)]);
 
@@ -54,11 +56,18 @@ const port = (field: number, name: string, shape: readonly number[]): Message =>
   message(field, [
     string(1, name),
     message(2, [
-      message(1, [integer(1, floatType), message(2, shape.map((size) => message(1, [integer(1, size)])))]),
+      message(1, [
+        integer(1, floatType),
+        message(
+          2,
+          shape.map((size) => message(1, [integer(1, size)])),
+        ),
+      ]),
     ]),
   ]);
 
-const operatorSet = (domain: string, version: number): Message => message(8, [string(1, domain), integer(2, version)]);
+const operatorSet = (domain: string, version: number): Message =>
+  message(8, [string(1, domain), integer(2, version)]);
 
 export interface RoutedWeights {
   readonly tokens: number;

@@ -8,7 +8,10 @@ import { exchange } from "./exchange_read.mjs";
 const folder = process.argv[2];
 ort.env.wasm.numThreads = 2;
 ort.env.logLevel = "error";
-const arrays = exchange(JSON.parse(readFileSync(`${folder}/manifest.json`, "utf8")), readFileSync(`${folder}/data.bin`));
+const arrays = exchange(
+  JSON.parse(readFileSync(`${folder}/manifest.json`, "utf8")),
+  readFileSync(`${folder}/data.bin`),
+);
 const x = arrays.get("layer.x");
 const expected = arrays.get("layer.logits").values;
 const session = await ort.InferenceSession.create(readFileSync(`${folder}/model.onnx`), {
@@ -18,7 +21,9 @@ const session = await ort.InferenceSession.create(readFileSync(`${folder}/model.
 const feeds = { x: new ort.Tensor("float32", x.values, x.shape) };
 const reply = (value) => console.log(JSON.stringify(value));
 
-const { version } = JSON.parse(readFileSync(new URL("node_modules/onnxruntime-web/package.json", import.meta.url), "utf8"));
+const { version } = JSON.parse(
+  readFileSync(new URL("node_modules/onnxruntime-web/package.json", import.meta.url), "utf8"),
+);
 reply({ version, threads: ort.env.wasm.numThreads });
 for await (const line of createInterface({ input: process.stdin })) {
   const { do: what, runs } = JSON.parse(line);

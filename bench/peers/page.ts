@@ -33,7 +33,9 @@ export async function startPage(script: string, folder: string, capacity: unknow
     const file = url === "/manifest.json" || url === "/data.bin" ? join(folder, url) : undefined;
     if (file !== undefined && existsSync(file)) return void createReadStream(file).pipe(response);
     response.setHeader("Content-Type", url === "/script.js" ? "text/javascript" : "text/html");
-    response.end(url === "/script.js" ? text : `<!doctype html><script type="module" src="/script.js"></script>`);
+    response.end(
+      url === "/script.js" ? text : `<!doctype html><script type="module" src="/script.js"></script>`,
+    );
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const browser = await startBrowser();

@@ -26,7 +26,9 @@ export async function startProcess(command: string, args: readonly string[]): Pr
   child.stdin.on("error", () => undefined);
   child.on("close", () => ended(complaint.trim().split("\n").at(-1) ?? "it stopped"));
   const next = (): Promise<Readonly<Record<string, unknown>>> =>
-    new Promise<string>((resolve, reject) => waiting.push({ resolve, reject })).then((line) => JSON.parse(line));
+    new Promise<string>((resolve, reject) => waiting.push({ resolve, reject })).then((line) =>
+      JSON.parse(line),
+    );
   const hello = await next();
   return {
     hello,

@@ -39,7 +39,10 @@ export async function contractionSection(
   const found: Row[] = [];
   for (const [name, test] of cases) {
     const kernel = loadKernel(test);
-    const times = await interleave([candidate(name, slicedRun(kernel.run, kernel.grid)), peakOf(peak)], options);
+    const times = await interleave(
+      [candidate(name, slicedRun(kernel.run, kernel.grid)), peakOf(peak)],
+      options,
+    );
     const rates = times[0]!.map((seconds) => kernel.work / seconds);
     const fractions = spread(rates.map((rate, round) => rate * times[1]![round]!));
     if (!kernel.right()) throw new Error(`internal: the contraction "${name}" gives wrong results`);
@@ -84,7 +87,12 @@ export async function threadsSection(options: MeasureOptions): Promise<Section> 
     const times = await interleave([candidate("one", one[run]), candidate("two", two[run])], options);
     for (const { session } of [one, two]) session.dispose();
     const note = times.map((seconds) => `${(1000 * Math.min(...seconds)).toFixed(1)} ms`).join(" : ");
-    return { name, ...ratios(times[0]!, times[1]!), note, ...(least === undefined ? {} : { goal: { least } }) };
+    return {
+      name,
+      ...ratios(times[0]!, times[1]!),
+      note,
+      ...(least === undefined ? {} : { goal: { least } }),
+    };
   };
   const products = compileText(product);
   const book = compileFile("examples/book/book.moe");

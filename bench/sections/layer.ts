@@ -1,5 +1,5 @@
 // The routed layer alone: time follows the experts that work, not those that exist. Ratios of whole layers (router, routing,
-// experts, combine) at 2,048 tokens, width 256, hidden size 512, two picks for each token, two threads.
+// experts, combine) at 2,048 tokens, two picks for each token, two threads; at the sizes of examples/book and of the comparisons.
 // Of training it measures forward and backward; the optimiser, whose work is in proportion to all parameters, is left out.
 
 import { candidate, interleave, ratios, type MeasureOptions } from "../measure.ts";
@@ -11,7 +11,10 @@ export interface LayerSizes {
   readonly width: number;
   readonly hidden: number;
 }
-export const layerSizes: LayerSizes = { tokens: 2048, width: 256, hidden: 512 };
+export const layerSizes: readonly LayerSizes[] = [
+  { tokens: 2048, width: 128, hidden: 128 },
+  { tokens: 2048, width: 256, hidden: 512 },
+];
 
 /** A model of one layer; `body` makes `y` from `x`. */
 const layerText = (body: string, { tokens, width }: LayerSizes): string => `
@@ -43,10 +46,17 @@ train Layer {
 
 export async function layerSection(
   options: MeasureOptions,
-  sizes: LayerSizes = layerSizes,
+  sizes: readonly LayerSizes[] = layerSizes,
   many = 256,
 ): Promise<Section> {
-  const { width, hidden, tokens } = sizes;
+  const rows: Row[] = [];
+  for (const each of sizes) rows.push(...(await layerRows(options, each, many)));
+  const title = `Routed layer of SwiGLU experts, 2 picks for each of ${sizes[0]?.tokens} tokens (time ratios)`;
+  return { name: "layer", title, rows, skipped: [] };
+}
+
+async function layerRows(options: MeasureOptions, sizes: LayerSizes, many: number): Promise<readonly Row[]> {
+  const { width, hidden } = sizes;
   const open = (body: string): Promise<Workload> =>
     openWorkload(compileText(layerText(body, sizes)), { entries: ["forward", "train"] });
   const pool = (experts: string): string => `pool = ${experts}\n  y = pool(x) by Best`;
@@ -64,33 +74,24 @@ export async function layerSection(
       ["forward", (workload: Workload) => workload.forward()],
       ["forward and backward", (workload: Workload) => workload.gradients()],
     ] as const) {
-      const times = await interleave(
-        workloads.map((workload) => candidate(what, () => run(workload))),
-        options,
-      );
+      const turns = workloads.map((workload) => candidate(what, () => run(workload)));
+      const times = await interleave(turns, options);
       const [fewTimes, allTimes, halfTimes, denseTimes] = times as [number[], number[], number[], number[]];
       const best = (seconds: readonly number[]): string => `${(1000 * Math.min(...seconds)).toFixed(1)} ms`;
       const row = (name: string, first: readonly number[], second: readonly number[], goal: Goal): Row => ({
-        name: `${name}, ${what}`,
+        name: `${width} to ${hidden}, ${what}: ${name}`,
         ...ratios(first, second),
         goal,
         note: `${best(first)} : ${best(second)}`,
       });
+      const share = `${(100 * nulls).toFixed(0)} %`;
       rows.push(
-        row(`${many} experts : 8 experts`, allTimes, fewTimes, { most: 1.3 }),
-        row(`8 null experts, ${(100 * nulls).toFixed(0)} % of picks : none`, halfTimes, fewTimes, {
-          least: 0.45,
-          most: 0.6,
-        }),
+        row(`${many} experts : 8`, allTimes, fewTimes, { most: 1.3 }),
+        row(`8 null experts, ${share} of picks : none`, halfTimes, fewTimes, { least: 0.45, most: 0.6 }),
         row("8 experts : dense, same multiply-adds", fewTimes, denseTimes, { most: 1.25 }),
       );
     }
-    return {
-      name: "layer",
-      title: `Routed layer: ${tokens} tokens, width ${width}, hidden ${hidden}, 2 picks each (time ratios)`,
-      rows: rows.sort((a, b) => a.name.split(",")[0]!.localeCompare(b.name.split(",")[0]!)),
-      skipped: [],
-    };
+    return rows;
   } finally {
     for (const { session } of workloads) session.dispose();
   }

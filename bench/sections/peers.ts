@@ -111,7 +111,10 @@ async function onnx({ folder, layer }: Comparison): Promise<Running> {
   };
 }
 
-const capacityOf = ({ layer, language }: Comparison) => ({ layer: layer.fullest, language: language.fullest });
+const capacityOf = ({ layer, language }: Comparison) => ({
+  layer: layer.fullest,
+  language: language.fullest,
+});
 
 const jax = (name: string, peer: Peer): Running => ({
   name,
@@ -184,7 +187,10 @@ async function measureTask(
 }
 
 /** The faster of a peer's formulations. The check has run each of them three times already. */
-async function bestForm({ name, peer, forms }: Running, request: (form: string) => string): Promise<Candidate> {
+async function bestForm(
+  { name, peer, forms }: Running,
+  request: (form: string) => string,
+): Promise<Candidate> {
   let best = { form: forms[0]!, seconds: Infinity };
   for (const form of forms) {
     if (forms.length === 1) break;

@@ -172,6 +172,8 @@ export interface Elaboration {
   work: number;
   /** Inside `after step`: states read what they will be when an earlier application has already changed them. */
   afterStep: boolean;
+  /** Whether anything has asked which mode it is. */
+  modal: boolean;
 }
 
 export const checking = (of: Elaboration): boolean => of.builder === undefined;

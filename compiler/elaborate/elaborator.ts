@@ -45,4 +45,5 @@ export const startElaboration = ({
   lengths: new Set(),
   work: 0,
   afterStep: false,
+  modal: false,
 });

@@ -59,6 +59,8 @@ export interface Built {
   readonly training?: TrainingPlan;
   /** Why it cannot be decoded one token at a time; empty when it can. */
   readonly undecodable: readonly string[];
+  /** Whether something in it is different in training and in inference, beside that states change only in training. */
+  readonly modal: boolean;
 }
 
 export interface Elaborated {
@@ -220,6 +222,7 @@ export function elaborateModel(
             },
           }),
       undecodable: [...collected.undecodable],
+      modal: of.modal,
     },
     diagnostics,
   };

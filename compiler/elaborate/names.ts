@@ -102,6 +102,7 @@ export function meaningOf(of: Elaboration, text: string, scope: Scope): Value | 
   switch (text) {
     case "training":
     case "inference":
+      of.modal = true;
       return truth(checking(of) ? undefined : (of.mode === "training") === (text === "training"));
     case "true":
     case "false":

@@ -329,6 +329,7 @@ function runOne(of: Elaboration, statement: Statement, scope: Scope): Value | un
 export function run(of: Elaboration, statements: readonly Statement[], scope: Scope): Value | undefined {
   let result: Value | undefined;
   for (const statement of statements) {
+    if (statement.mode !== undefined) of.modal = true;
     if (statement.mode !== undefined && statement.mode !== of.mode && !checking(of)) continue;
     if (++of.work > mostWork) {
       if (of.work === mostWork + 1)

@@ -1,46 +1,79 @@
-// Bundles the compiler, checks and plans a module in this process, and prints what it took as one line of JSON.
+// Bundles the compiler, checks and plans a module in a process of its own, and prints what that took as one line of JSON.
+// `reference` is what a fixed piece of work takes here and now: it says how fast the machine is at the moment.
 // node measure.mjs <file.moe>
 
 import { build } from "esbuild";
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
-const [file, bundle] = process.argv.slice(2);
-if (bundle === undefined) {
-  // The compiler as the package ships it: one file of JavaScript, so that reading it is no part of the time.
-  const folder = mkdtempSync(join(fileURLToPath(new URL("../../node_modules", import.meta.url)), ".large-"));
-  const out = join(folder, "compiler.mjs");
+/** Seconds of the processor that texts put into a table and numbers added take. */
+function reference() {
+  const before = process.cpuUsage();
+  const table = new Map();
+  for (let i = 0; i < 500_000; i++) table.set(`key ${(i * 7919) % 1_000_003}`, i);
+  let sum = table.size;
+  for (let i = 0; i < 3e8; i++) sum = (sum + i) | 0;
+  const { user, system } = process.cpuUsage(before);
+  return sum === 0.5 ? 0 : (user + system) / 1e6;
+}
+
+async function plan(file, compiler) {
+  const { planModel, stdlib } = await import(pathToFileURL(compiler).href);
+  const read = (path) => stdlib[path] ?? (path === file ? readFileSync(file, "utf8") : undefined);
+  const before = process.cpuUsage();
+  const started = performance.now();
+  const { planned, diagnostics } = planModel({ host: { read }, path: file });
+  const seconds = (performance.now() - started) / 1000;
+  const { user, system } = process.cpuUsage(before);
+  const megabytes = process.resourceUsage().maxRSS / 1024;
+  const { tensors = [], entries = {} } = planned?.program ?? {};
+  const count = (shape) => shape.reduce((a, b) => a * b, 1);
+  return {
+    seconds,
+    cpuSeconds: (user + system) / 1e6,
+    reference: reference(),
+    megabytes,
+    parameters: tensors
+      .filter(({ role }) => role === "parameter")
+      .reduce((sum, { shape }) => sum + count(shape), 0),
+    kernels: planned?.kernels.length ?? 0,
+    dispatches: Object.fromEntries(
+      Object.entries(entries).map(([name, { dispatches }]) => [name, dispatches.length]),
+    ),
+    diagnostics: diagnostics.map(({ code, message }) => `${code} ${message}`),
+  };
+}
+
+/** The compiler as the package ships it, one file of JavaScript: translating it is no part of the time. */
+async function bundled(file) {
+  const root = fileURLToPath(new URL("../..", import.meta.url));
+  const folder = mkdtempSync(`${root}node_modules/.large-`);
   try {
-    const root = fileURLToPath(new URL("../..", import.meta.url));
-    const contents = 'export { planModel } from "./compiler/compile.ts"; export { stdlib } from "./stdlib/sources.ts";';
-    await build({ stdin: { contents, resolveDir: root, loader: "ts" }, bundle: true, platform: "node", format: "esm", packages: "external", outfile: out, logLevel: "error" });
-    const { spawnSync } = await import("node:child_process");
-    const { stdout, stderr, status } = spawnSync(process.execPath, [fileURLToPath(import.meta.url), file, out], { encoding: "utf8" });
-    process.stderr.write(stderr);
-    process.stdout.write(stdout);
-    process.exitCode = status ?? 1;
+    const outfile = `${folder}/compiler.mjs`;
+    const contents =
+      'export { planModel } from "./compiler/compile.ts"; export { stdlib } from "./stdlib/sources.ts";';
+    await build({
+      stdin: { contents, resolveDir: root, loader: "ts" },
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      packages: "external",
+      outfile,
+      logLevel: "error",
+    });
+    const child = [fileURLToPath(import.meta.url), file, outfile];
+    return spawnSync(process.execPath, child, { encoding: "utf8" });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-} else {
-  const { planModel, stdlib } = await import(pathToFileURL(bundle).href);
-  const cpu = process.cpuUsage();
-  const started = performance.now();
-  const { planned, diagnostics } = planModel({ host: { read: (path) => stdlib[path] ?? (path === file ? readFileSync(file, "utf8") : undefined) }, path: file });
-  const seconds = (performance.now() - started) / 1000;
-  const { user, system } = process.cpuUsage(cpu);
-  const parameters = (planned?.program.tensors ?? []).filter(({ role }) => role === "parameter").reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
-  console.log(
-    JSON.stringify({
-      seconds,
-      cpuSeconds: (user + system) / 1e6,
-      megabytes: process.resourceUsage().maxRSS / 1024,
-      parameters,
-      kernels: planned?.kernels.length ?? 0,
-      dispatches: Object.fromEntries(Object.entries(planned?.program.entries ?? {}).map(([name, entry]) => [name, entry.dispatches.length])),
-      diagnostics: diagnostics.map(({ code, message }) => `${code} ${message}`),
-    }),
-  );
+}
+
+const [file, compiler] = process.argv.slice(2);
+if (compiler !== undefined) console.log(JSON.stringify(await plan(file, compiler)));
+else {
+  const { stdout, stderr, status } = await bundled(file);
+  process.stderr.write(stderr);
+  process.stdout.write(stdout);
+  process.exitCode = status ?? 1;
 }
