@@ -11,8 +11,15 @@ export interface Peer {
   stop(): void | Promise<void>;
 }
 
-export async function startProcess(command: string, args: readonly string[]): Promise<Peer> {
-  const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
+export async function startProcess(
+  command: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Peer> {
+  const child = spawn(command, args, {
+    stdio: ["pipe", "pipe", "pipe"],
+    env: { ...environment, ...process.env },
+  });
   let complaint = "";
   child.stderr.on("data", (text: Buffer) => (complaint = (complaint + text.toString()).slice(-4000)));
   const waiting: { resolve: (line: string) => void; reject: (error: Error) => void }[] = [];
