@@ -127,7 +127,8 @@ function rounded(fn: "ceil" | "floor", a: Size, b: Size): Size {
   if (exact !== undefined) return exact;
   const x = known(a);
   const y = known(b);
-  if (x !== undefined && y !== undefined) return constant(fn === "ceil" ? Math.ceil(x / y) : Math.floor(x / y));
+  if (x !== undefined && y !== undefined)
+    return constant(fn === "ceil" ? Math.ceil(x / y) : Math.floor(x / y));
   return [{ coefficient: 1, factors: [{ fn, of: a, by: b }] }];
 }
 export const ceilDivide = (a: Size, b: Size): Size => rounded("ceil", a, b);
@@ -155,7 +156,9 @@ export function substitute(size: Size, names: ReadonlyMap<string, Size>): Size {
         const of = substitute(factor.of, names);
         const by = substitute(factor.by, names);
         const value =
-          factor.fn === "ceil" || factor.fn === "floor" ? rounded(factor.fn, of, by) : extreme(factor.fn, of, by);
+          factor.fn === "ceil" || factor.fn === "floor"
+            ? rounded(factor.fn, of, by)
+            : extreme(factor.fn, of, by);
         term = multiply(term, value);
       }
     }
@@ -190,9 +193,12 @@ export function evaluate(size: Size, sizes: Sizes): number {
       } else {
         const of = evaluate(factor.of, sizes);
         const by = evaluate(factor.by, sizes);
-        term *= { ceil: Math.ceil(of / by), floor: Math.floor(of / by), min: Math.min(of, by), max: Math.max(of, by) }[
-          factor.fn
-        ];
+        term *= {
+          ceil: Math.ceil(of / by),
+          floor: Math.floor(of / by),
+          min: Math.min(of, by),
+          max: Math.max(of, by),
+        }[factor.fn];
       }
     }
     sum += term;

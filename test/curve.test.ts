@@ -51,12 +51,21 @@ train Small {
 /** Texts that can be learned: each token says what comes next, up to a shift of the sequence. */
 const sequences = (step: number): { readonly text: number[]; readonly next: number[] } => {
   const at = (b: number, t: number): number => (step * 5 + b * 2 + t * (1 + (b % 2))) % vocabulary;
-  const all = (shift: number): number[] => Array.from({ length: batch * length }, (_, i) => at(Math.floor(i / length), (i % length) + shift));
+  const all = (shift: number): number[] =>
+    Array.from({ length: batch * length }, (_, i) => at(Math.floor(i / length), (i % length) + shift));
   return { text: all(0), next: all(1) };
 };
 
-async function start(compiled: Compiled, sizes: Record<string, number> = { B: batch, T: length }): Promise<Session> {
-  const session = await openSession(compiled.program, compiled.wasm, { threads: 1, sizes, entries: ["train", "update"], seed: 3 });
+async function start(
+  compiled: Compiled,
+  sizes: Record<string, number> = { B: batch, T: length },
+): Promise<Session> {
+  const session = await openSession(compiled.program, compiled.wasm, {
+    threads: 1,
+    sizes,
+    entries: ["train", "update"],
+    seed: 3,
+  });
   open.push(session);
   return session;
 }
@@ -69,7 +78,8 @@ function trainInWasm(session: Session, micro = 1): { readonly losses: number[]; 
     const { text, next } = sequences(step);
     let loss = 0;
     for (let part = 0; part < micro; part++) {
-      const cut = (list: readonly number[]): number[] => list.slice((part * list.length) / micro, ((part + 1) * list.length) / micro);
+      const cut = (list: readonly number[]): number[] =>
+        list.slice((part * list.length) / micro, ((part + 1) * list.length) / micro);
       loss += session.run("train", { text: cut(text), "text.next": cut(next) })["loss"]![0]! / micro;
     }
     losses.push(loss);
@@ -80,14 +90,20 @@ function trainInWasm(session: Session, micro = 1): { readonly losses: number[]; 
 }
 
 function trainInDouble(compiled: Compiled, session: Session): number[] {
-  const tensors = new Map<string, ArrayLike<number>>(session.tensors().map(({ name }) => [name, Float64Array.from(session.read(name))]));
+  const tensors = new Map<string, ArrayLike<number>>(
+    session.tensors().map(({ name }) => [name, Float64Array.from(session.read(name))]),
+  );
   const sizes = { B: batch, T: length };
   return Array.from({ length: steps }, (_, step) => {
     const { text, next } = sequences(step);
-    const inputs = new Map<string, ArrayLike<number>>(Object.entries({ text, "text.next": next, $step: [step], $seed: [3], $draw: [step] }));
+    const inputs = new Map<string, ArrayLike<number>>(
+      Object.entries({ text, "text.next": next, $step: [step], $seed: [3], $draw: [step] }),
+    );
     const train = interpretGraph(compiled.graphs["train"]!, { sizes, inputs, tensors });
     for (const [name, { data }] of train.updates) tensors.set(name, data);
-    for (const [name, { data }] of interpretGraph(compiled.graphs["update"]!, { sizes, inputs, tensors }).updates) tensors.set(name, data);
+    for (const [name, { data }] of interpretGraph(compiled.graphs["update"]!, { sizes, inputs, tensors })
+      .updates)
+      tensors.set(name, data);
     return train.outputs.get("loss")!.data[0]!;
   });
 }
@@ -102,7 +118,12 @@ describe("thirty steps", () => {
     const session = await start(compiled);
     const wanted = trainInDouble(compiled, session);
     const { losses, rates } = trainInWasm(session);
-    losses.forEach((loss, step) => expect(Math.abs(loss - wanted[step]!), `loss of step ${step}: ${loss}, in double ${wanted[step]}`).toBeLessThan(tolerance * wanted[step]!));
+    losses.forEach((loss, step) =>
+      expect(
+        Math.abs(loss - wanted[step]!),
+        `loss of step ${step}: ${loss}, in double ${wanted[step]}`,
+      ).toBeLessThan(tolerance * wanted[step]!),
+    );
     // It learns, or the comparison says little.
     expect(losses.at(-1)!).toBeLessThan(0.75 * losses[0]!);
     expect(new Set(rates).size > 20, "a rate that changes").toBe(optimizer.includes("cosine"));
@@ -114,7 +135,15 @@ describe("thirty steps", () => {
   test("two micro-batches of half the size are one batch", async () => {
     const optimizer = "adamw { rate = 1e-2 }";
     const whole = trainInWasm(await start(compileText(program(optimizer)))).losses;
-    const halves = trainInWasm(await start(compileText(program(optimizer, "accumulate 2")), { B: batch / 2, T: length }), 2).losses;
-    halves.forEach((loss, step) => expect(Math.abs(loss - whole[step]!), `loss of step ${step}: ${loss}, whole ${whole[step]}`).toBeLessThan(1e-3 * whole[step]!));
+    const halves = trainInWasm(
+      await start(compileText(program(optimizer, "accumulate 2")), { B: batch / 2, T: length }),
+      2,
+    ).losses;
+    halves.forEach((loss, step) =>
+      expect(
+        Math.abs(loss - whole[step]!),
+        `loss of step ${step}: ${loss}, whole ${whole[step]}`,
+      ).toBeLessThan(1e-3 * whole[step]!),
+    );
   });
 });

@@ -29,7 +29,12 @@ const cuts: readonly (readonly number[])[] = [[1, 1, 1, 1, 1], [2, 1, 1, 1], [3,
 describe("decoding", () => {
   test.each(programs)("%s", async (_, source) => {
     const compiled = compileText(source);
-    const session = await openSession(compiled.program, compiled.wasm, { threads: 1, sizes: { B: 1, T: length }, entries: ["forward", "decode"], initialise: false });
+    const session = await openSession(compiled.program, compiled.wasm, {
+      threads: 1,
+      sizes: { B: 1, T: length },
+      entries: ["forward", "decode"],
+      initialise: false,
+    });
     open.push(session);
     const takesPosition = compiled.program.entries["decode"]!.inputs.some(({ name }) => name === "$position");
     const tensors = tensorsFor(compiled);
@@ -37,12 +42,19 @@ describe("decoding", () => {
     const want = session.run("forward", { text })["logits"]!;
     expect(want).toHaveLength(length * vocabulary);
     for (const cut of cuts) {
-      for (const { name } of session.tensors()) if (name.startsWith("cache")) session.write(name, tensors.get(name)!.map(() => 7));
+      for (const { name } of session.tensors())
+        if (name.startsWith("cache"))
+          session.write(
+            name,
+            tensors.get(name)!.map(() => 7),
+          );
       const got: number[] = [];
       let position = 0;
       for (const count of cut) {
         const place = takesPosition ? { $position: position } : {};
-        const { logits } = session.bind({ T: count }).run("decode", { text: text.slice(position, position + count), ...place });
+        const { logits } = session
+          .bind({ T: count })
+          .run("decode", { text: text.slice(position, position + count), ...place });
         got.push(...logits!);
         position += count;
       }

@@ -24,7 +24,10 @@ const smaller: readonly (readonly [RegExp, string])[] = [
 
 describe("examples", () => {
   test.each(programs)("%s", async (path) => {
-    const text = smaller.reduce((t, [from, to]) => t.replaceAll(from, to), readFileSync(new URL(path, folder), "utf8"));
+    const text = smaller.reduce(
+      (t, [from, to]) => t.replaceAll(from, to),
+      readFileSync(new URL(path, folder), "utf8"),
+    );
     const compiled = compileText(text);
     const sizes = compiled.program.sizes.some(({ name }) => name === "T") ? { B: 2, T: 5 } : { B: 2 };
     // The kernel interpreter takes too long here: it has the small programs.

@@ -13,7 +13,11 @@ afterEach(() => {
 });
 
 async function start(compiled: Compiled, sizes: Record<string, number>): Promise<Session> {
-  const session = await openSession(compiled.program, compiled.wasm, { threads: 1, sizes, initialise: false });
+  const session = await openSession(compiled.program, compiled.wasm, {
+    threads: 1,
+    sizes,
+    initialise: false,
+  });
   open.push(session);
   return session;
 }
@@ -24,7 +28,12 @@ const fill = (session: Session, tensors: Tensors): void => {
 };
 
 /** Blocks along an axis in another order: new block i is old block order[i]. */
-function permute(data: ArrayLike<number>, shape: readonly number[], axis: number, order: readonly number[]): Float64Array {
+function permute(
+  data: ArrayLike<number>,
+  shape: readonly number[],
+  axis: number,
+  order: readonly number[],
+): Float64Array {
   const inner = shape.slice(axis + 1).reduce((a, b) => a * b, 1);
   const width = shape[axis]!;
   return Float64Array.from({ length: data.length }, (_, i) => {
@@ -78,7 +87,10 @@ const routers: readonly (readonly [string, string])[] = [
 ];
 
 /** One step of training, and an evaluation before. */
-function step(session: Session, inputs: Readonly<Record<string, ArrayLike<number>>>): { readonly evaluation: Outputs; readonly training: Outputs; readonly update: Outputs } {
+function step(
+  session: Session,
+  inputs: Readonly<Record<string, ArrayLike<number>>>,
+): { readonly evaluation: Outputs; readonly training: Outputs; readonly update: Outputs } {
   const evaluation = session.run("evaluate", inputs);
   const training = session.run("train", inputs);
   return { evaluation, training, update: session.run("update", {}) };
@@ -91,7 +103,14 @@ describe("experts permuted with the columns of their router", () => {
     const tensors = tensorsFor(compiled);
     const inputs = Object.fromEntries(inputsFor(compiled, compiled.program.entries["train"]!, session.sizes));
     const order = [4, 2, 0, 5, 1, 3];
-    const axisOf = (name: string): number => (/pool\.(w|bias)$/.test(name) ? 0 : /router\.w$/.test(name) ? 1 : /(router\.bias|load\.router)$/.test(name) ? 0 : -1);
+    const axisOf = (name: string): number =>
+      /pool\.(w|bias)$/.test(name)
+        ? 0
+        : /router\.w$/.test(name)
+          ? 1
+          : /(router\.bias|load\.router)$/.test(name)
+            ? 0
+            : -1;
     const shuffled = (name: string, data: ArrayLike<number>): ArrayLike<number> => {
       const { shape } = compiled.program.tensors.find((tensor) => tensor.name === name)!;
       const axis = axisOf(name);
@@ -104,10 +123,13 @@ describe("experts permuted with the columns of their router", () => {
     const got = step(session, inputs);
     expectAlike(got.evaluation["loss"]!, want.evaluation["loss"]!, "evaluated loss", 1e-6);
     expectAlike(got.training["loss"]!, want.training["loss"]!, "training loss", 1e-6);
-    expect([...got.training["load.router"]!]).toEqual([...permute(want.training["load.router"]!, [experts], 0, order)]);
+    expect([...got.training["load.router"]!]).toEqual([
+      ...permute(want.training["load.router"]!, [experts], 0, order),
+    ]);
     expectAlike(got.update["norm"]!, want.update["norm"]!, "norm", 1e-5);
     for (const { name, role } of session.tensors())
-      if (role === "parameter" || role === "state") expectAlike(session.read(name), shuffled(name, after.get(name)!), `new ${name}`, 1e-4);
+      if (role === "parameter" || role === "state")
+        expectAlike(session.read(name), shuffled(name, after.get(name)!), `new ${name}`, 1e-4);
   });
 });
 
@@ -154,7 +176,9 @@ model M {
     const session = await start(compiled, { B: 4 });
     const tensors = tensorsFor(compiled);
     fill(session, tensors);
-    const { x } = Object.fromEntries(inputsFor(compiled, compiled.program.entries["forward"]!, session.sizes)) as { x: Float64Array };
+    const { x } = Object.fromEntries(
+      inputsFor(compiled, compiled.program.entries["forward"]!, session.sizes),
+    ) as { x: Float64Array };
     const [w, gain] = [tensors.get("router.w")!, tensors.get("pool.gain")!];
     const constants = tensors.get("pool.constant");
     const want = [0, 1, 2, 3].flatMap((b) => {
@@ -163,7 +187,19 @@ model M {
       const order = [0, 1, 2, 3, 4].sort((i, j) => z[j]! - z[i]!).slice(0, 4);
       const total = order.reduce((sum, e) => sum + Math.exp(z[e]!), 0);
       return row.map((v, i) =>
-        order.reduce((sum, e) => sum + (Math.exp(z[e]!) / total) * (e < 2 ? v * gain[e * 3 + i]! : formula(row, i, constants === undefined ? [] : [...constants.slice(3 * (e - 2), 3 * (e - 2) + 3)])), 0),
+        order.reduce(
+          (sum, e) =>
+            sum +
+            (Math.exp(z[e]!) / total) *
+              (e < 2
+                ? v * gain[e * 3 + i]!
+                : formula(
+                    row,
+                    i,
+                    constants === undefined ? [] : [...constants.slice(3 * (e - 2), 3 * (e - 2) + 3)],
+                  )),
+          0,
+        ),
       );
     });
     expectAlike(session.run("forward", { x: [...x] })["logits"]!, want, "logits", 1e-5);

@@ -12,24 +12,35 @@ import { describe, expect, test } from "vitest";
 import { compileText, expectDifferential, expectGradients } from "./helpers/differential.ts";
 
 const folder = new URL("./programs/", import.meta.url);
-const programs = readdirSync(folder).filter((name) => name.endsWith(".moe")).sort();
+const programs = readdirSync(folder)
+  .filter((name) => name.endsWith(".moe"))
+  .sort();
 
 const header = (text: string, key: RegExp): string | undefined =>
-  text.split("\n").filter((line) => line.startsWith("//")).map((line) => key.exec(line)?.[1]).find((found) => found !== undefined);
+  text
+    .split("\n")
+    .filter((line) => line.startsWith("//"))
+    .map((line) => key.exec(line)?.[1])
+    .find((found) => found !== undefined);
 
 describe("programs", () => {
   test.each(programs)("%s", async (name) => {
     const text = readFileSync(new URL(name, folder), "utf8");
     const compiled = compileText(text);
     const { entries } = compiled.program;
-    const usual = text.includes("tokens(") ? "forward evaluate train update decode" : "forward evaluate train update";
+    const usual = text.includes("tokens(")
+      ? "forward evaluate train update decode"
+      : "forward evaluate train update";
     expect(Object.keys(entries)).toEqual((header(text, /entries: (.*)/) ?? usual).split(" "));
     const kernels = header(text, /kernels: (\d+)/);
     if (kernels !== undefined) expect(entries["forward"]!.dispatches.length, "kernels").toBe(Number(kernels));
     const most = Number(header(text, /bindings <= (\d+)/) ?? 8);
-    for (const kernel of compiled.kernels) expect(kernel.buffers.length, kernel.name).toBeLessThanOrEqual(most);
+    for (const kernel of compiled.kernels)
+      expect(kernel.buffers.length, kernel.name).toBeLessThanOrEqual(most);
     const sizes = text.includes("tokens(") ? { B: 2, T: 5 } : { B: 6 };
-    const threads = header(text, /threads: (.*)/)?.split(" ").map(Number) ?? [1];
+    const threads = header(text, /threads: (.*)/)
+      ?.split(" ")
+      .map(Number) ?? [1];
     const run = await expectDifferential(compiled, { sizes, threads });
     if (!/gradient: stops/.test(text)) expectGradients(compiled, run!.get("train")!);
   });
