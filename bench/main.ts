@@ -21,7 +21,7 @@ type Part = (options: MeasureOptions) => Section | Promise<Section>;
 /** In the order of a whole run. */
 const parts: Readonly<Record<string, Part>> = {
   contraction: (options) => contractionSection({ ...options, milliseconds: 60, warm: 150 }),
-  threads: (options) => threadsSection(options),
+  threads: (options) => threadsSection({ ...options, warm: 2000 }),
   layer: (options) => layerSection(options),
   compiler: ({ rounds }) => compilerSection(Math.min(rounds, 3)),
   memory: ({ rounds }) => memorySection(Math.min(rounds, 3)),
@@ -48,7 +48,7 @@ async function bench(names: readonly string[], options: Options): Promise<void> 
   const busy = loadavg()[0]!;
   const say = (text: string): void => void (options.json !== true && process.stdout.write(text));
   say(`${here}\nload before the start: ${busy.toFixed(1)}\n`);
-  const measure: MeasureOptions = { rounds: Number(options.rounds), milliseconds: 150, warm: 400 };
+  const measure: MeasureOptions = { rounds: Number(options.rounds), milliseconds: 150, warm: 800 };
   const sections: Section[] = [];
   for (const name of chosen) {
     const section = await parts[name]!(measure);
