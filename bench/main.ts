@@ -4,6 +4,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { loadavg } from "node:os";
 import { Command } from "commander";
+import { format } from "prettier";
 import { child } from "./child.ts";
 import { describeMachine, machine } from "./machine.ts";
 import type { MeasureOptions } from "./measure.ts";
@@ -44,6 +45,11 @@ async function bench(names: readonly string[], options: Options): Promise<void> 
     process.exitCode = 2;
     return;
   }
+  if (options.write === true && names.length > 0) {
+    console.error("--write is of a whole run: leave out the parts");
+    process.exitCode = 2;
+    return;
+  }
   const here = describeMachine(machine());
   const busy = loadavg()[0]!;
   const say = (text: string): void => void (options.json !== true && process.stdout.write(text));
@@ -65,15 +71,13 @@ async function bench(names: readonly string[], options: Options): Promise<void> 
     rewrite(`${here}. Load average before the start: ${busy.toFixed(1)}.`, sections);
 }
 
-function rewrite(head: string, sections: readonly Section[]): void {
+async function rewrite(head: string, sections: readonly Section[]): Promise<void> {
   const before = readFileSync(page, "utf8");
   const [from, to] = marks.map((mark) => before.indexOf(mark)) as [number, number];
   if (from < 0 || to < from) throw new Error(`internal: ${page} has no place for the tables`);
   const tables = sections.map(markdownSection).join("\n");
-  writeFileSync(
-    page,
-    `${before.slice(0, from + marks[0].length)}\n\n${head}\n\n${tables}\n${before.slice(to)}`,
-  );
+  const text = `${before.slice(0, from + marks[0].length)}\n\n${head}\n\n${tables}\n${before.slice(to)}`;
+  writeFileSync(page, await format(text, { parser: "markdown", printWidth: 110 }));
 }
 
 if (process.argv[2] === "--child") await child(process.argv[3]!, process.argv[4]!);
