@@ -4,7 +4,7 @@
 // The order of the passes is in passes.ts. Reads no files and knows no Node API: it runs in a page.
 
 import type { Diagnostic } from "../grammar/diagnostic.ts";
-import type { Program, RouterInfo, SizeName, Tensor } from "../runtime/program.ts";
+import type { Program, RouterInfo, SizeName, TargetName, Tensor } from "../runtime/program.ts";
 import { named, sizeEquals } from "../runtime/size.ts";
 import { artifact, type Artifact } from "./artifact.ts";
 import { mistakesIn } from "./check/mistakes.ts";
@@ -26,9 +26,10 @@ import { lowerGraph } from "./lower.ts";
 import type { LoweredEntry } from "./lowered.ts";
 import { hasErrors, type Host, type Model } from "./model.ts";
 import { matchesPattern } from "./pattern.ts";
-import { plan } from "./plan.ts";
+import { plan, type ProgramAbout } from "./plan.ts";
 import { loadModel } from "./resolve.ts";
 import { simplify } from "./simplify.ts";
+import { targets } from "./target.ts";
 import { verifyGraph } from "./verify-graph.ts";
 import { verifyKernel } from "./verify-kernel.ts";
 
@@ -38,6 +39,8 @@ export interface CompileRequest {
   readonly path: string;
   /** Needed when the module has several models. */
   readonly model?: string;
+  /** What the kernels are for; default: wasm. */
+  readonly target?: TargetName;
   /** Positions that the caches of decoding hold; the training length when not given. */
   readonly context?: number;
   /** Checks every level after every pass. */
@@ -234,7 +237,7 @@ function trainGraphs(builder: GraphBuilder, built: Built): TrainingGraphs {
 }
 
 function lowerAll(model: Model, entries: Entries, request: CompileRequest): PlannedModel {
-  const { verify = false } = request;
+  const { verify = false, target = "wasm" } = request;
   const graphs: Record<string, Graph> = {};
   const shared = { traces: new Map(), clusters: new Map() };
   const lowered = entries.graphs.map((graph) => {
@@ -243,10 +246,14 @@ function lowerAll(model: Model, entries: Entries, request: CompileRequest): Plan
     const simple = simplify(graph, { removeStops: true });
     if (verify) verifyGraph(simple);
     graphs[graph.name] = simple;
-    return lowerGraph(simple, { ...shared, ...(request.fuse === undefined ? {} : { fuse: request.fuse }) });
+    return lowerGraph(simple, {
+      ...shared,
+      target: targets[target],
+      ...(request.fuse === undefined ? {} : { fuse: request.fuse }),
+    });
   });
   const { name, training, inference, tensors, sizes } = entries;
-  const { program, kernels } = plan(lowered, {
+  const about: ProgramAbout = {
     name,
     sizes,
     tensors,
@@ -262,7 +269,8 @@ function lowerAll(model: Model, entries: Entries, request: CompileRequest): Plan
       ...(dropping ? { dropping } : {}),
     })),
     ...(training.training === undefined ? {} : { training: training.training.training }),
-  });
+  };
+  const { program, kernels } = plan(lowered, about, target);
   if (verify) kernels.forEach(verifyKernel);
   const drafts = Object.fromEntries(entries.graphs.map((graph) => [graph.name, graph]));
   return { program, kernels, drafts, graphs, lowered, model };

@@ -75,7 +75,12 @@ export interface TrainingGraphs {
 }
 
 /** `step` is the f32 scalar of optimiser steps done. */
-export function trainingGraphs(builder: GraphBuilder, built: Built, recipe: Recipe, step: Node): TrainingGraphs {
+export function trainingGraphs(
+  builder: GraphBuilder,
+  built: Built,
+  recipe: Recipe,
+  step: Node,
+): TrainingGraphs {
   const { accumulate } = recipe.training;
   const outputs = scalars(builder, built);
   const carrier = new Carrier(builder, accumulate);
@@ -85,20 +90,20 @@ export function trainingGraphs(builder: GraphBuilder, built: Built, recipe: Reci
   );
   const values = parameters.map((tensor) => builder.tensor(tensor.name, tensor.shape));
   const gradients = differentiate(builder, outputs[0]!.node, values);
-  const sums = parameters.map((tensor, i) => carrier.sum(`gradient.${tensor.name}`, gradients.get(values[i]!)!));
+  const sums = parameters.map((tensor, i) =>
+    carrier.sum(`gradient.${tensor.name}`, gradients.get(values[i]!)!),
+  );
   const means = accumulate === 1 ? sums : sums.map((sum) => builder.div(sum, accumulate));
   const { norm, factor } =
     means.length === 0
       ? { norm: builder.constant(0), factor: undefined }
       : clipping(builder, means, recipe.clip);
-  const trained = parameters.map(
-    (tensor, i): Trained => ({
-      tensor,
-      value: values[i]!,
-      gradient: factor === undefined ? means[i]! : builder.mul(means[i]!, factor),
-      factor: recipe.factor(tensor.name),
-    }),
-  );
+  const trained = parameters.map((tensor, i): Trained => ({
+    tensor,
+    value: values[i]!,
+    gradient: factor === undefined ? means[i]! : builder.mul(means[i]!, factor),
+    factor: recipe.factor(tensor.name),
+  }));
   const { name, options } = recipe.optimizer;
   const optimised = optimise(builder, name, options, trained, step);
 

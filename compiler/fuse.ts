@@ -19,6 +19,7 @@ import { isSmallReduction, isWideArray, kindOf, makerOf, rowRankOf, siblingKey }
 import type { ClusterKind } from "./fuse-kinds.ts";
 import { isReduction } from "./lower/reduction.ts";
 import { canonical } from "./lower/parts.ts";
+import { targets, type Target } from "./target.ts";
 
 export interface Cluster {
   readonly kind: ClusterKind;
@@ -31,7 +32,9 @@ export interface Cluster {
 }
 
 export interface FuseOptions {
-  /** Most buffers a kernel may bind. */
+  /** Default: a thread of a CPU. */
+  readonly target?: Target;
+  /** Most buffers a kernel may bind, when not the target's. */
   readonly bindings?: number;
   /** false: every node gets memory and a kernel of its own. */
   readonly fuse?: boolean;
@@ -67,13 +70,12 @@ interface Draft {
   readonly rank: number;
 }
 
-const defaultBindings = 8;
 /** Static elements of a row that a row kernel may be widened by. */
 const mostRowElements = 16384;
 const mostSiblings = 3;
 
 export function fuse(graph: Graph, options: FuseOptions = {}): Fusion {
-  const bindings = options.bindings ?? defaultBindings;
+  const bindings = options.bindings ?? (options.target ?? targets.wasm).bindings;
   const roots = new Set(rootsOf(graph));
   const nodes = nodesOf([...roots]);
   const users = new Map<Node, Node[]>();

@@ -83,14 +83,20 @@ function runWorkgroup(
     return;
   }
   const runs = invocations.map((invocation) => phases(invocation, kernel.body));
+  let together = 0;
   for (;;) {
-    const reached = runs.map((run) => run.next().value);
-    const barrier = reached[0];
-    if (reached.some((other) => other !== barrier))
+    const reached = runs.map((run) => run.next(together).value);
+    const meeting = reached[0]?.at;
+    if (reached.some((other) => other?.at !== meeting))
       throw new Error(
         `internal: kernel ${kernel.name}: not all invocations of workgroup ${workgroup} reach the same barrier`,
       );
-    if (barrier === undefined) return;
+    if (meeting === undefined) return;
+    if (meeting.op === "reduce")
+      together = reduceTogether(
+        meeting,
+        reached.map((each) => each!.value),
+      );
     for (const { writers, readers } of scratch) {
       writers.fill(0);
       readers.fill(0);
@@ -98,11 +104,33 @@ function runWorkgroup(
   }
 }
 
-/** Runs to the end, stopping at each barrier, which it yields. */
-function* phases(run: Invocation, statements: readonly Stmt[]): Generator<Stmt, undefined> {
+type ReduceStmt = Extract<Stmt, { readonly op: "reduce" }>;
+
+/** Halves until one value is left. */
+function reduceTogether({ fn, value: { type } }: ReduceStmt, values: readonly number[]): number {
+  let left = values;
+  while (left.length > 1) {
+    const half = Math.ceil(left.length / 2);
+    left = Array.from({ length: half }, (_, i) =>
+      i + half < left.length ? applyBinary(fn, type as Lane, left[i]!, left[i + half]!) : left[i]!,
+    );
+  }
+  return left[0]!;
+}
+
+/** Where an invocation waits for the others, and what it brings. */
+interface Meeting {
+  readonly at: Stmt;
+  readonly value: number;
+}
+
+/** Runs to the end, stopping wherever the workgroup meets, and is told there what the values of all come to. */
+function* phases(run: Invocation, statements: readonly Stmt[]): Generator<Meeting, undefined, number> {
   for (const statement of statements) {
     if (!hasBarrier(statement)) execute(run, [statement]);
-    else if (statement.op === "barrier") yield statement;
+    else if (statement.op === "barrier") yield { at: statement, value: 0 };
+    else if (statement.op === "reduce")
+      run.locals.set(statement.name, yield { at: statement, value: whole(run, statement.value) });
     else if (statement.op === "if")
       yield* phases(run, whole(run, statement.condition) !== 0 ? statement.then : statement.otherwise);
     else if (statement.op === "for") {
@@ -118,6 +146,7 @@ function* phases(run: Invocation, statements: readonly Stmt[]): Generator<Stmt, 
 
 const hasBarrier = (statement: Stmt): boolean =>
   statement.op === "barrier" ||
+  statement.op === "reduce" ||
   (statement.op === "for" && statement.body.some(hasBarrier)) ||
   (statement.op === "if" && (statement.then.some(hasBarrier) || statement.otherwise.some(hasBarrier)));
 
@@ -127,6 +156,7 @@ function execute(run: Invocation, statements: readonly Stmt[]): void {
       case "let":
       case "var":
       case "set":
+      case "reduce": // of one invocation
         run.locals.set(statement.name, value(run, statement.value));
         break;
       case "store": {

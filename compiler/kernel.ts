@@ -54,6 +54,9 @@ export type BinaryFn =
   // bits, i32 only
   | "xor" | "shl" | "shr";
 
+/** Of scalars: f32 and i32. */
+export type ReduceFn = "add" | "min" | "max";
+
 export type Expr =
   | { readonly op: "literal"; readonly type: ScalarType; readonly value: number }
   /** A size known at launch. */
@@ -105,4 +108,7 @@ export type Stmt =
   | { readonly op: "if"; readonly condition: Expr; readonly then: readonly Stmt[]; readonly otherwise: readonly Stmt[] }
   /** All invocations of the workgroup wait for each other; scratch written before is seen after. Nothing on a CPU. */
   | { readonly op: "barrier" }
+  /** Combines the values of all invocations of the workgroup and names the result, which each of them gets. A barrier, too. The
+   * order of additions is fixed for a device, and may differ between devices. */
+  | { readonly op: "reduce"; readonly name: string; readonly fn: ReduceFn; readonly value: Expr }
   | { readonly op: "comment"; readonly text: string };

@@ -24,6 +24,7 @@ import { lowerRow } from "./lower/row.ts";
 import { lowerScan } from "./lower/scan.ts";
 import { sizeOf } from "./lower/space.ts";
 import { canonical, partOf } from "./lower/parts.ts";
+import { targets } from "./target.ts";
 
 export interface LowerOptions extends FuseOptions {
   /** Kernels of clusters like those of this graph; shared by the entries of a program. */
@@ -31,6 +32,7 @@ export interface LowerOptions extends FuseOptions {
 }
 
 export function lowerGraph(graph: Graph, options: LowerOptions = {}): LoweredEntry {
+  const { target = targets.wasm } = options;
   const fusion = fuse(graph, options);
   const memories = new Map<Node, Memory>();
   for (const node of fusion.nodes) {
@@ -53,7 +55,7 @@ export function lowerGraph(graph: Graph, options: LowerOptions = {}): LoweredEnt
     const { path } = cluster.members[0]!.origin;
     for (const { kernel, buffers, title } of once(clusters, fusion, memories, cluster, () => {
       const made: MadeKernel[] = [];
-      lowerCluster({ fusion, memories, made }, cluster);
+      lowerCluster({ fusion, memories, made, target }, cluster);
       return made;
     }))
       dispatches.push({ kernel, buffers, label: path === "" ? title : `${path}: ${title}` });

@@ -3,7 +3,7 @@
 // Out: the Program, and the distinct kernels in the order that their numbers say, for the printer.
 // It places nothing in memory: addresses depend on sizes, and those are the session's (runtime/arena.ts).
 
-import type { Dispatch, Entry, Program, ProgramKernel, Temporary } from "../runtime/program.ts";
+import type { Dispatch, Entry, Program, ProgramKernel, TargetName, Temporary } from "../runtime/program.ts";
 import { programVersion } from "../runtime/program.ts";
 import { sizeKey } from "../runtime/size.ts";
 import { sameData } from "./same-data.ts";
@@ -23,7 +23,11 @@ export interface Planned {
   readonly kernels: readonly Kernel[];
 }
 
-export function plan(entries: readonly LoweredEntry[], about: ProgramAbout): Planned {
+export function plan(
+  entries: readonly LoweredEntry[],
+  about: ProgramAbout,
+  target: TargetName = "wasm",
+): Planned {
   const kernels: Kernel[] = [];
   const known = new Map<Kernel, number>();
   /** Numbers of kernels of one outline: few, so each is compared with the others. */
@@ -55,7 +59,7 @@ export function plan(entries: readonly LoweredEntry[], about: ProgramAbout): Pla
       format: "moe-program",
       version: programVersion,
       name: about.name,
-      target: "wasm",
+      target,
       sizes: about.sizes,
       tensors: about.tensors,
       kernels: kernels.map(describe),
@@ -69,8 +73,9 @@ export function plan(entries: readonly LoweredEntry[], about: ProgramAbout): Pla
 }
 
 /** What is quick to see of a kernel's work. */
-const outlineOf = ({ buffers, grid, scratch, body }: Kernel): string =>
+const outlineOf = ({ buffers, grid, workgroup, scratch, body }: Kernel): string =>
   [
+    workgroup,
     ...buffers.map(({ type, access, length }) => `${type} ${access} ${sizeKey(length)}`),
     sizeKey(grid),
     ...scratch.map(({ length }) => length),
@@ -86,6 +91,7 @@ function describe(kernel: Kernel): ProgramKernel {
     buffers: kernel.buffers.map(({ name, access }) => ({ name, access })),
     sizes: kernel.sizes,
     grid: kernel.grid,
+    workgroup: kernel.workgroup,
     scratch: scratchBytes(kernel),
     ...(kernel.multiplyAdds === undefined ? {} : { multiplyAdds: kernel.multiplyAdds }),
   };

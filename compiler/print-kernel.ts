@@ -51,6 +51,8 @@ function printStatement(statement: Stmt): string[] {
       ];
     case "barrier":
       return ["barrier;"];
+    case "reduce":
+      return [`${statement.name} = reduce_${statement.fn}(${printExpr(statement.value)});`];
     case "comment":
       return [`// ${statement.text}`];
     default:

@@ -113,6 +113,12 @@ function checkBody(checker: Checker, statements: readonly Stmt[], outer: Scope):
         checkBody(checker, statement.then, scope);
         checkBody(checker, statement.otherwise, scope);
         break;
+      case "reduce":
+        check(checker, scope, statement.value);
+        if (statement.value.type !== "f32" && statement.value.type !== "i32")
+          fail(kernel, `${statement.name} reduces ${statement.value.type}`);
+        declare(statement.name, statement.value.type, false);
+        break;
       case "barrier":
       case "comment":
         break;

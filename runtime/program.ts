@@ -10,7 +10,7 @@ export interface Program {
   readonly version: typeof programVersion;
   /** The model's name in its file. */
   readonly name: string;
-  readonly target: "wasm";
+  readonly target: TargetName;
   /** Symbolic sizes (batch `B`, one length per sequence modality, ...): the session gives them numbers. */
   readonly sizes: readonly SizeName[];
   /** Trained tensors, then non-gradient state of layers, then optimiser state: all that a checkpoint holds. */
@@ -24,6 +24,8 @@ export interface Program {
   /** Routed layers, in order, for reports. */
   readonly routers: readonly RouterInfo[];
 }
+
+export type TargetName = "wasm" | "webgpu" | "cuda";
 
 export interface SizeName {
   readonly name: string;
@@ -66,7 +68,9 @@ export interface ProgramKernel {
   readonly buffers: readonly { readonly name: string; readonly access: "read" | "write" | "update" }[];
   readonly sizes: readonly string[];
   readonly grid: Size;
-  /** Bytes of scratch one thread needs. */
+  /** Invocations in a workgroup; 1 on a CPU. */
+  readonly workgroup: number;
+  /** Bytes of scratch that one workgroup needs (on a CPU: one thread). */
   readonly scratch: number;
   readonly multiplyAdds?: Size;
 }

@@ -5,6 +5,7 @@ import type { Node, RouteNode } from "../graph.ts";
 import type { Cluster, Fusion } from "../fuse.ts";
 import type { ElementType, Expr, Kernel } from "../kernel.ts";
 import type { LoweredBuffer } from "../lowered.ts";
+import type { Target } from "../target.ts";
 import type { Size } from "../../runtime/size.ts";
 import { fixed, number, times } from "./affine.ts";
 import { KernelEmitter } from "./emitter.ts";
@@ -18,6 +19,7 @@ export interface LowerContext {
   /** Memory of every stored node, and of the parts of routings. */
   readonly memories: ReadonlyMap<Node, Memory>;
   readonly made: MadeKernel[];
+  readonly target: Target;
 }
 
 /** A kernel of a cluster, what it does in a few words, and what it binds. */

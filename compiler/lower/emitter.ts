@@ -37,6 +37,8 @@ interface Block {
 export class KernelEmitter {
   private readonly bindings = new Map<string, Binding>();
   private readonly scratches: Scratch[] = [];
+  /** Invocations of a workgroup. */
+  workgroup = 1;
   private readonly counters = new Map<string, number>();
   private blocks: Block[] = [{ statements: [], computed: new Map() }];
   /** Blocks below this depth are closed to hoisting: a schedule holds them. */
@@ -280,7 +282,7 @@ export class KernelEmitter {
         buffers,
         sizes: [...names].sort(),
         grid: about.grid,
-        workgroup: 1,
+        workgroup: this.workgroup,
         scratch: this.scratches,
         body,
         ...(about.multiplyAdds === undefined ? {} : { multiplyAdds: about.multiplyAdds }),
@@ -296,6 +298,7 @@ function namesInBody(body: readonly Stmt[], names: Set<string>): void {
       case "let":
       case "var":
       case "set":
+      case "reduce":
         namesIn(statement.value, names);
         break;
       case "store":

@@ -92,6 +92,8 @@ function lowerStatement(scope: Scope, statement: Stmt): void {
       return lowerFor(scope, statement);
     case "if":
       return lowerIf(scope, statement.condition, statement.then, statement.otherwise);
+    case "reduce":
+      throw new Error("internal: a workgroup of one thread reduces nothing");
     case "barrier":
     case "comment":
       return;
