@@ -27,22 +27,19 @@ const isShape = (shape: ShapeLike): shape is Shape =>
   shape.every((axis) => typeof axis !== "number" && !Array.isArray(axis));
 export const toShape = (shape: ShapeLike): Shape => (isShape(shape) ? shape : shape.map(toAxis));
 
-// The same few size objects appear in thousands of shapes; their text is made once.
+// The same few size objects appear in thousands of shapes; the text of those that are no numbers is made once.
 const sizeKeys = new WeakMap<Size, string>();
 export function keyOfSize(size: Size): string {
+  const value = known(size);
+  if (value !== undefined) return String(value);
   let key = sizeKeys.get(size);
   if (key === undefined) sizeKeys.set(size, (key = sizeKey(size)));
   return key;
 }
-export const sameSize = (a: Size, b: Size): boolean => a === b || keyOfSize(a) === keyOfSize(b);
-
-export const axisKey = (axis: Axis): string =>
-  axis.kind === "dense" ? keyOfSize(axis.size) : `@${axis.by.id}`;
-const shapeKeys = new WeakMap<Shape, string>();
-export function shapeKey(shape: Shape): string {
-  let key = shapeKeys.get(shape);
-  if (key === undefined) shapeKeys.set(shape, (key = shape.map(axisKey).join(",")));
-  return key;
+export function sameSize(a: Size, b: Size): boolean {
+  if (a === b) return true;
+  const [x, y] = [known(a), known(b)];
+  return x !== undefined || y !== undefined ? x === y : keyOfSize(a) === keyOfSize(b);
 }
 
 export const sameAxis = (a: Axis, b: Axis): boolean =>
@@ -50,8 +47,12 @@ export const sameAxis = (a: Axis, b: Axis): boolean =>
   (a.kind === "dense"
     ? b.kind === "dense" && sameSize(a.size, b.size)
     : b.kind === "ragged" && a.by === b.by);
-export const sameShape = (a: Shape, b: Shape): boolean =>
-  a === b || (a.length === b.length && a.every((axis, i) => sameAxis(axis, b[i]!)));
+export function sameShape(a: Shape, b: Shape): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (!sameAxis(a[i]!, b[i]!)) return false;
+  return true;
+}
 
 /** `T, 512` for dense axes, `R<=2*T@7` for the rows of routing %7. */
 export const printAxis = (axis: Axis): string =>

@@ -3,97 +3,24 @@
 // A node made twice is one node and keeps the origin of the first. Identity views vanish here; every other
 // simplification is simplify's, which gives the builder its rules as `rewrite`.
 
-import type {
-  ChooseNode,
-  ContractNode,
-  DType,
-  MapFn,
-  Node,
-  Origin,
-  PartNode,
-  RouteNode,
-  Shape,
-  View,
-} from "./graph.ts";
+import type { ChooseNode, DType, MapFn, Node, Origin, PartNode, RouteNode, Shape, View } from "./graph.ts";
 import { add, constant, known, multiply, product, type Size } from "../runtime/size.ts";
-import { dense, keyOfSize, sameAxis, sameShape, shapeKey, toAxis, toShape } from "./graph-axis.ts";
+import { dense, sameAxis, sameShape, toAxis, toShape } from "./graph-axis.ts";
 import type { AxisLike, ShapeLike } from "./graph-axis.ts";
 import { infer, type Draft, type Type } from "./graph-infer.ts";
+import { nodeOf } from "./graph-node.ts";
+import { hashOf, UniqueNodes } from "./graph-unique.ts";
 
 /** A node, or a number that becomes a constant of the dtype beside it. */
 export type Value = Node | number;
 const sizeOf = (size: Size | number): Size => (typeof size === "number" ? constant(size) : size);
 
-/** The first letters of the labels, in order of appearance: contractions that differ only in letters are one. */
-function canonicalLabels({ labels, ragged }: Pick<ContractNode, "labels" | "ragged">): string {
-  const letters = new Map<string, string>();
-  const canonical = (text: string): string =>
-    [...text]
-      .map((label) => {
-        if (!letters.has(label)) letters.set(label, String.fromCharCode(97 + letters.size));
-        return letters.get(label)!;
-      })
-      .join("");
-  const { a, b, out } = labels;
-  const texts = [a, b, out, ragged?.row ?? "", ragged?.group ?? ""];
-  return texts.map(canonical).join(",");
-}
-
-/** What, besides the asked type, makes two drafts the same node. */
-function keyOf(draft: Draft): string {
-  switch (draft.op) {
-    case "input":
-    case "tensor":
-      return `${draft.op} ${draft.name}`;
-    case "const":
-      // -0 and 0 are different constants.
-      return Object.is(draft.value, -0) ? "const -0" : `const ${draft.value}`;
-    case "size":
-      return `size ${keyOfSize(draft.size)}`;
-    case "index":
-      return "index";
-    case "map":
-      return `${draft.fn} ${draft.inputs.map((input) => input.id).join(" ")}`;
-    case "view": {
-      const { view } = draft;
-      const how =
-        view.kind === "permute" || view.kind === "broadcast"
-          ? view.axes.join(" ")
-          : view.kind === "reshape"
-            ? ""
-            : view.kind === "slice"
-              ? `${view.axis} ${keyOfSize(view.start)}`
-              : `${view.axis} ${keyOfSize(view.before)} ${keyOfSize(view.after)}`;
-      return `${view.kind} ${how} of ${draft.input.id}`;
-    }
-    case "reduce":
-      return `reduce ${draft.fn} ${draft.axes.join(" ")} ${draft.groups} of ${draft.input.id}`;
-    case "scan":
-      return `scan ${draft.axis} ${draft.exclusive} ${draft.reverse} of ${draft.input.id}`;
-    case "contract":
-      return `contract ${canonicalLabels(draft)} of ${draft.a.id} ${draft.b.id}`;
-    case "choose":
-      return `choose ${keyOfSize(draft.count)} ${draft.as} of ${draft.score.id}`;
-    case "route":
-      return `route ${draft.groups} ${keyOfSize(draft.bound)} of ${draft.picks.id}`;
-    case "part":
-      return `part ${draft.part} of ${draft.route.id}`;
-    case "dispatch":
-    case "combine":
-      return `${draft.op} ${draft.per} of ${draft.input.id} ${draft.route.id}`;
-    case "take":
-      return `take ${draft.batch} of ${draft.table.id} ${draft.ids.id}`;
-    case "random":
-      return `random ${draft.stream}`;
-    default:
-      return draft satisfies never;
-  }
-}
+const untyped: Partial<Type> = {};
 
 export class GraphBuilder {
   /** Given to every node made from now on. */
   origin: Origin = { path: "" };
-  private readonly nodes = new Map<string, Node>();
+  private readonly unique = new UniqueNodes();
   private next = 0;
   /** What a new node becomes: itself when undefined. Used by simplify. */
   private readonly rewrite: ((node: Node) => Node | undefined) | undefined;
@@ -114,18 +41,15 @@ export class GraphBuilder {
   }
 
   /** The node of a draft: the one made before, or a new one. */
-  make(draft: Draft, asked: Partial<Type> = {}): Node {
-    const type = asked.shape === undefined ? "" : shapeKey(asked.shape);
-    const key = `${keyOf(draft)} : ${asked.dtype ?? ""}[${type}]`;
-    const before = this.nodes.get(key);
-    if (before !== undefined) return before;
-    const { dtype, shape } = infer(draft, asked);
-    const node = { id: this.next++, dtype, shape, origin: this.origin, ...draft } as Node;
-    // Known under its key before it is rewritten: a rule that makes the same node again gets it as it is.
-    this.nodes.set(key, node);
-    const result = this.rewrite?.(node) ?? node;
-    if (result !== node) this.nodes.set(key, result);
-    return result;
+  make(draft: Draft, asked: Partial<Type> = untyped): Node {
+    const hash = hashOf(draft, asked);
+    const before = this.unique.find(hash, draft, asked);
+    if (before !== undefined) return before.node;
+    const node = nodeOf(draft, infer(draft, asked), this.next++, this.origin);
+    // Known before it is rewritten: a rule that makes the same node again gets it as it is.
+    const entry = this.unique.add(hash, node, asked);
+    if (this.rewrite !== undefined) entry.node = this.rewrite(node) ?? node;
+    return entry.node;
   }
 
   // Sources
@@ -155,15 +79,16 @@ export class GraphBuilder {
 
   /** Applies `fn`. Numbers and scalars are repeated to the shape of the other operands. */
   map(fn: MapFn, ...inputs: readonly Value[]): Node {
-    const nodes = inputs.filter((input): input is Node => typeof input !== "number");
-    const typed = fn === "select" ? inputs.slice(1).find((input) => typeof input !== "number") : nodes[0];
-    const dtype = typeof typed === "object" ? typed.dtype : "f32";
-    const shape = nodes.reduce<Shape>(
-      (longest, { shape }) => (shape.length > longest.length ? shape : longest),
-      [],
-    );
+    let dtype: DType | undefined;
+    let shape: Shape = [];
+    for (const [i, input] of inputs.entries()) {
+      if (typeof input === "number") continue;
+      // The condition of a selection says nothing of what is selected.
+      if (fn !== "select" || i > 0) dtype ??= input.dtype;
+      if (input.shape.length > shape.length) shape = input.shape;
+    }
     const operands = inputs.map((input) => {
-      const node = typeof input === "number" ? this.constant(input, dtype) : input;
+      const node = typeof input === "number" ? this.constant(input, dtype ?? "f32") : input;
       return node.shape.length === 0 ? this.broadcastTo(node, shape, []) : node;
     });
     if ((fn === "f32" || fn === "i32") && operands[0]!.dtype === fn) return operands[0]!;
@@ -192,7 +117,7 @@ export class GraphBuilder {
   // Views
 
   private view(view: View, input: Node, shape?: Shape): Node {
-    return this.make({ op: "view", view, input }, shape === undefined ? {} : { shape });
+    return this.make({ op: "view", view, input }, shape === undefined ? untyped : { shape });
   }
   /** out axis i is input axis axes[i]. */
   permute(node: Node, axes: readonly number[]): Node {

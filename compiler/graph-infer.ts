@@ -3,7 +3,7 @@
 // Out: dtype and shape. Throws `internal:` on a wrong graph: what users get wrong is found before a graph exists.
 
 import type { Axis, BinaryMap, DType, MapFn, Node, Shape, UnaryMap } from "./graph.ts";
-import { add, constant, known, product, subtract } from "../runtime/size.ts";
+import { add, constant, known, product, subtract, type Size } from "../runtime/size.ts";
 import { dense, printAxis, printShape, raggedBy, sameAxis, sameShape, sameSize } from "./graph-axis.ts";
 import { printOperation, printType } from "./print-graph.ts";
 import { operandsOf } from "./graph-walk.ts";
@@ -94,23 +94,35 @@ function inferMap(draft: Extract<Draft, { op: "map" }>): Type {
 
 /** A reshape keeps ragged axes in their order, with equally many elements between them. */
 export function reshapeFits(from: Shape, to: Shape): boolean {
-  const segments = (shape: Shape): { ragged: Axis[]; dense: Axis[][] } => {
-    const result: { ragged: Axis[]; dense: Axis[][] } = { ragged: [], dense: [[]] };
-    for (const axis of shape) {
-      if (axis.kind === "dense") result.dense.at(-1)!.push(axis);
-      else {
-        result.ragged.push(axis);
-        result.dense.push([]);
-      }
+  let [i, j] = [0, 0];
+  for (;;) {
+    const [a, b] = [segment(from, i), segment(to, j)];
+    if (a.count !== b.count || !sameSize(product(a.symbolic), product(b.symbolic))) {
+      // A number may stand before or within a symbolic size.
+      const whole = (count: number, sizes: readonly Size[]): Size => product([constant(count), ...sizes]);
+      if (!sameSize(whole(a.count, a.symbolic), whole(b.count, b.symbolic))) return false;
     }
-    return result;
-  };
-  const a = segments(from);
-  const b = segments(to);
-  const count = (axes: readonly Axis[]) => product(axes.map((axis) => axis.size));
-  return (
-    sameShape(a.ragged, b.ragged) && a.dense.every((axes, i) => sameSize(count(axes), count(b.dense[i]!)))
-  );
+    const [x, y] = [from[a.end], to[b.end]];
+    if (x === undefined || y === undefined) return x === y;
+    if (!sameAxis(x, y)) return false;
+    [i, j] = [a.end + 1, b.end + 1];
+  }
+}
+
+/** The elements of the dense axes from `start` up to a ragged axis, which is at `end`. */
+function segment(
+  shape: Shape,
+  start: number,
+): { readonly count: number; readonly symbolic: readonly Size[]; readonly end: number } {
+  let count = 1;
+  let end = start;
+  const symbolic: Size[] = [];
+  for (let axis = shape[end]; axis?.kind === "dense"; axis = shape[++end]) {
+    const value = known(axis.size);
+    if (value === undefined) symbolic.push(axis.size);
+    else count *= value;
+  }
+  return { count, symbolic, end };
 }
 
 const increasing = (axes: readonly number[]): boolean =>

@@ -46,10 +46,15 @@ export function routesOf(shape: Shape): readonly RouteNode[] {
   return routes;
 }
 
+function isDenseShape(shape: Shape): boolean {
+  for (const { kind } of shape) if (kind !== "dense") return false;
+  return true;
+}
+
 /** Operands, and the routings that a shape names without reading (a broadcast to rows). */
 export function dependenciesOf(node: Node): readonly Node[] {
   const operands = operandsOf(node);
-  if (node.shape.every((axis) => axis.kind === "dense")) return operands;
+  if (isDenseShape(node.shape)) return operands;
   const routes = routesOf(node.shape).filter((route) => !operands.includes(route));
   return routes.length === 0 ? operands : [...operands, ...routes];
 }
@@ -61,18 +66,31 @@ export const rootsOf = (graph: Graph): readonly Node[] => [
 
 /** Every node that the roots need, each after all of its dependencies, in creation order. */
 export function nodesOf(roots: readonly Node[]): readonly Node[] {
-  // By id, so that nothing is sorted.
-  const seen: (Node | undefined)[] = [];
-  const stack = [...roots];
-  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+  // By id, so that nothing is sorted; of its full length from the start, because engines make tables of arrays that grow
+  // from their end.
+  let last = -1;
+  for (const { id } of roots) if (id > last) last = id;
+  const seen = new Array<Node | undefined>(last + 1).fill(undefined);
+  const stack: Node[] = [];
+  let count = 0;
+  const visit = (node: Node): void => {
     const before = seen[node.id];
-    if (before === node) continue;
+    if (before === node) return;
     if (before !== undefined)
       throw new Error(`internal: nodes of two builders in one graph share id ${node.id}`);
     seen[node.id] = node;
-    for (const dependency of dependenciesOf(node)) stack.push(dependency);
+    stack.push(node);
+    count++;
+  };
+  for (const root of roots) visit(root);
+  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+    for (const operand of operandsOf(node)) visit(operand);
+    for (const axis of node.shape) if (axis.kind === "ragged") visit(axis.by);
   }
-  return seen.filter((node) => node !== undefined);
+  const nodes = new Array<Node>(count);
+  let at = 0;
+  for (const node of seen) if (node !== undefined) nodes[at++] = node;
+  return nodes;
 }
 
 /** How many operand places (and outputs) each node fills. */

@@ -24,10 +24,7 @@ export function resolvePath(from: string, importer: string): string {
       else parts.pop();
     } else if (part !== "." && part !== "") parts.push(part);
   }
-  return (
-    (importer.startsWith("/") && !parts.join("/").startsWith("/") ? "/" : "") +
-    parts.filter((part) => part !== "").join("/")
-  );
+  return (importer.startsWith("/") ? "/" : "") + parts.filter((part) => part !== "").join("/");
 }
 
 const error = (

@@ -14,6 +14,9 @@ const isMap = (node: Node, fn: MapFn): node is MapNode => node.op === "map" && n
 const isView = (node: Node, kind: ViewNode["view"]["kind"]): node is ViewNode =>
   node.op === "view" && node.view.kind === kind;
 
+/** A rule of one function, or of any. */
+type MapRule = Rule<MapNode> & { readonly fn?: MapFn };
+
 /** Never infinite and never NaN. */
 function bounded(node: Node): boolean {
   if (node.dtype !== "f32" || node.op === "random") return true;
@@ -32,12 +35,9 @@ function negated(b: GraphBuilder, node: Node): Node | undefined {
 }
 
 /** An identity of a unary function: from its operand. */
-const unary = (
-  name: string,
-  fn: MapFn,
-  apply: (b: GraphBuilder, x: Node) => Node | undefined,
-): Rule<MapNode> => ({
+const unary = (name: string, fn: MapFn, apply: (b: GraphBuilder, x: Node) => Node | undefined): MapRule => ({
   name,
+  fn,
   apply: (b, node) => (node.fn === fn ? apply(b, node.inputs[0]!) : undefined),
 });
 
@@ -46,8 +46,9 @@ const withConstant = (
   name: string,
   fn: BinaryMap,
   apply: (b: GraphBuilder, x: Node, value: number, node: MapNode) => Node | undefined,
-): Rule<MapNode> => ({
+): MapRule => ({
   name,
+  fn,
   apply: (b, node) => {
     if (node.fn !== fn) return undefined;
     const value = constantOf(node.inputs[1]!);
@@ -59,13 +60,14 @@ const binary = (
   name: string,
   fn: BinaryMap,
   apply: (b: GraphBuilder, x: Node, y: Node, node: MapNode) => Node | undefined,
-): Rule<MapNode> => ({
+): MapRule => ({
   name,
+  fn,
   apply: (b, node) => (node.fn === fn ? apply(b, node.inputs[0]!, node.inputs[1]!, node) : undefined),
 });
 
 /** (x op c) op d = x op (c op d), with the first operand's constant. */
-const merge = (fn: "add" | "mul"): Rule<MapNode> =>
+const merge = (fn: "add" | "mul"): MapRule =>
   withConstant(`merge constants of ${fn}`, fn, (b, x, value, node) => {
     if (!isMap(x, fn)) return undefined;
     const inner = constantOf(x.inputs[1]!);
@@ -73,12 +75,12 @@ const merge = (fn: "add" | "mul"): Rule<MapNode> =>
     return b.map(fn, x.inputs[0]!, filled(b, evaluateMap(fn, node.dtype, inner, value, 0), node));
   });
 
-const constants: readonly Rule<MapNode>[] = [
+const constants: readonly MapRule[] = [
   {
     name: "fold constants",
     apply: (b, node) => {
+      if (node.inputs.some((input) => constantOf(input) === undefined)) return undefined;
       const values = node.inputs.map(constantOf);
-      if (values.some((value) => value === undefined)) return undefined;
       const [x, y, z] = values;
       return filled(b, evaluateMap(node.fn, node.inputs.at(-1)!.dtype, x!, y ?? 0, z ?? 0), node);
     },
@@ -143,7 +145,7 @@ const constants: readonly Rule<MapNode>[] = [
   }),
 ];
 
-const signs: readonly Rule<MapNode>[] = [
+const signs: readonly MapRule[] = [
   unary("-(-x)", "neg", (_b, x) => (isMap(x, "neg") ? x.inputs[0] : undefined)),
   unary("-(x - y)", "neg", (b, x) => (isMap(x, "sub") ? b.sub(x.inputs[1]!, x.inputs[0]!) : undefined)),
   unary("-(x * c)", "neg", (b, x) => {
@@ -174,7 +176,7 @@ const signs: readonly Rule<MapNode>[] = [
   ),
 ];
 
-const logic: readonly Rule<MapNode>[] = [
+const logic: readonly MapRule[] = [
   ...(["min", "max", "and", "or"] as const).map((fn) =>
     binary(`${fn} of one`, fn, (_b, x, y) => (x === y ? x : undefined)),
   ),
@@ -195,8 +197,8 @@ const logic: readonly Rule<MapNode>[] = [
   unary("stop stop x", "stop", (_b, x) => (isMap(x, "stop") ? x : undefined)),
   {
     name: "select of what is known",
+    fn: "select",
     apply: (b, node) => {
-      if (node.fn !== "select") return undefined;
       const [condition, x, y] = node.inputs as [Node, Node, Node];
       const truth = constantOf(condition);
       if (truth !== undefined) return truth === 0 ? y : x;
@@ -213,14 +215,14 @@ const logic: readonly Rule<MapNode>[] = [
 ];
 
 /** f(repeat x, repeat y) = repeat f(x, y), along every axis that all operands repeat. */
-const beforeRepeat: Rule<MapNode> = {
+const beforeRepeat: MapRule = {
   name: "map before broadcast",
   apply: (b, node) => {
+    if (!node.inputs.every((input) => isView(input, "broadcast"))) return undefined;
     const axes = new Set<number>();
-    for (const input of node.inputs) {
-      if (!isView(input, "broadcast") || input.view.kind !== "broadcast") return undefined;
-      for (const axis of input.view.axes) axes.add(axis);
-    }
+    for (const input of node.inputs)
+      if (isView(input, "broadcast") && input.view.kind === "broadcast")
+        for (const axis of input.view.axes) axes.add(axis);
     if (axes.size === node.shape.length) return undefined;
     const kept = [...axes].sort((x, y) => x - y);
     const shape = kept.map((axis) => node.shape[axis]!);
@@ -238,7 +240,7 @@ const beforeRepeat: Rule<MapNode> = {
 };
 
 /** f(view x, view y) = view f(x, y), for a reshape or a permutation that all operands share; constants have any shape. */
-const beforeView = (kind: "reshape" | "permute"): Rule<MapNode> => ({
+const beforeView = (kind: "reshape" | "permute"): MapRule => ({
   name: `map before ${kind}`,
   apply: (b, node) => {
     let inner: Shape | undefined;
@@ -265,7 +267,7 @@ const beforeView = (kind: "reshape" | "permute"): Rule<MapNode> => ({
   },
 });
 
-export const mapRules: readonly Rule<MapNode>[] = [
+export const mapRules: readonly MapRule[] = [
   ...constants,
   ...signs,
   ...logic,
@@ -274,5 +276,16 @@ export const mapRules: readonly Rule<MapNode>[] = [
   beforeView("permute"),
 ];
 
+/** The rules of each function, in order: most rules are of one. */
+export function rulesByFunction(rules: readonly MapRule[]): (fn: MapFn) => readonly Rule<MapNode>[] {
+  const known = new Map<MapFn, readonly Rule<MapNode>[]>();
+  return (fn) => {
+    let own = known.get(fn);
+    if (own === undefined)
+      known.set(fn, (own = rules.filter((rule) => rule.fn === undefined || rule.fn === fn)));
+    return own;
+  };
+}
+
 /** After differentiation: what stopped a gradient is the identity. */
-export const stopRule: Rule<MapNode> = unary("stop x", "stop", (_b, x) => x);
+export const stopRule: MapRule = unary("stop x", "stop", (_b, x) => x);

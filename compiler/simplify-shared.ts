@@ -77,17 +77,18 @@ function sameContraction(
   );
 }
 
-/** sum_n d[r, n] (sum_k a[r, k] w[k, n]) = sum_k a[r, k] (sum_n d[r, n] w[k, n]), if the inner product is there. With
- * dispatched d only: elsewhere (attention) the first form is the one that kernels want. */
-function turnRowDot(
+/** sum_n d[r, n] (sum_k a[r, k] w[k, n]) = sum_k a[r, k] (sum_n d[r, n] w[k, n]), if the inner product is there and `wants`
+ * to be turned: from the contraction `inner` that is there to `found`. Turning back as well would never end. */
+export function turnRowDot(
   b: GraphBuilder,
   product: MapNode,
   reduced: readonly number[],
   around: Surroundings,
   of: (node: Node) => Node,
+  wants: (other: Node, inner: ContractNode, found: ContractNode) => boolean,
 ): Node | undefined {
   for (const [other, inner] of [product.inputs, [...product.inputs].reverse()] as [Node, Node][]) {
-    if (inner.op !== "contract" || other.op !== "dispatch") continue;
+    if (inner.op !== "contract") continue;
     const { labels, ragged } = inner;
     const summed = reduced.map((axis) => labels.out[axis]!);
     const kept = [...labels.out].filter((label) => !summed.includes(label));
@@ -104,8 +105,7 @@ function turnRowDot(
       const found = around.contractions
         .get(other)
         ?.find((node) => sameContraction(node, other, right, [labels.out, rightLabels, leftLabels], ragged));
-      // The later one is the backward pass's. Turning the other way as well would never end.
-      if (found === undefined || found.id <= inner.id) continue;
+      if (found === undefined || !wants(other, inner, found)) continue;
       // Made here, since the old one may come later; the two become one.
       const dot = b.mul(contractOver(b, found, found.labels.out, of), of(left));
       const gone = range(leftLabels.length).filter((axis) => !kept.includes(leftLabels[axis]!));
@@ -145,7 +145,15 @@ export const sharedRules: readonly SharedRule[] = [
     apply: (b, node, around, of) => {
       if (node.op !== "reduce" || node.fn !== "sum" || node.groups) return undefined;
       if (node.input.op !== "map" || node.input.fn !== "mul") return undefined;
-      return turnRowDot(b, node.input, node.axes, around, of);
+      // The later one is the backward pass's.
+      return turnRowDot(
+        b,
+        node.input,
+        node.axes,
+        around,
+        of,
+        (other, inner, found) => other.op === "dispatch" && found.id > inner.id,
+      );
     },
   },
 ];

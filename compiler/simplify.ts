@@ -9,11 +9,12 @@ import { GraphBuilder } from "./graph-builder.ts";
 import { rebuild } from "./graph-rebuild.ts";
 import { dependenciesOf, nodesOf, rootsOf } from "./graph-walk.ts";
 import { contractRules } from "./simplify-contract.ts";
-import { mapRules, stopRule } from "./simplify-map.ts";
+import { mapRules, rulesByFunction, stopRule } from "./simplify-map.ts";
 import { reduceRules } from "./simplify-reduce.ts";
 import { combineRules, dispatchRules, sumOfPicks } from "./simplify-route.ts";
 import type { Rule } from "./simplify-rule.ts";
 import { sharedRules, surroundingsOf } from "./simplify-shared.ts";
+import { tileRules } from "./simplify-tile.ts";
 import { viewRules } from "./simplify-view.ts";
 
 export interface SimplifyOptions {
@@ -54,13 +55,18 @@ const tableOf = (removeStops: boolean): RuleTable => ({
   take: [],
 });
 
+/** Rules that look at the users of a value. */
+const userRules = [...sharedRules, ...tileRules];
+
 /** More passes than any graph needed; a set of rules that undo each other must not hang. */
 const passLimit = 12;
 
 export function simplify(graph: Graph, { removeStops = false, trace }: SimplifyOptions = {}): Graph {
   const table = tableOf(removeStops);
+  const mapRulesOf = rulesByFunction(table.map);
   const builder: GraphBuilder = new GraphBuilder((node) => {
-    for (const rule of table[node.op] as readonly Rule[]) {
+    const rules = node.op === "map" ? mapRulesOf(node.fn) : table[node.op];
+    for (const rule of rules as readonly Rule[]) {
       const better = rule.apply(builder, node);
       if (better === undefined || better === node) continue;
       trace?.(rule.name, node);
@@ -94,7 +100,7 @@ export function simplify(graph: Graph, { removeStops = false, trace }: SimplifyO
     const around = surroundingsOf(current, nodes);
     let applied = false;
     const next = pass(current, nodes, (node, of) => {
-      for (const rule of sharedRules) {
+      for (const rule of userRules) {
         const better = rule.apply(builder, node, around, of);
         if (better === undefined) continue;
         trace?.(rule.name, node);

@@ -204,6 +204,44 @@ test("nodes are made once, and letters do not matter", () => {
     b.contract(x(b, 2, 2), x(b, 2, 2), "mk,kn->mn"),
   );
   expect(b.constant(0)).not.toBe(b.constant(-0));
+  expect(b.constant(NaN)).toBe(b.constant(NaN));
+  // Sizes are equal by what they say, not by the objects that say it.
+  const batch = () => [named("B"), 3];
+  expect(b.broadcastTo(b.constant(0), batch())).toBe(b.broadcastTo(b.constant(0), batch()));
+});
+
+test("nodes that differ in anything are different, and all have one layout", () => {
+  const b = new GraphBuilder();
+  const route = b.route(ids(b, 3, 2), 4);
+  const square = x(b, 3, 3);
+  const made = [
+    ...[b.input("x", "f32", [3]), b.tensor("x", [3]), b.tensor("x", [4]), b.tensor("x", [3], "i32"), square],
+    ...[b.constant(1), b.constant(1, "i32"), b.constant(true), b.index(3), b.index(4), b.random(1, [3])],
+    ...[b.random(2, [3]), b.random(1, [4]), b.size(named("B")), b.size(named("T"))],
+    ...[b.map("sub", x(b, 3), 1), b.map("sub", 1, x(b, 3)), b.map("min", x(b, 3), 1)],
+    ...[b.permute(square, [1, 0]), b.reshape(square, [9]), b.reshape(square, [1, 9])],
+    ...[b.broadcastTo(x(b, 3), [3, 3], [0]), b.broadcastTo(x(b, 3), [3, 3], [1])],
+    ...[
+      b.slice(square, 0, 1, 2),
+      b.slice(square, 0, 0, 2),
+      b.slice(square, 1, 1, 2),
+      b.slice(square, 1, 1, 1),
+    ],
+    ...[b.pad(square, 0, 1, 0), b.pad(square, 0, 0, 1), b.pad(square, 1, 0, 1)],
+    ...[b.reduce("sum", square, [0]), b.reduce("sum", square, [1]), b.reduce("max", square, [0])],
+    ...[b.scan(square, 0), b.scan(square, 0, { reverse: true }), b.scan(square, 0, { exclusive: true })],
+    ...[b.choose(square, 1), b.choose(square, 2), b.choose(square, 1, "mask")],
+    ...[route, b.route(ids(b, 3, 2), 5), b.part(route, "slot"), b.part(route, "offsets")],
+    ...[
+      b.part(route, "source"),
+      b.dispatch(square, route),
+      b.dispatch(b.broadcastTo(square, [3, 2, 3], [0, 2]), route, "pick"),
+    ],
+    ...[b.combine(b.dispatch(square, route), route), b.combine(b.dispatch(square, route), route, "pick")],
+    ...[b.take(square, ids(b, 3)), b.take(square, ids(b, 3), 1)],
+  ];
+  expect(new Set(made).size).toBe(made.length);
+  expect(new Set(made.map((node) => Object.keys(node).join())).size).toBe(1);
 });
 
 describe("our own mistakes are named", () => {

@@ -6,7 +6,7 @@ import type { Tensor } from "../../runtime/program.ts";
 import { known } from "../../runtime/size.ts";
 import type { GraphBuilder } from "../graph-builder.ts";
 import { rebuild } from "../graph-rebuild.ts";
-import { dependenciesOf, nodesOf } from "../graph-walk.ts";
+import { dependenciesOf } from "../graph-walk.ts";
 import type { Node } from "../graph.ts";
 import type { Update } from "./optimizer.ts";
 
@@ -19,6 +19,8 @@ export class Carrier {
   private readonly builder: GraphBuilder;
   private readonly accumulate: number;
   private readonly readers = new Map<Node, Node>();
+  /** Whether a node depends on the batch, for all that was looked at. */
+  private readonly varying = new Map<Node, boolean>();
 
   constructor(builder: GraphBuilder, accumulate: number) {
     this.builder = builder;
@@ -48,36 +50,44 @@ export class Carrier {
   /** An `after step` value with everything that depends on the batch read from carried tensors. `loads` are summed. */
   afterStep(name: string, value: Node, loads: ReadonlyMap<Node, string>): Node {
     const { builder } = this;
-    const nodes = nodesOf([value]);
-    const varies = new Set<Node>();
-    for (const node of nodes)
-      if (
-        node.op === "random" ||
-        (node.op === "input" && !node.name.startsWith("$")) ||
-        dependenciesOf(node).some((operand) => varies.has(operand))
-      )
-        varies.add(node);
     const replaced = new Map<Node, Node>();
     let count = 0;
     // Only what the value still needs once its statistics are cut off is visited: from the roots down.
     const resolve = (node: Node): Node => {
       const before = replaced.get(node);
       if (before !== undefined) return before;
-      const result = this.resolved(node, varies, loads, resolve, () => `statistic.${name}.${count++}`);
+      const result = this.resolved(node, loads, resolve, () => `statistic.${name}.${count++}`);
       replaced.set(node, result);
       return result;
     };
     return builder.at(value.origin, () => resolve(value));
   }
 
+  /** Values of one model share nearly all that they depend on: each node is looked at once. Nothing recurses, models are deep. */
+  private varies(root: Node): boolean {
+    const { varying } = this;
+    const stack = [root];
+    for (let node = stack.at(-1); node !== undefined; node = stack.at(-1)) {
+      const dependencies = dependenciesOf(node);
+      const open = varying.has(node) ? undefined : dependencies.find((each) => !varying.has(each));
+      if (open !== undefined) {
+        stack.push(open);
+        continue;
+      }
+      stack.pop();
+      const own = node.op === "random" || (node.op === "input" && !node.name.startsWith("$"));
+      varying.set(node, own || dependencies.some((each) => varying.get(each)));
+    }
+    return varying.get(root)!;
+  }
+
   private resolved(
     node: Node,
-    varies: ReadonlySet<Node>,
     loads: ReadonlyMap<Node, string>,
     resolve: (node: Node) => Node,
     name: () => string,
   ): Node {
-    if (!varies.has(node)) return node;
+    if (!this.varies(node)) return node;
     const load = loads.get(node);
     if (load !== undefined) return this.sum(`sum.${load}`, node);
     // What is computed from statistics alone is computed after the step, from the global ones: mean(load) is that of all

@@ -6,7 +6,7 @@ import type { Definition, Expression, Statement } from "../../grammar/syntax.ts"
 import { named } from "../../runtime/size.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
 import { runBody } from "../elaborate/body.ts";
-import { report, type Elaboration, type Frame } from "../elaborate/elaboration.ts";
+import { report, type Elaboration, type Frame, type Watch } from "../elaborate/elaboration.ts";
 import { startElaboration } from "../elaborate/elaborator.ts";
 import { modelFrame } from "../elaborate/model.ts";
 import { ofSize, symbol } from "../elaborate/number.ts";
@@ -61,8 +61,13 @@ function symbolicStatic(
 }
 
 /** One definition with symbolic statics and its inputs as declared. */
-function checkDefinition(definition: Definition, module: LoadedModule, diagnostics: Diagnostic[]): void {
-  const of = startElaboration({ mode: "training", diagnostics });
+function checkDefinition(
+  definition: Definition,
+  module: LoadedModule,
+  diagnostics: Diagnostic[],
+  watch?: Watch,
+): void {
+  const of = startElaboration({ mode: "training", diagnostics, watch });
   const frame: Frame = modelFrame(definition, module, []);
   const scope = openScope();
   of.frames.push(frame);
@@ -129,8 +134,13 @@ function inputOf(
 }
 
 /** A model and its recipe. */
-function checkModelDefinition(definition: Definition, module: LoadedModule, diagnostics: Diagnostic[]): void {
-  const of = startElaboration({ mode: "training", diagnostics });
+function checkModelDefinition(
+  definition: Definition,
+  module: LoadedModule,
+  diagnostics: Diagnostic[],
+  watch?: Watch,
+): void {
+  const of = startElaboration({ mode: "training", diagnostics, watch });
   of.frames.push(modelFrame(definition, module, []));
   const scope = openScope();
   const before = diagnostics.length;
@@ -211,14 +221,14 @@ function checkDims(module: LoadedModule, diagnostics: Diagnostic[]): void {
 }
 
 /** Everything that can be said of a program before numbers are known, beside what parsing and resolving have found. */
-export function checkModel(model: Model): readonly Diagnostic[] {
+export function checkModel(model: Model, watch?: Watch): readonly Diagnostic[] {
   const diagnostics: Diagnostic[] = [];
   for (const module of model.modules.values()) {
     checkDims(module, diagnostics);
     for (const definition of definitionsOf(module)) {
       if (!checkStructure(definition, module, diagnostics)) continue;
-      if (definition.kind === "model") checkModelDefinition(definition, module, diagnostics);
-      else checkDefinition(definition, module, diagnostics);
+      if (definition.kind === "model") checkModelDefinition(definition, module, diagnostics, watch);
+      else checkDefinition(definition, module, diagnostics, watch);
     }
     checkTrains(module, diagnostics);
   }

@@ -178,6 +178,7 @@ export function apply(
   const scope = openScope();
   for (const [name, value] of instance.statics) scope.names.set(name, nameStatic(value, frame.path, name));
   if (!bindSizes(of, instance, read, frame, scope, span, hints)) return broken;
+  of.watch?.applied(frameOf(of).module.path, span, instance, scope.names, frame.path);
   const hidden = read.map((value, i): Tensor | Gates => {
     const { type } = definition.inputs[i]!;
     if (value.kind === "gates")

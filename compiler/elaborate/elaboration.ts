@@ -127,6 +127,21 @@ export interface DecodeOptions {
   readonly batch: number;
 }
 
+/** Told what was found on the way, for editors; changes nothing. */
+export interface Watch {
+  /** A name stands for this value, here. */
+  named(module: string, span: Span, value: Value): void;
+  /** A definition is applied, here, with these statics: given, taken from the inputs, or defaults; `path`: where its parameters
+   * lie. */
+  applied(
+    module: string,
+    span: Span,
+    instance: Instance,
+    statics: ReadonlyMap<string, Value>,
+    path: string,
+  ): void;
+}
+
 /** The parts of the elaborator, as they call each other. */
 export interface Parts {
   evaluate(of: Elaboration, expression: Expression, scope: Scope): Value;
@@ -174,6 +189,7 @@ export interface Elaboration {
   afterStep: boolean;
   /** Whether anything has asked which mode it is. */
   modal: boolean;
+  readonly watch: Watch | undefined;
 }
 
 export const checking = (of: Elaboration): boolean => of.builder === undefined;

@@ -3,7 +3,7 @@
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import type { GraphBuilder } from "../graph-builder.ts";
 import { apply } from "./apply.ts";
-import type { DecodeOptions, Elaboration, ModeName, Parts } from "./elaboration.ts";
+import type { DecodeOptions, Elaboration, ModeName, Parts, Watch } from "./elaboration.ts";
 import { axesOf, evaluate } from "./expression.ts";
 import { run } from "./statement.ts";
 
@@ -15,6 +15,7 @@ export interface ElaborationOptions {
   readonly decode?: DecodeOptions | undefined;
   readonly steps?: number | undefined;
   readonly diagnostics?: Diagnostic[];
+  readonly watch?: Watch | undefined;
 }
 
 export const startElaboration = ({
@@ -23,6 +24,7 @@ export const startElaboration = ({
   decode,
   steps,
   diagnostics = [],
+  watch,
 }: ElaborationOptions): Elaboration => ({
   parts,
   builder,
@@ -46,4 +48,5 @@ export const startElaboration = ({
   work: 0,
   afterStep: false,
   modal: false,
+  watch,
 });

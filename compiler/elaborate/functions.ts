@@ -10,7 +10,7 @@ import { elementWise, promote, reportMisfit, reportNotNumber } from "./arithmeti
 import { build, checking, type Elaboration, report } from "./elaboration.ts";
 import { formula, formulas } from "./element-wise.ts";
 import { asSize, maxNumbers, minNumbers, number, showShape, unknownNumber, valueOf } from "./number.ts";
-import { along, meanOfAll, reduceAlong } from "./reduce.ts";
+import { along, reduceAlong } from "./reduce.ts";
 import type { Scope } from "./scope.ts";
 import { context, previous } from "./sequence.ts";
 import {
@@ -257,7 +257,8 @@ function oneHot(of: Elaboration, call: Call): Value {
   );
 }
 
-/** mean(logsumexp(z) - z at the id). */
+/** The mean of logsumexp(z) - z at the id, over the ids that are there: one below 0 is padding and counts for nothing. Without
+ * any, 0. */
 function crossEntropy(of: Elaboration, call: Call): Value {
   if (!arity(of, call, 2)) return broken;
   const logits = numbersOf(of, call, 0);
@@ -283,24 +284,27 @@ function crossEntropy(of: Elaboration, call: Call): Value {
   const outer: Tensor = { ...logits, axes: logits.axes.slice(0, -1) };
   const merged = unionAxes([outer, ids]);
   if ("left" in merged) return reportMisfit(of, call.span, merged, [outer, ids], "logits and ids");
+  const hidden = unionHidden([logits, ids]);
+  const at = expandTo(of, ids, hidden, merged);
+  const everything = { hidden, visible: merged.map((_, i) => i) };
+  const there = build(of, [at], (builder, id) => builder.cast(isThere(builder, id), "f32"));
+  const count = reduceAlong(of, "sum", tensor("number", hidden, merged, there), everything);
+  // A weight for each id, not a division of the sum: the scale of every gradient is known before the logits are read.
+  const weights = build(of, [at, count], (builder, id, found) =>
+    builder.select(isThere(builder, id), builder.div(1, builder.map("max", found, 1)), 0),
+  );
+  const weight = tensor("number", hidden, merged, weights);
   const highest = logits.axes.length - 1;
   const log = reduceAlong(of, "logsumexp", logits, { hidden: [], visible: [highest] });
-  const hidden = unionHidden([logits, ids]);
-  const [wide, total, at] = [
-    expandTo(of, logits, hidden, logits.axes),
-    expandTo(of, log, hidden, merged),
-    expandTo(of, ids, hidden, merged),
-  ];
-  const each = tensor(
-    "number",
-    hidden,
-    merged,
-    build(of, [wide, total, at], (builder, z, sum, id) =>
-      builder.sub(sum, builder.take(z, id, id.shape.length)),
-    ),
+  const [wide, total] = [expandTo(of, logits, hidden, logits.axes), expandTo(of, log, hidden, merged)];
+  const each = build(of, [weight, wide, total, at], (builder, part, z, sum, id) =>
+    builder.mul(part, builder.sub(sum, builder.take(z, id, id.shape.length))),
   );
-  return meanOfAll(of, each);
+  return reduceAlong(of, "sum", tensor("number", hidden, merged, each), everything);
 }
+
+const isThere = (builder: GraphBuilder, ids: Node): Node =>
+  builder.map("le", builder.constant(0, "i32"), ids);
 
 function clamp(of: Elaboration, call: Call): Value {
   if (!arity(of, call, 3)) return broken;

@@ -18,6 +18,7 @@ import {
   type Elaboration,
   type Frame,
   type ModeName,
+  type Watch,
 } from "./elaboration.ts";
 import { startElaboration } from "./elaborator.ts";
 import { repeatedNames } from "./repeated.ts";
@@ -30,6 +31,7 @@ export interface ElaborateOptions {
   readonly builder: GraphBuilder;
   /** One token at a time: caches instead of sequences, and no losses. */
   readonly decode?: DecodeOptions;
+  readonly watch?: Watch;
 }
 
 export interface Named {
@@ -160,7 +162,7 @@ export const trainOf = (module: LoadedModule, name: string): TrainDeclaration | 
 export function elaborateModel(
   model: Model,
   name: string,
-  { mode, builder, decode }: ElaborateOptions,
+  { mode, builder, decode, watch }: ElaborateOptions,
 ): Elaborated {
   const diagnostics: Diagnostic[] = [];
   const definition = modelsOf(model).find((each) => each.name.text === name);
@@ -181,7 +183,7 @@ export function elaborateModel(
   }
   const train = trainOf(model.main, name);
   const steps = train === undefined ? undefined : stepsOf(model.main, definition, train, diagnostics);
-  const of = startElaboration({ builder, mode, decode, steps, diagnostics });
+  const of = startElaboration({ builder, mode, decode, steps, diagnostics, watch });
   const batch = hiddenAxis(of, "lead", decode === undefined ? named("B") : constant(decode.batch), "batch");
   of.frames.push(modelFrame(definition, model.main, [batch]));
   const scope = openScope();

@@ -121,7 +121,10 @@ export function meaningOf(of: Elaboration, text: string, scope: Scope): Value | 
 
 export function readName(of: Elaboration, text: string, span: Span, scope: Scope): Value {
   const value = meaningOf(of, text, scope);
-  if (value !== undefined) return value;
+  if (value !== undefined) {
+    of.watch?.named(frameOf(of).module.path, span, value);
+    return value;
+  }
   const { router } = frameOf(of);
   if (router !== undefined && (text === "load" || text === "chosen"))
     return router.failed === true

@@ -6,6 +6,7 @@ import { constant, known, type Size } from "../../runtime/size.ts";
 import { expandTo, toTensor, unionAxes, unionHidden } from "./align.ts";
 import { reportMisfit } from "./arithmetic.ts";
 import { build, checking, type Elaboration, frameOf, report } from "./elaboration.ts";
+import { asInstance } from "./instance.ts";
 import { addNumbers, asSize, ofSize, sameSizes, showShape, showSize } from "./number.ts";
 import {
   broken,
@@ -103,18 +104,7 @@ export function poolOf(
       label: `\`${name.text}\` is ${describe(value)}`,
       help: "put an expert here",
     });
-  const instance: Instance =
-    value.kind === "instance"
-      ? value
-      : {
-          kind: "instance",
-          definition: value.definition,
-          module: value.module,
-          statics: new Map(),
-          span,
-          base: value.base,
-        };
-  return { kind: "pool", segments: [{ instance, count, span }], nulls: [] };
+  return { kind: "pool", segments: [{ instance: asInstance(value, span), count, span }], nulls: [] };
 }
 
 export const asSizeOf = (count: NumberValue): Size => count.poly ?? constant(1);

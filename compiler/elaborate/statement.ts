@@ -277,47 +277,34 @@ function runOne(of: Elaboration, statement: Statement, scope: Scope): Value | un
     }
     case "param":
     case "state":
-      declare(of, statement, scope);
-      return undefined;
+      return void declare(of, statement, scope);
     case "modality":
-      declareModality(of, statement, scope);
-      return undefined;
+      return void declareModality(of, statement, scope);
     case "bind":
-      binding(of, statement, scope);
-      return undefined;
+      return void binding(of, statement, scope);
     case "choose":
-      choose(of, statement, scope);
-      return undefined;
+      return void choose(of, statement, scope);
     case "weight":
-      weigh(of, statement, scope);
-      return undefined;
+      return void weigh(of, statement, scope);
     case "capacity":
-      limit(of, statement, scope);
-      return undefined;
+      return void limit(of, statement, scope);
     case "loss":
     case "metric":
-      measure(of, statement, scope);
-      return undefined;
+      return void measure(of, statement, scope);
     case "after":
-      after(of, statement.body, scope);
-      return undefined;
+      return void after(of, statement.body, scope);
     case "repeat":
-      repeat(of, statement, scope);
-      return undefined;
+      return void repeat(of, statement, scope);
     case "if":
       return branch(of, statement, scope);
     case "shared":
-      sharedExperts(of, statement, scope);
-      return undefined;
+      return void sharedExperts(of, statement, scope);
     case "routed":
-      routedExperts(of, statement, scope);
-      return undefined;
+      return void routedExperts(of, statement, scope);
     case "null":
-      nullExperts(of, statement, scope);
-      return undefined;
+      return void nullExperts(of, statement, scope);
     case "router":
-      routerStatement(of, statement, scope);
-      return undefined;
+      return void routerStatement(of, statement, scope);
     case "result":
       return of.parts.evaluate(of, statement.value, scope);
     default:
@@ -346,6 +333,10 @@ export function run(of: Elaboration, statements: readonly Statement[], scope: Sc
         ? runOne(of, statement, scope)
         : of.builder.at(origin, () => runOne(of, statement, scope));
     if (value !== undefined) result = value;
+    if (of.watch !== undefined && "name" in statement && statement.name !== undefined) {
+      const bound = lookUp(scope, statement.name.text);
+      if (bound !== undefined) of.watch.named(module.path, statement.name.span, bound);
+    }
   }
   return result;
 }
