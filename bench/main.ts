@@ -68,7 +68,7 @@ async function bench(names: readonly string[], options: Options): Promise<void> 
   if (options.json === true)
     console.log(JSON.stringify({ machine: machine(), load: busy, sections }, null, 2));
   if (options.write === true)
-    rewrite(`${here}. Load average before the start: ${busy.toFixed(1)}.`, sections);
+    await rewrite(`${here}. Load average before the start: ${busy.toFixed(1)}.`, sections);
 }
 
 async function rewrite(head: string, sections: readonly Section[]): Promise<void> {

@@ -1,15 +1,18 @@
 // What routing costs: the time of a routed layer follows the work that is chosen, not the experts that there are.
 // Run: npx esbuild bench/routed.ts --bundle --platform=node --format=esm --outfile=dist/routed.mjs --packages=external
-//      node dist/routed.mjs [threads] [rounds]
-// Layers of SwiGLU experts, d = h = 128, k = 2, 2,048 tokens: 8 to 256 experts, eight null experts beside eight, and a dense
-// layer of the same multiply-adds. Prints milliseconds of `forward` and `train` (with all gradients), and ratios to eight
-// experts. The machine may be shared: layers take turns, and every dispatch counts with its best time.
+//      node dist/routed.mjs [threads] [rounds] [width] [hidden] [the layer whose dispatches are listed]
+// Layers of SwiGLU experts, k = 2, 2,048 tokens: 8 to 256 experts, eight null experts beside eight, and a dense layer of the same
+// multiply-adds. Prints milliseconds of `forward` and `train` (with all gradients), ratios to eight experts, and in brackets
+// the ratio of the multiply-adds: the router's are in proportion to the experts. Then where the time of one layer goes.
+// The machine may be shared: layers take turns, and every dispatch counts with its best time.
 
 import { openSession } from "../runtime/session.ts";
 import { inputsOf, profile, type DispatchTime } from "./profile.ts";
 import { compileText } from "./programs.ts";
 
 const tokens = 2048;
+const [threads = 1, rounds = 20, width = 128, hidden = 128] = process.argv.slice(2, 6).map(Number);
+const listed = process.argv[6];
 
 const layer = (pool: string): string => `
 import std.experts { SwiGLU }
@@ -22,7 +25,7 @@ router Spread(D, N, k = 2)(x: [D]) -> gates[N] {
 }
 
 model Layer {
-  dim D = 128
+  dim D = ${width}
   modality x = features(D)
   param gain: [D] = 1
   y = x * gain
@@ -39,7 +42,7 @@ train Layer {
 }
 `;
 const routed = (experts: number, nulls = 0): string =>
-  layer(`pool = SwiGLU(D, 128) * ${experts}${nulls > 0 ? ` + zero * ${nulls}` : ""}
+  layer(`pool = SwiGLU(D, ${hidden}) * ${experts}${nulls > 0 ? ` + zero * ${nulls}` : ""}
   routed = pool(y) by Spread`);
 
 const layers: readonly (readonly [string, string])[] = [
@@ -48,10 +51,9 @@ const layers: readonly (readonly [string, string])[] = [
   ["128 experts", routed(128)],
   ["256 experts", routed(256)],
   ["8 experts, 8 null experts", routed(8, 8)],
-  ["dense, the same multiply-adds", layer("routed = SwiGLU(D, 256)(y)")],
+  ["dense, the same multiply-adds", layer(`routed = SwiGLU(D, ${2 * hidden})(y)`)],
 ];
 
-const [threads = 1, rounds = 20] = process.argv.slice(2).map(Number);
 const prepared = await Promise.all(
   layers.map(async ([name, text]) => {
     const { program, wasm } = compileText(text);
@@ -75,18 +77,20 @@ for (let round = 0; round < rounds; round++)
     previous.set(each, sums);
   }
 
-const timeOf = (each: (typeof prepared)[number], entry: string): number =>
-  each.dispatches.reduce((sum, dispatch, i) => sum + (dispatch.entry === entry ? each.best[i]! : 0), 0);
+const sumOf = (each: (typeof prepared)[number], entry: string, of: (index: number) => number): number =>
+  each.dispatches.reduce((sum, dispatch, i) => sum + (dispatch.entry === entry ? of(i) : 0), 0);
+
 for (const each of prepared) {
-  const [forward, train] = ["forward", "train"].map((entry) => timeOf(each, entry)) as [number, number];
-  const [base, baseTrain] = ["forward", "train"].map((entry) => timeOf(prepared[0]!, entry)) as [
-    number,
-    number,
-  ];
-  console.log(
-    `${each.name.padEnd(32)} forward ${forward.toFixed(2).padStart(7)} ms (${(forward / base).toFixed(2)})   train ${train.toFixed(2).padStart(7)} ms (${(train / baseTrain).toFixed(2)})`,
-  );
-  if (process.argv[4] !== undefined && each.name.startsWith(process.argv[4]))
+  const parts = ["forward", "train"].map((entry) => {
+    const time = sumOf(each, entry, (i) => each.best[i]!);
+    const base = sumOf(prepared[0]!, entry, (i) => prepared[0]!.best[i]!);
+    const work = sumOf(each, entry, (i) => each.dispatches[i]!.multiplyAdds);
+    const baseWork = sumOf(prepared[0]!, entry, (i) => prepared[0]!.dispatches[i]!.multiplyAdds);
+    const ratio = `${(time / base).toFixed(2)} [${(work / baseWork).toFixed(2)}]`;
+    return `${entry} ${time.toFixed(2).padStart(7)} ms ${ratio}`;
+  });
+  console.log(`${each.name.padEnd(32)} ${parts.join("   ")}`);
+  if (listed !== undefined && each.name.startsWith(listed))
     for (const [i, { entry, kernel, multiplyAdds }] of each.dispatches.entries())
       if (each.best[i]! > 0.02)
         console.log(

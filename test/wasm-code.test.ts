@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { runKernel } from "../compiler/interpret-kernel.ts";
-import type { Kernel, Stmt } from "../compiler/kernel.ts";
+import type { Expr, Kernel, Stmt } from "../compiler/kernel.ts";
 import { signed, unsigned } from "../compiler/wasm/encoder.ts";
 import { printBoth, printWasm, scratchBytes } from "../compiler/wasm/print.ts";
 import { named } from "../runtime/size.ts";
@@ -212,6 +212,38 @@ test("sizes with rounded divisions, also of negative numbers", () => {
 test("scratch is laid out on multiples of 16 bytes", () => {
   const scratch = [1, 4, 5].map((length, at) => ({ name: `s${at}`, type: "f32" as const, length }));
   expect(scratchBytes(kernel({ buffers: [], body: [], scratch }))).toBe(16 + 16 + 32);
+});
+
+test("a transposition is eight shuffles", () => {
+  const rows = [0, 1, 2, 3] as const;
+  const of = kernel({
+    buffers: [buffer("x", "read", 16), buffer("y", "write", 16)],
+    body: [
+      ...rows.map((row): Stmt => ({ op: "let", name: `r${row}`, value: load("x", i(4 * row), "f32x4") })),
+      ...rows.map((lane) => {
+        const [a, b, c, d] = rows.map((row): Expr => ({
+          op: "extract",
+          type: "f32",
+          a: local(`r${row}`, "f32x4"),
+          lane,
+        })) as [Expr, Expr, Expr, Expr];
+        return store("y", i(4 * lane), { op: "vector", type: "f32x4", lanes: [a, b, c, d] });
+      }),
+    ],
+  });
+  const code = text(of);
+  expect(code.match(/i8x16\.shuffle/g)).toHaveLength(8);
+  expect(code).not.toMatch(/_lane/);
+  const buffers = () =>
+    new Map([
+      ["x", Float32Array.from({ length: 16 }, (_, at) => at)],
+      ["y", new Float32Array(16)],
+    ]);
+  const [expected, actual] = [buffers(), buffers()];
+  runKernel(of, expected, {});
+  runOnWasm(of, actual);
+  expect(actual).toEqual(expected);
+  expect([...actual.get("y")!.slice(0, 5)]).toEqual([0, 4, 8, 12, 1]);
 });
 
 test("binaryen accepts every helper", () => {

@@ -3,24 +3,30 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { count } from "../../cli/numbers.ts";
 import { runChild } from "../child.ts";
 import { spread } from "../measure.ts";
-import { compileFile, compileText } from "../programs.ts";
+import { compileFile } from "../programs.ts";
 import type { Row, Section } from "../section.ts";
 
 const megabyte = 1e6;
 
-export function compilerSection(repeats: number): Section {
+/** `script`: the bench itself, which runs the parts that need a process of their own. */
+export function compilerSection(
+  repeats: number,
+  [name, large] = ["DeepSeek-V3", "bench/models/deepseek.moe"],
+  script?: string,
+): Section {
   const times = Array.from({ length: repeats }, (_, i) => i);
-  const plans = times.map(() => runChild("plan", "bench/models/deepseek.moe"));
-  const compiles = times.map(() => runChild("compile", "examples/book/book.moe"));
-  const parameters = `${(plans[0]!.parameters! / 1e9).toFixed(0)} billion parameters`;
+  const plans = times.map(() => runChild("plan", large!, script));
+  const compiles = times.map(() => runChild("compile", "examples/book/book.moe", script));
+  const parameters = `${count(plans[0]!.parameters!)} parameters`;
   return {
     name: "compiler",
     title: "The compiler, from the start of a process to its end",
     rows: [
       {
-        name: "checking and planning DeepSeek-V3",
+        name: `checking and planning ${name}`,
         ...spread(plans.map(({ wall }) => wall)),
         unit: "s",
         goal: { most: 3 },
@@ -49,44 +55,46 @@ const trained = [
   ["language model of the comparisons", "bench/models/language.moe"],
 ] as const;
 
-const tiny = `
-model Tiny {
-  modality x = features(4)
-  param w: [4, 4]
-  x @ w
-}
-`;
-
-export function memorySection(repeats: number): Section {
-  const rows = trained.flatMap(([name, path]): Row[] => {
+export function memorySection(
+  repeats: number,
+  models: readonly (readonly [string, string])[] = trained,
+  script?: string,
+): Section {
+  const rows = models.flatMap(([name, path]): Row[] => {
     const folder = mkdtempSync(join(tmpdir(), "moe-bench-"));
     try {
-      for (const [file, { program, wasm }] of [
-        ["model", compileFile(path)],
-        ["tiny", compileText(tiny)],
-      ] as const) {
-        writeFileSync(join(folder, `${file}.json`), JSON.stringify(program));
-        writeFileSync(join(folder, `${file}.plain.wasm`), wasm.plain);
-        writeFileSync(join(folder, `${file}.relaxed.wasm`), wasm.relaxed);
-      }
-      const children = Array.from({ length: repeats }, () => runChild("memory", folder));
-      const { predicted, allocated } = children[0]!;
-      const note = (bytes: number): string =>
-        `${(bytes / megabyte).toFixed(1)} MB : ${(predicted! / megabyte).toFixed(1)} MB`;
-      const growth = spread(children.map((child) => child.growth!));
+      const { program, wasm } = compileFile(path);
+      writeFileSync(join(folder, "program.json"), JSON.stringify(program));
+      writeFileSync(join(folder, "plain.wasm"), wasm.plain);
+      writeFileSync(join(folder, "relaxed.wasm"), wasm.relaxed);
+      const children = Array.from({ length: repeats }, () => runChild("memory", folder, script));
+      const predicted = children[0]!.predicted!;
+      const allocated = children[0]!.allocated!;
+      const row = (what: string, ratios: readonly number[], note: string): Row => ({
+        name: `${name}, ${what} : prediction`,
+        ...spread(ratios),
+        goal: { least: 0.9, most: 1.1 },
+        note,
+      });
+      const shown = (bytes: number): string => `${(bytes / megabyte).toFixed(1)} MB`;
+      const before = spread(children.map((child) => child.before!)).median;
+      const most = spread(children.map((child) => child.most!)).median;
       return [
-        {
-          name: `${name}, memory of the session : prediction`,
-          ...spread(children.map((child) => child.allocated! / child.predicted!)),
-          goal: { least: 0.9, most: 1.1 },
-          note: note(allocated!),
-        },
-        {
-          name: `${name}, growth of the process : prediction`,
-          ...spread(children.map((child) => child.growth! / child.predicted!)),
-          goal: { least: 0.9, most: 1.1 },
-          note: note(growth.median),
-        },
+        row(
+          "memory of the session",
+          children.map((child) => child.allocated! / predicted),
+          `${shown(allocated)} : ${shown(predicted)}`,
+        ),
+        row(
+          "growth of the process by training",
+          children.map((child) => (child.most! - child.before!) / predicted),
+          `${shown(most - before)} : ${shown(predicted)}`,
+        ),
+        row(
+          "the whole process",
+          children.map((child) => child.most! / (child.before! + predicted)),
+          `${shown(most)} : ${shown(before + predicted)}, of which engine, code and threads ${shown(before)}`,
+        ),
       ];
     } finally {
       rmSync(folder, { recursive: true, force: true });

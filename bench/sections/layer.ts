@@ -2,6 +2,7 @@
 // experts, combine) at 2,048 tokens, two picks for each token, two threads; at the sizes of examples/book and of the comparisons.
 // Of training it measures forward and backward; the optimiser, whose work is in proportion to all parameters, is left out.
 
+import { evaluate } from "../../runtime/size.ts";
 import { candidate, interleave, ratios, type MeasureOptions } from "../measure.ts";
 import { compileText, openWorkload, type Workload } from "../programs.ts";
 import type { Goal, Row, Section } from "../section.ts";
@@ -70,14 +71,16 @@ async function layerRows(options: MeasureOptions, sizes: LayerSizes, many: numbe
   try {
     const nulls = nullShare(half);
     const rows: Row[] = [];
-    for (const [what, run] of [
-      ["forward", (workload: Workload) => workload.forward()],
-      ["forward and backward", (workload: Workload) => workload.gradients()],
+    for (const [what, entry, run] of [
+      ["forward", "forward", (workload: Workload) => workload.forward()],
+      ["forward and backward", "train", (workload: Workload) => workload.gradients()],
     ] as const) {
       const turns = workloads.map((workload) => candidate(what, () => run(workload)));
       const times = await interleave(turns, options);
       const [fewTimes, allTimes, halfTimes, denseTimes] = times as [number[], number[], number[], number[]];
       const best = (seconds: readonly number[]): string => `${(1000 * Math.min(...seconds)).toFixed(1)} ms`;
+      // The router scores every expert there is: with small experts that alone is much.
+      const arithmetic = multiplyAddsOf(all, entry) / multiplyAddsOf(few, entry);
       const row = (name: string, first: readonly number[], second: readonly number[], goal: Goal): Row => ({
         name: `${width} to ${hidden}, ${what}: ${name}`,
         ...ratios(first, second),
@@ -86,7 +89,9 @@ async function layerRows(options: MeasureOptions, sizes: LayerSizes, many: numbe
       });
       const share = `${(100 * nulls).toFixed(0)} %`;
       rows.push(
-        row(`${many} experts : 8`, allTimes, fewTimes, { most: 1.3 }),
+        row(`${many} experts : 8 (multiply-adds ${arithmetic.toFixed(2)})`, allTimes, fewTimes, {
+          most: 1.3,
+        }),
         row(`8 null experts, ${share} of picks : none`, halfTimes, fewTimes, { least: 0.45, most: 0.6 }),
         row("8 experts : dense, same multiply-adds", fewTimes, denseTimes, { most: 1.25 }),
       );
@@ -95,6 +100,14 @@ async function layerRows(options: MeasureOptions, sizes: LayerSizes, many: numbe
   } finally {
     for (const { session } of workloads) session.dispose();
   }
+}
+
+function multiplyAddsOf({ session }: Workload, entry: string): number {
+  const { entries, kernels } = session.program;
+  return entries[entry]!.dispatches.reduce((sum, { kernel }) => {
+    const { multiplyAdds } = kernels[kernel]!;
+    return multiplyAdds === undefined ? sum : sum + evaluate(multiplyAdds, session.sizes);
+  }, 0);
 }
 
 /** The share of picks that went to null experts, as the layer itself counted them. */

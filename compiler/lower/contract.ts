@@ -8,6 +8,7 @@ import type { Size } from "../../runtime/size.ts";
 import { known } from "../../runtime/size.ts";
 import type { Cluster } from "../fuse.ts";
 import { contractBody } from "../schedule/contract.ts";
+import { gpuContractBody } from "../schedule/gpu-contract.ts";
 import type {
   ContractAxis,
   ContractOperand,
@@ -27,12 +28,14 @@ import { storeAll } from "./map.ts";
 import { elementsOf, sizeOf, split } from "./space.ts";
 import type { At } from "./layout.ts";
 import { partOf } from "./parts.ts";
+import { selecting } from "./selecting.ts";
+import type { Parallel } from "../target.ts";
 
-interface List {
+export interface List {
   readonly statements: Stmt[];
   readonly computed: Map<string, Expr>;
 }
-const listOf = (statements: Stmt[]): List => ({ statements, computed: new Map() });
+export const listOf = (statements: Stmt[]): List => ({ statements, computed: new Map() });
 
 export function lowerContract(context: LowerContext, cluster: Cluster): void {
   const contracts = cluster.members.filter((node): node is ContractNode => node.op === "contract");
@@ -53,13 +56,28 @@ export function lowerContract(context: LowerContext, cluster: Cluster): void {
     epilogue: (place, m, into) => epilogue(about, contracts, place, m, into),
     fresh: kernel.emitter.fresh,
   };
-  const { scratch, grid, body, multiplyAdds } = contractBody(spec);
+  const parallel = parallelOf(context, contracts);
+  const { scratch, grid, body, multiplyAdds, workgroup } =
+    parallel === undefined ? { ...contractBody(spec), workgroup: 1 } : gpuContractBody(spec, parallel);
+  kernel.emitter.workgroup = workgroup;
   kernel.emitter.addScratch(scratch);
   for (const statement of body) kernel.emitter.push(statement);
   kernel.finish(titleOf(cluster), grid, multiplyAdds);
 }
 
-interface About {
+/** What a workgroup has; no matrix units for contractions that something is chosen by. */
+function parallelOf(
+  { fusion, target }: LowerContext,
+  contracts: readonly ContractNode[],
+): Parallel | undefined {
+  const { parallel } = target;
+  if (parallel?.matrix === undefined || !contracts.some((node) => selecting(fusion).has(node)))
+    return parallel;
+  const { matrix: _, ...rest } = parallel;
+  return rest;
+}
+
+export interface About {
   readonly context: LowerContext;
   readonly cluster: Cluster;
   readonly kernel: ClusterKernel;
@@ -106,7 +124,7 @@ function coordinates(
   };
 }
 
-function operand(about: About, node: ContractNode, side: "left" | "right"): ContractOperand {
+export function operand(about: About, node: ContractNode, side: "left" | "right"): ContractOperand {
   const { kernel, roles, shapes } = about;
   const isA = (roles.left === "a") === (side === "left");
   const [input, labels] = isA ? [node.a, node.labels.a] : [node.b, node.labels.b];
@@ -141,20 +159,26 @@ function operand(about: About, node: ContractNode, side: "left" | "right"): Cont
 const raggedAxis = (roles: ContractRoles): ContractAxis | undefined =>
   roles.ragged === undefined ? undefined : roles.ragged.kind === "rows" ? "m" : "k";
 
-function movingOf(kernel: ClusterKernel, moving: Expr, lanes: Lanes, bound: Size, ragged: boolean): Affine {
+export function movingOf(
+  kernel: ClusterKernel,
+  moving: Expr,
+  lanes: Lanes,
+  bound: Size,
+  ragged: boolean,
+): Affine {
   if (lanes === 1) return kernel.emitter.given(moving, { bound });
   return kernel.emitter.given(moving, { bound, vector: true, multiple: ragged ? 1 : 4 });
 }
 
 /** A trial evaluation whose innermost statements are dropped: what does not depend on the moving axis is computed before. */
-function prepare(
+export function prepare(
   kernel: ClusterKernel,
   outer: List,
   bound: Size,
   evaluate: (moving: Affine, lanes: Lanes) => void,
   ragged: boolean,
 ): void {
-  for (const lanes of [1, 4] as const)
+  for (const lanes of kernel.emitter.vectors ? ([1, 4] as const) : ([1] as const))
     kernel.emitter.within([outer, listOf([])], 2, () => {
       const name = kernel.emitter.fresh("x");
       const multiple = lanes === 4 && !ragged ? 4 : 1;

@@ -14,6 +14,7 @@ import {
   ceilDivide,
   divide,
   equal,
+  extract,
   int,
   less,
   letInt,
@@ -28,6 +29,7 @@ import {
   selectInt,
   store,
   subtract,
+  vector,
 } from "./expr.ts";
 
 export interface Stage {
@@ -190,14 +192,6 @@ function transposeFour(stage: Stage, first: Expr, at: Expr, width: number, body:
     const inside = covered ? column : minimum(column, last);
     return operand.open(stage.place, letInt(fresh, body, "column", add(stage.outer, inside)), body);
   });
-  const single = (k: Expr, inner: Stmt[]): void => {
-    const from = add(stage.k, k);
-    const values = readers.map((read) => read(from, 1, inner)) as [Expr, Expr, Expr, Expr];
-    const to = add(at, multiply(k, int(width)));
-    if (operand.plain) lanes.forEach((j) => inner.push(store(block, add(to, int(j)), values[j])));
-    else inner.push(store(block, to, { op: "vector", type: "f32x4", lanes: values }));
-  };
-  if (operand.plain) return loop(fresh, body, "k", int(0), stage.kCount, 1, single);
   const whole = letInt(fresh, body, "whole", roundDown(stage.kCount, 4));
   loop(fresh, body, "k", int(0), whole, 4, (k, inner) => {
     const to = letInt(fresh, inner, "to", add(at, multiply(k, int(width))));
@@ -208,17 +202,12 @@ function transposeFour(stage: Stage, first: Expr, at: Expr, width: number, body:
     });
     for (const lane of lanes)
       inner.push(
-        store(block, add(to, int(lane * width)), {
-          op: "vector",
-          type: "f32x4",
-          lanes: vectors.map((a): Expr => ({ op: "extract", type: "f32", a, lane })) as unknown as [
-            Expr,
-            Expr,
-            Expr,
-            Expr,
-          ],
-        }),
+        store(block, add(to, int(lane * width)), vector(vectors.map((each) => extract(each, lane)))),
       );
   });
-  loop(fresh, body, "k", whole, stage.kCount, 1, single);
+  loop(fresh, body, "k", whole, stage.kCount, 1, (k, inner) => {
+    const from = add(stage.k, k);
+    const to = add(at, multiply(k, int(width)));
+    inner.push(store(block, to, vector(readers.map((read) => read(from, 1, inner)))));
+  });
 }

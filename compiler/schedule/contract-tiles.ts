@@ -20,6 +20,10 @@ export interface Tiles {
   /** Tasks along n, and along m (for ragged rows: at most so many for each group). */
   readonly columnTasks: Size;
   readonly rowTasks: Size;
+  /** Groups have so few rows that their weights are read from memory while few sums are made of them. */
+  readonly readsAhead: boolean;
+  /** Groups give so few terms to each sum that writing the results is most of the work. */
+  readonly writesSoon: boolean;
   /** Ragged rows: a group is cut into further tasks for each so many rows. */
   readonly rowsPerTask: number;
 }
@@ -27,6 +31,8 @@ export interface Tiles {
 /** Floats of b that are packed at once (256 KiB). */
 const packed = 65536;
 const rowsPerBlock = 96;
+/** Inner products stage nothing of b, and the sums of a block that is not so high stay in the nearest cache. */
+const rowsOfDots = 48;
 const columnsPerBlock = 128;
 const depthLimit = 1024;
 /** k in a block when its length is known only at launch or depends on the routing. */
@@ -34,7 +40,11 @@ const depthUnknown = 256;
 /** Ragged rows with a plain right operand: short blocks, so that an expert with few rows reads its weights almost in the
  * order of memory. b is then packed again for every block of rows, which costs nothing (see packsOnTheWay in contract.ts). */
 const depthRagged = 64;
-/** Columns of all siblings when weights are read in the order of memory. */
+/** The same where groups are so many that they read ahead: both blocks in the pages that a processor has at hand. */
+const depthStreamed = 32;
+/** k in a block of a ragged reduction of many groups. */
+const depthFew = 64;
+/** Columns when weights are read in the order of memory. */
 const columnsStreamed = 512;
 /** Tasks that let 16 threads finish together. */
 const tasksWanted = 32;
@@ -45,6 +55,10 @@ const raggedRowTasks = 16;
 export const packsOnTheWay = (operand: ContractOperand): boolean =>
   operand.contiguous === "n" && operand.plain;
 
+/** Both operands are contiguous along k and b is there to be read again and again: inner products, nothing packed. */
+export const usesDots = ({ a, b }: ContractSpec): boolean =>
+  a.contiguous === "k" && b.every((operand) => operand.contiguous === "k" && operand.plain);
+
 const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step;
 /** The block that divides an extent evenly into as few parts as the limit allows. */
 const even = (extent: number, limit: number, step: number): number =>
@@ -52,29 +66,34 @@ const even = (extent: number, limit: number, step: number): number =>
 
 export function chooseTiles(spec: ContractSpec): Tiles {
   const siblings = spec.b.length;
+  const groups = spec.ragged?.groups ?? 1;
   const k = spec.ragged?.kind === "reduction" ? undefined : known(spec.k);
   const raggedRows = spec.ragged?.kind === "rows";
   const streams = raggedRows && spec.b.every(packsOnTheWay);
-  const limit = streams ? depthRagged : depthLimit;
-  const depth = k === undefined ? depthUnknown : Math.max(1, even(k, limit, 4));
+  const manyGroups = groups >= tasksWanted;
+  const readsAhead = manyGroups && raggedRows && (streams || usesDots(spec));
+  const writesSoon = manyGroups && spec.ragged?.kind === "reduction" && spec.a.contiguous === "m";
+  const limit = !streams ? depthLimit : manyGroups ? depthStreamed : depthRagged;
+  const unknown = writesSoon ? depthFew : depthUnknown;
+  const depth = k === undefined ? unknown : Math.max(1, even(k, limit, 4));
   const oneDepth = k !== undefined && k <= depth;
 
-  // Many groups are tasks enough: each takes whole rows of its weights, in the order of memory.
-  const manyGroups = streams && (spec.ragged?.groups ?? 1) >= tasksWanted;
-  const columnLimit = manyGroups
-    ? Math.floor(columnsStreamed / siblings / 4) * 4
-    : Math.max(
-        32,
-        Math.min(columnsPerBlock, Math.floor(packed / (depth * siblings) / 8) * 8, 256 / siblings),
-      );
+  // Many groups are tasks enough: each takes whole rows of its weights or results, in the order of memory.
+  const columnLimit =
+    readsAhead || writesSoon
+      ? columnsStreamed
+      : Math.max(
+          32,
+          Math.min(columnsPerBlock, Math.floor(packed / (depth * siblings) / 8) * 8, 256 / siblings),
+        );
   const n = known(spec.n);
   let columns =
     n === undefined ? Math.min(128, roundUp(columnLimit, 8)) : Math.max(8, even(n, columnLimit, 4));
 
   const m = known(spec.m);
-  let rows = rowsPerBlock;
+  let rows = usesDots(spec) && !readsAhead ? rowsOfDots : rowsPerBlock;
   if (m !== undefined && !raggedRows) {
-    rows = Math.max(12, even(m, rowsPerBlock, 12));
+    rows = Math.max(12, even(m, rows, 12));
     // Smaller blocks when there would be too few tasks for a handful of threads.
     const others = spec.batch.reduce((all, size) => all * (known(size) ?? 8), 1) * (spec.ragged?.groups ?? 1);
     const tasks = (r: number, c: number): number => others * Math.ceil(m / r) * Math.ceil((n ?? 256) / c);
@@ -95,5 +114,7 @@ export function chooseTiles(spec: ContractSpec): Tiles {
         ? one
         : ceilDivide(spec.m, constant(rows)),
     rowsPerTask,
+    readsAhead,
+    writesSoon,
   };
 }

@@ -1,14 +1,15 @@
-// Small constructors for kernel expressions and statements, with integer folding, for the schedules.
+// Small constructors for kernel expressions and statements, with integer folding, for schedules and lowering.
 // In: expressions. Out: expressions; sums and products of literals are folded and constant parts drift to the right, so
 // that printers find them as address offsets. Does not simplify anything deeper.
 
-import type { Expr, Stmt } from "../kernel.ts";
+import type { Expr, Stmt, ValueType } from "../kernel.ts";
 import { known, type Size } from "../../runtime/size.ts";
 
 export const int = (value: number): Expr => ({ op: "literal", type: "i32", value });
 export const float = (value: number): Expr => ({ op: "literal", type: "f32", value });
 export const zero4: Expr = { op: "splat", type: "f32x4", a: float(0) };
 
+/** A size as an i32. */
 export function sizeOf(size: Size): Expr {
   const value = known(size);
   return value === undefined ? { op: "size", type: "i32", size } : int(value);
@@ -109,12 +110,17 @@ export function both(a: Expr, b: Expr): Expr {
   if (x === 0 || y === 1) return a;
   return y === 0 || x === 1 ? b : { op: "binary", type: "bool", fn: "and", a, b };
 }
+export function either(a: Expr, b: Expr): Expr {
+  const [x, y] = [literalOf(a), literalOf(b)];
+  if (x === 1 || y === 0) return a;
+  return y === 1 || x === 0 ? b : { op: "binary", type: "bool", fn: "or", a, b };
+}
 export function selectInt(condition: Expr, a: Expr, b: Expr): Expr {
   const decided = literalOf(condition);
   return decided === undefined ? { op: "select", type: "i32", condition, a, b } : decided !== 0 ? a : b;
 }
 
-export const local = (name: string, type: "i32" | "f32" | "f32x4" = "i32"): Expr => ({
+export const local = (name: string, type: ValueType = "i32"): Expr => ({
   op: "local",
   type,
   name,
@@ -128,6 +134,15 @@ export const loadVector = (buffer: string, index: Expr): Expr => ({
 });
 export const splat = (a: Expr): Expr => ({ op: "splat", type: "f32x4", a });
 export const multiplyAdd4 = (a: Expr, b: Expr, c: Expr): Expr => ({ op: "fma", type: "f32x4", a, b, c });
+
+export const add4 = (a: Expr, b: Expr): Expr => ({ op: "binary", type: "f32x4", fn: "add", a, b });
+export const extract = (a: Expr, lane: 0 | 1 | 2 | 3): Expr => ({ op: "extract", type: "f32", a, lane });
+/** Four f32 as one vector. */
+export const vector = (lanes: readonly Expr[]): Expr => ({
+  op: "vector",
+  type: "f32x4",
+  lanes: lanes as readonly [Expr, Expr, Expr, Expr],
+});
 
 export const store = (buffer: string, index: Expr, value: Expr): Stmt => ({
   op: "store",
@@ -144,6 +159,14 @@ export function letInt(fresh: (hint: string) => string, into: Stmt[], hint: stri
   const name = fresh(hint);
   into.push({ op: "let", name, value });
   return local(name);
+}
+
+/** The same for a condition; one that is known stays what it is. */
+export function letBool(fresh: (hint: string) => string, into: Stmt[], hint: string, value: Expr): Expr {
+  if (value.op === "literal" || value.op === "local") return value;
+  const name = fresh(hint);
+  into.push({ op: "let", name, value });
+  return { op: "local", type: "bool", name };
 }
 
 /** A loop; an empty one is left out, one of a single known pass becomes its body. */

@@ -5,7 +5,7 @@
 import { known, type Factor, type Size } from "../../runtime/size.ts";
 import type { BinaryFn, Expr, Kernel, ValueType } from "../kernel.ts";
 import type { Flow, Value } from "./flow.ts";
-import { callValue, constantOf, f32, i32, lane, load, operation, v128, variable } from "./values.ts";
+import { callValue, constantOf, f32, i32, lane, load, operation, shuffle, v128, variable } from "./values.ts";
 import { cast, isX4, lowerBinary, lowerUnary } from "./operators.ts";
 import { addressOf, type Address } from "./address.ts";
 import { choose, either, f32x4, firstLane, floatWord, i32x4, multiplyAdd } from "./math.ts";
@@ -163,7 +163,7 @@ function lowerOther(scope: Scope, expr: Expr): Value {
     case "splat":
       return splat(scope, expr.type, lower(expr.a));
     case "vector":
-      return vector(scope, expr.type, expr.lanes.map(lower));
+      return sameLane(scope, expr.lanes) ?? vector(scope, expr.type, expr.lanes.map(lower));
     case "extract":
       return lane(
         at,
@@ -213,6 +213,27 @@ function splat(scope: Scope, type: ValueType, a: Value): Value {
   if (read.kind === "load" && (a.reads === 0 || a.epochs.memory === at.epochs.memory))
     return load(at, "v128.load32_splat", read.buffer, a.reads !== 0, a.args[0]!, read.offset);
   return operation(at, type === "f32x4" ? "f32x4.splat" : "i32x4.splat", a);
+}
+
+/** Bytes of whole 32-bit lanes; 4 to 7 are the second operand's. */
+const bytesOf = (...lanes: readonly number[]): number[] =>
+  lanes.flatMap((index) => [0, 1, 2, 3].map((byte) => 4 * index + byte));
+const interleaved = [bytesOf(0, 4, 1, 5), bytesOf(2, 6, 3, 7)] as const;
+const halves = [bytesOf(0, 1, 4, 5), bytesOf(2, 3, 6, 7)] as const;
+
+/** One lane of each of four vectors, as in a transposition: the pairs on the way are shared with its other lanes. */
+function sameLane(scope: Scope, lanes: readonly Expr[]): Value | undefined {
+  const [first] = lanes;
+  if (first?.op !== "extract") return undefined;
+  const vectors: Expr[] = [];
+  for (const each of lanes) {
+    if (each.op !== "extract" || each.lane !== first.lane) return undefined;
+    vectors.push(each.a);
+  }
+  const at = scope.flow;
+  const [a, b, c, d] = vectors.map((each) => lowerExpr(scope, each)) as [Value, Value, Value, Value];
+  const pairs = interleaved[first.lane >> 1]!;
+  return shuffle(at, shuffle(at, a, b, pairs), shuffle(at, c, d, pairs), halves[first.lane & 1]!);
 }
 
 function vector(scope: Scope, type: ValueType, lanes: readonly Value[]): Value {

@@ -2,6 +2,7 @@
 // unrolled; innermost loops get moving pointers. In: a kernel. Out: a flow with the parameters that the module promises.
 
 import { known } from "../../runtime/size.ts";
+import { bytesOf } from "../half.ts";
 import type { Expr, Kernel, Stmt } from "../kernel.ts";
 import {
   advance,
@@ -25,7 +26,7 @@ const aligned = (bytes: number): number => Math.ceil(bytes / 16) * 16;
 
 /** Bytes of scratch that one thread needs to run the kernel. */
 export const scratchBytes = (kernel: Kernel): number =>
-  kernel.scratch.reduce((sum, { length }) => sum + aligned(4 * length), 0);
+  kernel.scratch.reduce((sum, { type, length }) => sum + aligned(bytesOf(type) * length), 0);
 
 /** first, end, scratch address, buffer addresses, sizes. */
 export const parametersOf = (kernel: Kernel): readonly WasmType[] =>
@@ -94,6 +95,10 @@ function lowerStatement(scope: Scope, statement: Stmt): void {
       return lowerIf(scope, statement.condition, statement.then, statement.otherwise);
     case "reduce":
       throw new Error("internal: a workgroup of one thread reduces nothing");
+    case "fragment":
+    case "multiply":
+    case "spill":
+      throw new Error("internal: no matrix statements here: a thread of a CPU has no warp");
     case "barrier":
     case "comment":
       return;

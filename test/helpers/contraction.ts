@@ -3,6 +3,8 @@
 
 import type { Expr, Kernel, KernelBuffer, Stmt } from "../../compiler/kernel.ts";
 import { contractBody } from "../../compiler/schedule/contract.ts";
+import { gpuContractBody } from "../../compiler/schedule/gpu-contract.ts";
+import type { Parallel } from "../../compiler/target.ts";
 import type { ContractOperand, ContractPlace, ContractSpec } from "../../compiler/schedule/contract-spec.ts";
 import { add, int, letInt, multiply, sizeOf, store } from "../../compiler/schedule/expr.ts";
 import { constant, named, namesOf, product, type Size, type Sizes } from "../../runtime/size.ts";
@@ -49,7 +51,7 @@ const incremented = (value: Expr, lanes: 1 | 4): Expr => {
     : { op: "binary", type: "f32", fn: "add", a: value, b: one };
 };
 
-export function prepare(test: Case): Prepared {
+export function prepare(test: Case, parallel?: Parallel): Prepared {
   const siblings = test.siblings ?? 1;
   const batch = test.batch ?? 1;
   const groups = test.rows?.length ?? 1;
@@ -135,7 +137,8 @@ export function prepare(test: Case): Prepared {
     },
     fresh,
   };
-  const made = contractBody(spec);
+  const made =
+    parallel === undefined ? { ...contractBody(spec), workgroup: 1 } : gpuContractBody(spec, parallel);
   const gatherSource = aAxis === "k" ? test.m : test.k;
   const lengths = {
     a: ragged === undefined ? batch * test.m * test.k : test.m * test.k,
@@ -171,7 +174,7 @@ export function prepare(test: Case): Prepared {
     buffers,
     sizes: [...names].sort(),
     grid: made.grid,
-    workgroup: 1,
+    workgroup: made.workgroup,
     scratch: made.scratch,
     body: made.body,
     multiplyAdds: made.multiplyAdds,
