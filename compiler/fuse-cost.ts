@@ -71,20 +71,26 @@ export interface Users {
   readonly isRoot: (node: Node) => boolean;
 }
 
-export function chooseStored(nodes: readonly Node[], users: Users, mostLeaves: number): Set<Node> {
+/** `inlined` nodes never get memory: the tiles of streamed kernels. */
+export function chooseStored(
+  nodes: readonly Node[],
+  users: Users,
+  mostLeaves: number,
+  inlined: ReadonlySet<Node> = new Set(),
+): Set<Node> {
   const stored = new Set<Node>();
   for (const node of nodes) {
-    if (node.op === "input" || node.op === "tensor" || node.op === "part") continue;
+    if (node.op === "input" || node.op === "tensor" || node.op === "part" || inlined.has(node)) continue;
     if (!isVirtual(node) || users.isRoot(node)) stored.add(node);
   }
   for (const node of nodes)
-    if (node.op === "contract" || (node.op === "combine" && node.per === "token")) {
+    if ((node.op === "contract" && !inlined.has(node)) || (node.op === "combine" && node.per === "token")) {
       const join = joinOf(node, users);
       if (join !== undefined) stored.add(join);
     }
-  limitLeaves(nodes, stored, mostLeaves);
-  storeRepeated(nodes, users, stored);
-  limitLeaves(nodes, stored, mostLeaves);
+  limitLeaves(nodes, stored, mostLeaves, inlined);
+  storeRepeated(nodes, users, stored, inlined);
+  limitLeaves(nodes, stored, mostLeaves, inlined);
   return stored;
 }
 
@@ -111,34 +117,58 @@ function joinOf(root: Node, users: Users): Node | undefined {
 }
 
 /** Leaves of virtual nodes are bounded, so that no kernel needs more buffers than it may bind. */
-function limitLeaves(nodes: readonly Node[], stored: Set<Node>, most: number): void {
-  const leaves = new Map<Node, ReadonlySet<Node>>();
-  const none: ReadonlySet<Node> = new Set();
-  const of = (given: Node): ReadonlySet<Node> => {
+function limitLeaves(
+  nodes: readonly Node[],
+  stored: Set<Node>,
+  most: number,
+  inlined: ReadonlySet<Node>,
+): void {
+  const leaves: Leaves = new Map();
+  const of = (given: Node): readonly Node[] => {
     const node = canonical(given);
-    return isVirtual(node) && !stored.has(node) ? (leaves.get(node) ?? none) : new Set([node]);
+    const virtual = isVirtual(node) || inlined.has(node);
+    return virtual && !stored.has(node) ? (leaves.get(node) ?? []) : [node];
   };
   for (const node of nodes) {
-    const inputs = operandsOf(node).filter(({ op }) => op !== "route");
-    const all = (): Set<Node> => {
-      const union = new Set<Node>();
-      for (const input of inputs) for (const leaf of of(input)) union.add(leaf);
-      if (node.op === "dispatch" || (node.op === "combine" && isVirtual(node))) union.add(node.route);
-      return union;
-    };
-    let union = all();
-    while (union.size > most) {
+    const inputs = readOperands(node);
+    const route = node.op === "dispatch" || (node.op === "combine" && isVirtual(node)) ? [node.route] : [];
+    let union = unionOf(inputs, of, route);
+    while (union.length > most) {
       const largest = inputs
         .map(belowViews)
-        .filter((input) => mayStore(input) && !stored.has(input) && of(input).size > 1)
-        .sort((a, b) => of(b).size - of(a).size)[0];
+        .filter(
+          (input) => mayStore(input) && !stored.has(input) && !inlined.has(input) && of(input).length > 1,
+        )
+        .sort((a, b) => of(b).length - of(a).length)[0];
       if (largest === undefined) break;
       stored.add(largest);
       refresh(largest, inputs, leaves, of);
-      union = all();
+      union = unionOf(inputs, of, route);
     }
     leaves.set(node, union);
   }
+}
+
+/** The leaves of virtual nodes, each once: few, so they are lists. */
+type Leaves = Map<Node, readonly Node[]>;
+
+const readOperands = (node: Node): readonly Node[] =>
+  node.op === "dispatch" || node.op === "combine" ? [node.input] : node.op === "part" ? [] : operandsOf(node);
+
+function unionOf(
+  inputs: readonly Node[],
+  of: (node: Node) => readonly Node[],
+  more: readonly Node[],
+): readonly Node[] {
+  const first = inputs.length === 0 ? [] : of(inputs[0]!);
+  if (inputs.length === 1 && more.length === 0) return first;
+  const union = [...first];
+  const add = (leaf: Node): void => {
+    if (!union.includes(leaf)) union.push(leaf);
+  };
+  for (let i = 1; i < inputs.length; i++) of(inputs[i]!).forEach(add);
+  more.forEach(add);
+  return union;
 }
 
 /** What is looked at through views and gathers: they cannot have memory of their own. */
@@ -152,8 +182,8 @@ function belowViews(node: Node): Node {
 function refresh(
   stored: Node,
   inputs: readonly Node[],
-  leaves: Map<Node, ReadonlySet<Node>>,
-  of: (node: Node) => ReadonlySet<Node>,
+  leaves: Leaves,
+  of: (node: Node) => readonly Node[],
 ): void {
   for (const input of inputs) {
     const path: Node[] = [];
@@ -165,18 +195,23 @@ function refresh(
     if (at !== stored) continue;
     let below = of(stored);
     for (const node of path) {
-      if (node.op === "dispatch") below = new Set([...below, node.route]);
+      if (node.op === "dispatch" && !below.includes(node.route)) below = [...below, node.route];
       leaves.set(node, below);
     }
   }
 }
 
 /** Consumers first: how often each element of a node would be computed, against writing it once. */
-function storeRepeated(nodes: readonly Node[], users: Users, stored: Set<Node>): void {
+function storeRepeated(
+  nodes: readonly Node[],
+  users: Users,
+  stored: Set<Node>,
+  inlined: ReadonlySet<Node>,
+): void {
   const work = new Map<Node, number>();
   for (const [node, { arithmetic, reads }] of costsOf(nodes, stored)) {
     let sum = arithmetic;
-    for (const share of reads.values()) sum += share * readCost;
+    for (const { share } of reads) sum += share * readCost;
     work.set(node, Math.min(sum, 1e6));
   }
   const latest = latestMakers(nodes);
@@ -186,16 +221,18 @@ function storeRepeated(nodes: readonly Node[], users: Users, stored: Set<Node>):
   for (let i = nodes.length - 1; i >= 0; i--) {
     const node = nodes[i]!;
     if (!isVirtual(node) || stored.has(node)) continue;
-    const own: Sinks = new Map();
-    for (const user of users.of(node)) addSinks(own, user, node, { stored, sinks, latest });
+    const own = sinksOf(node, users.of(node), { stored, sinks, latest });
     let count = 0;
-    for (const times of own.values()) count += times;
     // what one row kernel computes and reads again stays in a cache
-    const inRows = [...own.keys()].every((anchor) => isRowWise(anchor, latest));
+    let inRows = true;
+    for (const [anchor, times] of own) {
+      count += times;
+      inRows &&= isRowWise(anchor, latest);
+    }
     const [read, write] = inRows ? [1, 1] : [readCost, writeCost];
     const once = work.get(node) ?? 0;
     if (users.of(node).every((user) => repeatsInside(user) || perRow.has(user))) perRow.add(node);
-    else if (mayStore(node) && count > 1 && once * (count - 1) > write + read * count) {
+    else if (mayStore(node) && !inlined.has(node) && count > 1 && once * (count - 1) > write + read * count) {
       stored.add(node);
       continue;
     }
@@ -206,7 +243,21 @@ function storeRepeated(nodes: readonly Node[], users: Users, stored: Set<Node>):
 /** What one element of a virtual node costs: arithmetic, and how much of an element of each stored node is read. */
 interface Cost {
   readonly arithmetic: number;
-  readonly reads: ReadonlyMap<Node, number>;
+  readonly reads: readonly Share[];
+}
+interface Share {
+  readonly leaf: Node;
+  share: number;
+}
+
+/** Few leaves: a list is faster than a table. */
+function addShare(reads: Share[], leaf: Node, share: number): void {
+  for (const read of reads)
+    if (read.leaf === leaf) {
+      read.share = Math.max(read.share, share);
+      return;
+    }
+  reads.push({ leaf, share });
 }
 
 function costsOf(nodes: readonly Node[], stored: ReadonlySet<Node>): ReadonlyMap<Node, Cost> {
@@ -214,18 +265,19 @@ function costsOf(nodes: readonly Node[], stored: ReadonlySet<Node>): ReadonlyMap
   for (const node of nodes) {
     if (!isVirtual(node)) continue;
     let arithmetic = ownWork(node);
-    const reads = new Map<Node, number>();
-    const inputs = operandsOf(node).filter(({ op }) => op !== "route");
-    for (const input of new Set(inputs)) {
+    const reads: Share[] = [];
+    const inputs = readOperands(node);
+    for (const [i, input] of inputs.entries()) {
+      if (inputs.indexOf(input) < i) continue;
       // what is broadcast is computed outside of the inner loop; beyond the edge of a pad the input is computed too
       const share = isPad(node) ? 1 : Math.min(1, elements(input.shape) / elements(node.shape));
       const inner = stored.has(input) ? undefined : costs.get(input);
       if (inner === undefined) {
-        reads.set(input, Math.max(reads.get(input) ?? 0, share));
+        addShare(reads, input, share);
         continue;
       }
       arithmetic += inner.arithmetic * share;
-      for (const [leaf, part] of inner.reads) reads.set(leaf, Math.max(reads.get(leaf) ?? 0, part * share));
+      for (const read of inner.reads) addShare(reads, read.leaf, read.share * share);
     }
     costs.set(node, { arithmetic, reads });
   }
@@ -243,7 +295,12 @@ function ownWork(node: Node): number {
 }
 
 /** The kernels that compute a node, by a node of each, and how often each computes one element. */
-type Sinks = Map<Node, number>;
+type Sinks = ReadonlyMap<Node, number>;
+interface SinksAbout {
+  readonly stored: ReadonlySet<Node>;
+  readonly sinks: ReadonlyMap<Node, Sinks>;
+  readonly latest: ReadonlyMap<Node, Node>;
+}
 const mostSinks = 12;
 
 const isRowWise = (node: Node, latest: ReadonlyMap<Node, Node>): boolean => {
@@ -266,17 +323,20 @@ function latestMakers(nodes: readonly Node[]): ReadonlyMap<Node, Node> {
   return latest;
 }
 
+function sinksOf(node: Node, users: readonly Node[], about: SinksAbout): Sinks {
+  const [user, ...more] = users;
+  if (user !== undefined && more.length === 0) {
+    // Most nodes have one user, which reads each element once.
+    const theirs = about.sinks.get(user);
+    if (theirs !== undefined && theirs.size <= mostSinks && readsBy(user, node) === 1) return theirs;
+  }
+  const own = new Map<Node, number>();
+  for (const each of users) addSinks(own, each, node, about);
+  return own;
+}
+
 /** What one user adds. Maps that end one contraction's epilogue share what they compute; loops over a row do not. */
-function addSinks(
-  into: Sinks,
-  user: Node,
-  node: Node,
-  about: {
-    readonly stored: ReadonlySet<Node>;
-    readonly sinks: ReadonlyMap<Node, Sinks>;
-    readonly latest: ReadonlyMap<Node, Node>;
-  },
-): void {
+function addSinks(into: Map<Node, number>, user: Node, node: Node, about: SinksAbout): void {
   const times = readsBy(user, node);
   const theirs = about.sinks.get(user);
   const add = (anchor: Node, count: number): void =>

@@ -6,12 +6,14 @@ import type { ContractNode, Node, ReduceNode } from "./graph.ts";
 import { elements } from "./fuse-cost.ts";
 import { contractRoles } from "./lower/contract-roles.ts";
 import { reductionOf } from "./lower/reduction.ts";
+import type { Parallel } from "./target.ts";
 import { known, product, sizeKey } from "../runtime/size.ts";
 
-export type ClusterKind = "map" | "row" | "contract" | "column" | "scan" | "route";
+export type ClusterKind = "map" | "row" | "contract" | "stream" | "column" | "scan" | "route";
 
-/** Elements of a row that a kernel may keep in scratch. */
-export const mostScratch = 4096;
+/** Elements of a row that a kernel may keep in scratch, as one array. A workgroup's scratch has room for several. */
+export const mostScratch = (parallel: Parallel | undefined): number =>
+  parallel === undefined ? 4096 : parallel.scratch / 32;
 /** Elements that a row may reduce to an array. */
 const mostSmall = 4096;
 
@@ -59,11 +61,29 @@ export function rowRankOf(node: Node): number {
 }
 
 /** An array of a row that is no map, so that it cannot be computed again where it is read, and too long for scratch. */
-export function isWideArray(node: Node, rank: number): boolean {
+export function isWideArray(node: Node, rank: number, parallel: Parallel | undefined): boolean {
   if (node.op === "map" || node.shape.length === rank) return false;
   const count = known(product(node.shape.slice(rank).map(({ size }) => size)));
-  return count === undefined || count > mostScratch;
+  return count === undefined || count > mostScratch(parallel);
 }
+
+/** Whether a selection is among more scores than fit scratch. */
+export const isWideChoice = (node: Node, parallel: Parallel | undefined): boolean =>
+  node.op === "choose" && (known(node.score.shape.at(-1)!.size) ?? Infinity) > mostScratch(parallel);
+
+/** Elements of scratch that a workgroup cannot do without when a node is a member of a row kernel: its array, and what it
+ * is made with. */
+export function scratchNeeded(node: Node, rank: number, parallel: Parallel): number {
+  if (node.op === "map" || node.shape.length === rank) return 0;
+  const own = isWideArray(node, rank, parallel) ? 0 : elements(node.shape.slice(rank));
+  if (node.op === "scan") return own + 2 * parallel.workgroup;
+  return node.op === "choose" && !isWideChoice(node, parallel)
+    ? own + elements(node.score.shape.slice(rank))
+    : own;
+}
+
+/** Elements of scratch that a row kernel may have, beside what joining a workgroup's values takes. */
+export const scratchOf = (parallel: Parallel): number => parallel.scratch / 4 - parallel.workgroup;
 
 /** Whether a reduction that leaves an array for each row is little work for one row, and there are many rows. */
 export function isSmallReduction(node: ReduceNode | ContractNode, rank: number): boolean {

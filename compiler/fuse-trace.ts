@@ -6,6 +6,9 @@
 import type { ContractNode, Node, PartNode, Shape } from "./graph.ts";
 import { number, read, variable } from "./lower/affine.ts";
 import type { Affine } from "./lower/affine.ts";
+import type { Expr } from "./kernel.ts";
+import { literal } from "./lower/expr.ts";
+import { operandsOf } from "./graph-walk.ts";
 import { signatureOf } from "./lower/signature.ts";
 import { contractRoles } from "./lower/contract-roles.ts";
 import { reductionOf } from "./lower/reduction.ts";
@@ -99,10 +102,30 @@ function traceReads(root: Node, isStored: (node: Node) => boolean): readonly Rea
     usesOf: () => 2,
     trace: { load: (node, at) => note(node, at) },
   });
+  for (const tile of tilesBelow(root, isStored)) values.bind(tile, () => traceTile(tile, values));
   for (const axis of root.shape)
     if (axis.kind === "ragged" && root.op !== "route") note(partOf(axis.by, "offsets"), []);
   traceRoot(root, values, note);
   return [...reads.values()];
+}
+
+/** Contractions without memory that a node is computed from: tiles of streamed kernels. */
+function tilesBelow(root: Node, isStored: (node: Node) => boolean): readonly ContractNode[] {
+  const tiles: ContractNode[] = [];
+  const seen = new Set<Node>();
+  const stack = [...operandsOf(root)];
+  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+    if (seen.has(node) || isSource(node) || isStored(node)) continue;
+    seen.add(node);
+    if (node.op === "contract") tiles.push(node);
+    stack.push(...operandsOf(node));
+  }
+  return tiles;
+}
+
+function traceTile(tile: ContractNode, values: Values): Expr {
+  traceContract(tile, values, "t");
+  return literal("f32", 0);
 }
 
 function traceRoot(root: Node, values: Values, note: (node: Node, at: readonly Affine[]) => void): void {
@@ -158,12 +181,13 @@ function traceRoot(root: Node, values: Values, note: (node: Node, at: readonly A
 }
 
 /** A matrix product reads the matrix of the group whose rows it is at. */
-function traceContract(node: ContractNode, values: Values): void {
+function traceContract(node: ContractNode, values: Values, prefix?: string): void {
   const { labels } = node;
   const at = (text: string, shape: Shape): Affine[] =>
     [...text].map((label, i) => {
       const axis = labels.out.indexOf(label);
-      return variable(axis >= 0 ? axisName(axis) : `r${label}`, 0, { bound: shape[i]!.size });
+      const name = prefix !== undefined ? `${prefix}${label}` : axis >= 0 ? axisName(axis) : `r${label}`;
+      return variable(name, 0, { bound: shape[i]!.size });
     });
   values.value(node.a, at(labels.a, node.a.shape), 1);
   values.value(node.b, at(labels.b, node.b.shape), 1);

@@ -6,8 +6,9 @@
 import type { Graph, Node, PartNode } from "./graph.ts";
 import type { LoweredBuffer, LoweredDispatch, LoweredEntry, LoweredPort } from "./lowered.ts";
 import { add as addSizes } from "../runtime/size.ts";
-import { fuse, isPacked, readsInPlace } from "./fuse.ts";
+import { fuse } from "./fuse.ts";
 import type { Cluster, FuseOptions, Fusion } from "./fuse.ts";
+import { isPacked, readsInPlace } from "./fuse-maker.ts";
 import { isSource } from "./fuse-trace.ts";
 import { number } from "./lower/affine.ts";
 import { lowerColumn } from "./lower/column.ts";
@@ -23,8 +24,9 @@ import { lowerRoute } from "./lower/route.ts";
 import { lowerRow } from "./lower/row.ts";
 import { lowerScan } from "./lower/scan.ts";
 import { sizeOf } from "./lower/space.ts";
+import { lowerStream } from "./lower/stream.ts";
 import { canonical, partOf } from "./lower/parts.ts";
-import { targets } from "./target.ts";
+import { targets, type Target } from "./target.ts";
 
 export interface LowerOptions extends FuseOptions {
   /** Kernels of clusters like those of this graph; shared by the entries of a program. */
@@ -60,7 +62,7 @@ export function lowerGraph(graph: Graph, options: LowerOptions = {}): LoweredEnt
     }))
       dispatches.push({ kernel, buffers, label: path === "" ? title : `${path}: ${title}` });
   }
-  dispatches.push(...finalCopies(graph, memories, taken, inPlace));
+  dispatches.push(...finalCopies(graph, memories, taken, inPlace, target));
   return {
     name: graph.name,
     inputs: inputsOf(fusion, dispatches),
@@ -180,6 +182,8 @@ function lowerCluster(context: LowerContext, cluster: Cluster): void {
       return lowerRow(context, cluster);
     case "contract":
       return lowerContract(context, cluster);
+    case "stream":
+      return lowerStream(context, cluster);
     case "column":
       return lowerColumn(context, cluster);
     case "scan":
@@ -197,12 +201,15 @@ function finalCopies(
   memories: ReadonlyMap<Node, Memory>,
   taken: ReadonlySet<Node>,
   inPlace: ReadonlySet<string>,
+  { parallel }: Target,
 ): LoweredDispatch[] {
   const copies: LoweredDispatch[] = [];
+  const copy = (from: Memory, to: Memory, label: string): void =>
+    void copies.push(copyMemory(from, to, label, parallel));
   const done = new Set<Node>();
   for (const { name, node } of graph.outputs) {
     if (taken.has(node) && !done.has(node)) done.add(node);
-    else copies.push(copyMemory(memoryOf(memories, node), outputMemory(name, node), `${name}: copy`));
+    else copy(memoryOf(memories, node), outputMemory(name, node), `${name}: copy`);
   }
   const later = graph.updates.filter(({ tensor }) => !inPlace.has(tensor));
   // a tensor that becomes another tensor is read before any is written
@@ -210,12 +217,12 @@ function finalCopies(
     const memory = memoryOf(memories, node);
     if (node.op !== "tensor" || later.length === 1) return memory;
     const aside = temporary(tensor, memory.type, memory.length);
-    copies.push(copyMemory(memory, aside, `${tensor}: keep`));
+    copy(memory, aside, `${tensor}: keep`);
     return aside;
   });
   for (const [i, { tensor, node }] of later.entries()) {
     if (node.op === "tensor" && node.name === tensor) continue;
-    copies.push(copyMemory(sources[i]!, tensorMemory(tensor, node), `${tensor}: update`));
+    copy(sources[i]!, tensorMemory(tensor, node), `${tensor}: update`);
   }
   return copies;
 }

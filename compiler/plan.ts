@@ -14,7 +14,7 @@ import { scratchBytes } from "./wasm/print.ts";
 /** What a program says of its model besides the entries. */
 export type ProgramAbout = Pick<
   Program,
-  "name" | "sizes" | "tensors" | "modalities" | "routers" | "training"
+  "name" | "sizes" | "tensors" | "modalities" | "routers" | "training" | "precision"
 >;
 
 export interface Planned {
@@ -60,6 +60,7 @@ export function plan(
       version: programVersion,
       name: about.name,
       target,
+      ...(about.precision === undefined ? {} : { precision: about.precision }),
       sizes: about.sizes,
       tensors: about.tensors,
       kernels: kernels.map(describe),

@@ -1,6 +1,7 @@
 // Targets: what the fuser, the lowering and the schedules may count on. Numbers and abilities only: which code is printed is
 // the printers' business, and what a device has beyond this is found out when a program is loaded.
 
+import type { HalfType } from "./kernel.ts";
 import type { TargetName } from "../runtime/program.ts";
 
 export interface Target {
@@ -17,6 +18,12 @@ export interface Parallel {
   readonly workgroup: number;
   /** Bytes of scratch that a workgroup may have. */
   readonly scratch: number;
+  /** Sums (f32) that an invocation may keep in registers, so that enough others run beside it. 32 when absent. */
+  readonly sums?: number;
+  /** Four neighbours in memory are one access of an invocation. */
+  readonly vectors?: boolean;
+  /** Matrix units multiply fragments of this type, and contractions may round their operands to it. */
+  readonly matrix?: { readonly type: HalfType };
 }
 
 /** What WebGPU guarantees of every device. */
@@ -33,6 +40,18 @@ export const targets: Readonly<Record<TargetName, Target>> = {
     name: "cuda",
     // No limit of its own: the same clusters as for WebGPU, so that what is tested there holds here.
     bindings: guaranteedBindings,
-    parallel: { workgroup: 256, scratch: 49152 },
+    parallel: { workgroup: 256, scratch: 49152, sums: 64, vectors: true },
   },
 };
+
+/** What every GPU with matrix units gives a workgroup. */
+const scratchBesideMatrix = 98304;
+
+/** The same target, its contractions on matrix units: operands are rounded to `type` on their way, sums and everything else
+ * stay f32. Router scores are not rounded. */
+export function onMatrixUnits(target: Target, type: HalfType): Target {
+  const { parallel } = target;
+  if (parallel === undefined) return target;
+  const scratch = Math.max(parallel.scratch, scratchBesideMatrix);
+  return { ...target, parallel: { ...parallel, scratch, matrix: { type } } };
+}

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { erf } from "../compiler/interpret-scalar.ts";
 import { runKernel } from "../compiler/interpret-kernel.ts";
-import type { Expr, Kernel, Stmt } from "../compiler/kernel.ts";
+import type { Expr, Kernel, ReduceFn, Stmt } from "../compiler/kernel.ts";
 import { printKernel } from "../compiler/print-kernel.ts";
 import { verifyKernel } from "../compiler/verify-kernel.ts";
 import { constant, named } from "../runtime/size.ts";
@@ -115,6 +115,70 @@ test("a workgroup exchanges scratch across barriers", () => {
   );
   verifyKernel(rotated);
   expect([...run(rotated)]).toEqual([3, 0, 1, 2, 3, 0, 1, 2]);
+});
+
+describe("a workgroup reduces", () => {
+  const number = add(mul(invocation, i(3)), workgroup);
+  const asFloat = (a: Expr): Expr => ({ op: "cast", type: "f32", a });
+  const reduced = (fn: ReduceFn, value: Expr, workgroups = 2): number[] => {
+    const result = local("all", value.type);
+    const kernel = writing(
+      [
+        { op: "reduce", name: "all", fn, value },
+        store("out", add(mul(workgroup, i(4)), invocation), value.type === "f32" ? result : asFloat(result)),
+      ],
+      { grid: constant(workgroups), workgroup: 4 },
+    );
+    verifyKernel(kernel);
+    return [...run(kernel)];
+  };
+  // workgroup 0 has 0, 3, 6, 9; workgroup 1 has 1, 4, 7, 10
+  test.each<[ReduceFn, Expr, number, number]>([
+    ["add", number, 18, 22],
+    ["max", number, 9, 10],
+    ["min", number, 0, 1],
+    ["add", asFloat(number), 18, 22],
+    ["max", asFloat(number), 9, 10],
+    ["min", binary("sub", f(0.5), asFloat(number)), -8.5, -9.5],
+  ])("%s", (fn, value, first, second) => {
+    const all = [first, first, first, first, second, second, second, second];
+    expect(reduced(fn, value)).toEqual(all);
+  });
+  test("maxima pass over NaN", () => {
+    const root: Expr = { op: "unary", type: "f32", fn: "sqrt", a: asFloat(binary("sub", i(1), invocation)) };
+    expect(reduced("max", root, 1).slice(0, 4)).toEqual([1, 1, 1, 1]);
+  });
+  test("one invocation has its own value", () => {
+    const alone = writing([
+      { op: "reduce", name: "all", fn: "add", value: f(2.5) },
+      store("out", i(0), local("all", "f32")),
+    ]);
+    expect(run(alone)[0]).toBe(2.5);
+  });
+  test("and meets: scratch written before is seen after", () => {
+    const kernel = writing(
+      [
+        store("s", invocation, asFloat(invocation)),
+        { op: "reduce", name: "all", fn: "add", value: i(1) },
+        store("out", invocation, load("s", binary("sub", i(3), invocation))),
+      ],
+      { workgroup: 4, scratch: [{ name: "s", type: "f32", length: 4 }] },
+    );
+    expect([...run(kernel)].slice(0, 4)).toEqual([3, 2, 1, 0]);
+  });
+  test("but not when some invocations miss it", () => {
+    const some: Stmt = {
+      op: "if",
+      condition: binary("lt", invocation, i(2)),
+      then: [{ op: "reduce", name: "all", fn: "add", value: i(1) }],
+      otherwise: [],
+    };
+    expect(() => run(writing([some], { workgroup: 4 }))).toThrow(/not all invocations/);
+  });
+  test("and not truth", () => {
+    const truth: Stmt = { op: "reduce", name: "all", fn: "max", value: binary("lt", invocation, i(2)) };
+    expect(() => verifyKernel(writing([truth]))).toThrow(/all reduces bool/);
+  });
 });
 
 test("erf to double precision", () => {

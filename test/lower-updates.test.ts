@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { GraphBuilder } from "../compiler/graph-builder.ts";
 import type { Graph, Node } from "../compiler/graph.ts";
 import { noise } from "./helpers/gradient-check.ts";
+import { smallGpu } from "./helpers/gpu.ts";
 import { expectLowered } from "./helpers/lowered.ts";
 
 interface Case {
@@ -93,6 +94,7 @@ describe("updates", () => {
         tensors: new Map(Object.entries(tensors)),
       };
       expectLowered(graph, environment, { fuse: false });
+      expectLowered(graph, environment, { target: smallGpu, targets: ["interpreter"] });
       const entry = expectLowered(graph, environment);
       expect(entry.dispatches.map(({ label }) => label)).toHaveLength(kernels);
     });

@@ -1,10 +1,12 @@
-// Lowered kernels compute what the graph interpreter computes: every kind of cluster, on the kernel interpreter and on wasm.
+// Lowered kernels compute what the graph interpreter computes: every kind of cluster, on the kernel interpreter and on
+// wasm, and in a GPU's kernels on the kernel interpreter.
 
 import { describe, test } from "vitest";
 import { GraphBuilder } from "../compiler/graph-builder.ts";
 import type { Graph, Node } from "../compiler/graph.ts";
 import type { Environment } from "../compiler/interpret-graph.ts";
 import { multiply, named } from "../runtime/size.ts";
+import { smallGpu } from "./helpers/gpu.ts";
 import { noise } from "./helpers/gradient-check.ts";
 import { expectLowered } from "./helpers/lowered.ts";
 
@@ -29,7 +31,10 @@ function run({ sizes = {}, inputs = {}, tensors = {}, build }: Case): void {
     tensors: new Map(Object.entries(tensors)),
   };
   const outputs = build(new GraphBuilder());
-  for (const fuse of [true, false]) expectLowered(graphOf(outputs), environment, { fuse });
+  for (const fuse of [true, false]) {
+    expectLowered(graphOf(outputs), environment, { fuse });
+    expectLowered(graphOf(outputs), environment, { fuse, target: smallGpu, targets: ["interpreter"] });
+  }
 }
 
 const rows = (b: GraphBuilder, width: number): Node => b.input("x", "f32", [T, width]);
@@ -146,6 +151,7 @@ const cases: Record<string, Case> = {
         back: b.scan(x, 0, { reverse: true, exclusive: true }),
         across: b.scan(x, 1, { exclusive: true }),
         left: b.mul(b.scan(x, 1, { reverse: true }), 2),
+        counts: b.scan(b.cast(b.map("lt", x, 0), "i32"), 1, { exclusive: true }),
       };
     },
   },

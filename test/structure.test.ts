@@ -86,7 +86,7 @@ describe("a language model", () => {
       };
     };
     const [three, four] = [kinds(3), kinds(4)];
-    expect(four.kernels - three.kernels).toBe(13);
+    expect(four.kernels - three.kernels).toBe(11);
     expect(four.different).toBe(three.different);
   });
 

@@ -1,11 +1,13 @@
 // Accumulators of reductions: where they start, how two are joined, and a loop that keeps a vector and a scalar one.
-// In: a reduction's function and a loop over its elements. Out: one scalar, joined in a fixed order.
+// In: a reduction's function and a loop over its elements. Out: one scalar, joined in a fixed order; in a workgroup that
+// works together, all invocations' sums joined.
 
 import type { Expr } from "../kernel.ts";
 import type { ClusterKernel } from "./context.ts";
 import { binary, extract, literal } from "./expr.ts";
 import type { Lanes } from "./expr.ts";
 import type { Reduction } from "./reduction.ts";
+import { together } from "./team.ts";
 
 const identityOf = (fn: Reduction["fn"]): number => (fn === "sum" ? 0 : fn === "max" ? -Infinity : Infinity);
 export const combineOf = (fn: Reduction["fn"]): "add" | "max" | "min" => (fn === "sum" ? "add" : fn);
@@ -25,6 +27,11 @@ export function accumulate(
   loop: (add: (value: Expr, lanes: Lanes) => void) => void,
 ): Expr {
   const { emitter } = kernel;
+  if (!emitter.vectors) {
+    const sum = emitter.var(initialOf(fn, type, 1));
+    loop((value) => sum.set(binary(combineOf(fn), sum.get, value)));
+    return together(kernel, combineOf(fn), sum.get);
+  }
   const vector = emitter.var(initialOf(fn, type, 4));
   const scalar = emitter.var(initialOf(fn, type, 1));
   const used = { 1: false, 4: false };

@@ -1,18 +1,25 @@
 // Selection in a row: the ids of the `count` largest scores in falling order, or which scores those are.
-// In: a choose node as a stage of a row kernel. Out: statements. Few: kept sorted in scratch while the row is read once.
-// Many, or a number known only at launch: each score is ranked by counting the scores before it.
+// In: a choose node as a stage of a row kernel. Out: statements. Few, by one invocation: kept sorted while the row is read
+// once; by a workgroup: choose-together.ts. Many, or a number known only at launch: each score is ranked by counting the
+// scores before it.
 // Ties go to the lower index; NaN and -inf are never chosen. Deliberately absent: sorting networks.
 
 import type { ChooseNode } from "../graph.ts";
 import type { Expr } from "../kernel.ts";
 import { known } from "../../runtime/size.ts";
+import type { Size } from "../../runtime/size.ts";
+import { estimate } from "../fuse-cost.ts";
+import { isWideChoice } from "../fuse-kinds.ts";
 import { fixed, number, variable } from "./affine.ts";
 import type { Affine } from "./affine.ts";
 import type { ClusterKernel } from "./context.ts";
+import { chooseTogether, isFew } from "./choose-together.ts";
 import { binary, cast, extract, float, integer, literal, select, sizeExpr, splat } from "./expr.ts";
+import type { Lanes } from "./expr.ts";
 import { bindKept, keepValue } from "./keep.ts";
 import type { Keep } from "./keep.ts";
 import { extentOf } from "./space.ts";
+import { dealt, meet, together } from "./team.ts";
 import type { At } from "./layout.ts";
 import { flatIndex } from "./layout.ts";
 
@@ -30,58 +37,69 @@ export function lowerChoose(kernel: ClusterKernel, node: ChooseNode, row: At, to
     if (to.isOutput) kernel.values.store(kernel.memoryOf(node), flatIndex(node.shape, place), value);
     keepValue(kernel, node, to.keep, row, [at], value);
   };
-  if (count !== undefined && count <= mostSorted) {
+  if (count !== undefined && count <= mostSorted && kernel.team === "invocation") {
     const ids = sorted(kernel, node, row, count);
-    if (node.as === "ids")
-      for (let i = 0; i < count; i++) store(fixed(number(i)), loadInteger(ids, integer(i)));
-    else maskOf(kernel, node, ids, count, store);
+    if (node.as === "ids") for (const [i, { get }] of ids.entries()) store(fixed(number(i)), get);
+    else maskOf(kernel, node, ids, store);
   } else ranked(kernel, node, row, store);
-  if (to.keep.kind !== "none") bindKept(kernel, node, to.keep, row);
-  else if (to.isOutput) kernel.reveal(node);
+  bindKept(kernel, node, to, row);
 }
 
-const loadInteger = (scratch: string, index: Expr): Expr => ({
-  op: "load",
-  type: "i32",
-  buffer: scratch,
-  index,
-});
-const loadFloat = (scratch: string, index: Expr): Expr => ({
-  op: "load",
-  type: "f32",
-  buffer: scratch,
-  index,
-});
+/** One of the best so far. */
+interface Cell {
+  readonly get: Expr;
+  readonly set: (value: Expr) => void;
+}
 
-/** Scratch of ids, best first, -1 where nothing was left. */
-function sorted(kernel: ClusterKernel, node: ChooseNode, row: At, count: number): string {
-  const { emitter, values } = kernel;
-  const keys = emitter.scratch("f32", count);
-  const ids = emitter.scratch("i32", count);
-  for (let i = 0; i < count; i++) {
-    emitter.push({ op: "store", buffer: keys, index: integer(i), value: float(-Infinity) });
-    emitter.push({ op: "store", buffer: ids, index: integer(i), value: integer(-1) });
+/** Where the best so far are: in scratch; in locals where many invocations share the scratch. */
+function cells(kernel: ClusterKernel, count: number): { readonly keys: Cell[]; readonly ids: Cell[] } {
+  const { emitter } = kernel;
+  const [keys, ids]: [Cell[], Cell[]] = [[], []];
+  if (kernel.parallel !== undefined) {
+    for (let i = 0; i < count; i++) {
+      keys.push(emitter.var(float(-Infinity)));
+      ids.push(emitter.var(integer(-1)));
+    }
+    return { keys, ids };
   }
+  const cell = (scratch: string, type: "f32" | "i32", i: number): Cell => ({
+    get: { op: "load", type, buffer: scratch, index: integer(i) },
+    set: (value) => emitter.push({ op: "store", buffer: scratch, index: integer(i), value }),
+  });
+  const [keyScratch, idScratch] = [emitter.scratch("f32", count), emitter.scratch("i32", count)];
+  for (let i = 0; i < count; i++) {
+    keys.push(cell(keyScratch, "f32", i));
+    ids.push(cell(idScratch, "i32", i));
+    keys[i]!.set(float(-Infinity));
+    ids[i]!.set(integer(-1));
+  }
+  return { keys, ids };
+}
+
+/** Ids, best first, -1 where nothing was left. */
+function sorted(kernel: ClusterKernel, node: ChooseNode, row: At, count: number): readonly Cell[] {
+  const { emitter, values } = kernel;
+  const { keys, ids } = cells(kernel, count);
   const axis = node.score.shape.at(-1)!;
   emitter.for({ to: extentOf(kernel, axis), bound: axis.size }, (index) => {
     const score = emitter.let(values.value(node.score, [...row, index], 1));
     const id = values.index(index);
     // keys fall, so `score` beats a key exactly when it beats all keys after it
-    emitter.if(binary("lt", loadFloat(keys, integer(count - 1)), score), () => {
+    emitter.if(binary("lt", keys[count - 1]!.get, score), () => {
       for (let i = count - 1; i >= 0; i--) {
-        const key = emitter.let(loadFloat(keys, integer(i)));
-        const own = emitter.let(loadInteger(ids, integer(i)));
+        const key = emitter.let(keys[i]!.get);
+        const own = emitter.let(ids[i]!.get);
         const beats = emitter.let(binary("lt", key, score));
         let nextKey = score;
         let nextId = id;
         if (i > 0) {
-          const above = emitter.let(loadFloat(keys, integer(i - 1)));
+          const above = emitter.let(keys[i - 1]!.get);
           const beatsAbove = binary("lt", above, score);
           nextKey = select(beatsAbove, above, score);
-          nextId = select(beatsAbove, loadInteger(ids, integer(i - 1)), id);
+          nextId = select(beatsAbove, ids[i - 1]!.get, id);
         }
-        emitter.push({ op: "store", buffer: keys, index: integer(i), value: select(beats, nextKey, key) });
-        emitter.push({ op: "store", buffer: ids, index: integer(i), value: select(beats, nextId, own) });
+        keys[i]!.set(select(beats, nextKey, key));
+        ids[i]!.set(select(beats, nextId, own));
       }
     });
   });
@@ -91,12 +109,11 @@ function sorted(kernel: ClusterKernel, node: ChooseNode, row: At, count: number)
 function maskOf(
   kernel: ClusterKernel,
   node: ChooseNode,
-  ids: string,
-  count: number,
+  ids: readonly Cell[],
   store: (at: Affine, value: Expr) => void,
 ): void {
   const { emitter, values } = kernel;
-  const chosen = Array.from({ length: count }, (_, i) => emitter.let(loadInteger(ids, integer(i))));
+  const chosen = ids.map(({ get }) => emitter.let(get));
   const axis = node.shape.at(-1)!;
   emitter.for({ to: extentOf(kernel, axis), bound: axis.size }, (index) => {
     const id = values.index(index);
@@ -120,18 +137,27 @@ function ranked(
   const axis = node.score.shape.at(-1)!;
   const extent = emitter.let(extentOf(kernel, axis), "n");
   const wanted = sizeExpr(node.count);
+  const few = known(node.count);
+  const isTogether = kernel.team === "workgroup" && few !== undefined && few <= mostSorted;
+  if (isTogether && isFew(few, estimate(axis.size), emitter.workgroup)) {
+    // everyone reads its own scores only
+    const own = values.isRead(node.score) ? scoreOf(kernel, node, row) : scoresOf(kernel, node, row, extent);
+    const scoreAt = (at: Affine): Expr => own(at, 1);
+    return chooseTogether(kernel, node, { count: few, extent, scoreAt }, store);
+  }
+  const score = scoresOf(kernel, node, row, extent);
   const chosen = emitter.var(integer(0));
-  emitter.for({ to: extent, bound: axis.size }, (index) => {
-    const own = emitter.let(values.value(node.score, [...row, index], 1));
+  dealt(kernel, { to: extent, bound: axis.size }, (index) => {
+    const own = emitter.let(score(index, 1));
     const id = emitter.let(values.index(index));
     const valid = emitter.let(binary("lt", float(-Infinity), own));
     if (node.as === "mask") {
-      const rank = rankOf(kernel, node, row, own, id, extent);
+      const rank = rankOf(kernel, score, { own, id, extent, bound: axis.size });
       store(index, binary("and", valid, binary("lt", rank, wanted)));
       return;
     }
     emitter.if(valid, () => {
-      const rank = rankOf(kernel, node, row, own, id, extent);
+      const rank = rankOf(kernel, score, { own, id, extent, bound: axis.size });
       emitter.if(binary("lt", rank, wanted), () => {
         chosen.set(binary("add", chosen.get, integer(1)));
         const name = rank.op === "local" ? rank.name : "";
@@ -140,21 +166,52 @@ function ranked(
     });
   });
   if (node.as === "mask") return;
-  const from = emitter.let(chosen.get);
-  emitter.for({ from, to: wanted }, (index) => store(index, integer(-1)));
+  const from = together(kernel, "add", chosen.get);
+  dealt(kernel, { from, to: wanted }, (index) => store(index, integer(-1)));
 }
 
-function rankOf(kernel: ClusterKernel, node: ChooseNode, row: At, own: Expr, id: Expr, extent: Expr): Expr {
+type ScoreAt = (at: Affine, lanes: Lanes) => Expr;
+
+const scoreOf =
+  ({ values }: ClusterKernel, node: ChooseNode, row: At): ScoreAt =>
+  (index, lanes) =>
+    values.value(node.score, [...row, index], lanes);
+
+/** Scores that all of a workgroup read are put into scratch first, when they fit. */
+function scoresOf(kernel: ClusterKernel, node: ChooseNode, row: At, extent: Expr): ScoreAt {
   const { emitter, values } = kernel;
+  const at = scoreOf(kernel, node, row);
+  if (kernel.team === "invocation" || isWideChoice(node, kernel.parallel)) return at;
   const axis = node.score.shape.at(-1)!;
+  const scores = emitter.scratch("f32", known(axis.size)!);
+  dealt(kernel, { to: extent, bound: axis.size }, (index) => {
+    const value = at(index, 1);
+    emitter.push({ op: "store", buffer: scores, index: values.index(index), value });
+  });
+  meet(kernel);
+  return (index) => ({ op: "load", type: "f32", buffer: scores, index: values.index(index) });
+}
+
+/** How many scores come before one's own. */
+function rankOf(
+  kernel: ClusterKernel,
+  scoreAt: ScoreAt,
+  {
+    own,
+    id,
+    extent,
+    bound,
+  }: { readonly own: Expr; readonly id: Expr; readonly extent: Expr; readonly bound: Size },
+): Expr {
+  const { emitter, values } = kernel;
   const scalar = emitter.var(integer(0));
-  const vector = emitter.var(literal("i32", 0, 4));
+  const vector = emitter.vectors ? emitter.var(literal("i32", 0, 4)) : scalar;
   emitter.lanesFrom(
     integer(0),
     extent,
-    axis.size,
+    bound,
     (other, lanes) => {
-      const score = emitter.let(values.value(node.score, [...row, other], lanes));
+      const score = emitter.let(scoreAt(other, lanes));
       const position: Expr =
         lanes === 1
           ? values.index(other)
@@ -174,6 +231,7 @@ function rankOf(kernel: ClusterKernel, node: ChooseNode, row: At, own: Expr, id:
     },
     true,
   );
+  if (!emitter.vectors) return scalar.get;
   let sum: Expr = scalar.get;
   for (const lane of [0, 1, 2, 3] as const) sum = binary("add", sum, extract(vector.get, lane));
   return emitter.let(sum);

@@ -1,12 +1,11 @@
 // Column reductions: over leading or middle axes, over the rows of a routing, over the rows of each of its groups.
 // In: a cluster of one reduction. Out: one kernel. Four neighbours of the result's last axis are reduced together, each by
 // one running value, so the order of additions is that of the rows.
-// Deliberately absent: reductions over trailing axes (row.ts).
+// Deliberately absent: reductions over trailing axes (row.ts), neighbouring invocations (column-together.ts).
 
 import type { Shape } from "../graph.ts";
 import { known, multiply } from "../../runtime/size.ts";
 import type { Cluster } from "../fuse.ts";
-import type { Affine } from "./affine.ts";
 import { number, shift } from "./affine.ts";
 import type { LowerContext } from "./context.ts";
 import { ClusterKernel, elementOf, titleOf } from "./context.ts";
@@ -15,10 +14,10 @@ import { binary, integer, lowerOf, sizeExpr } from "./expr.ts";
 import type { Reduction } from "./reduction.ts";
 import { isReduction, reductionOf } from "./reduction.ts";
 import { combineOf, initialOf } from "./accumulate.ts";
+import { groupRange, reduceColumns } from "./column-together.ts";
 import { elementsOf, extentOf, guardRows, overRows, rowsForTask, sizeOf, taskElements } from "./space.ts";
 import type { At } from "./layout.ts";
 import { flatIndex } from "./layout.ts";
-import { partOf } from "./parts.ts";
 
 /** Vectors reduced together: one cache line. */
 const wide = 4;
@@ -27,6 +26,8 @@ export function lowerColumn(context: LowerContext, cluster: Cluster): void {
   const node = cluster.members[0]!;
   if (!isReduction(node)) throw new Error(`internal: a column cluster of ${node.op}`);
   const reduction = reductionOf(node);
+  const { parallel } = context.target;
+  if (parallel !== undefined) return reduceColumns(context, cluster, reduction, parallel);
   const kernel = new ClusterKernel(context, cluster);
   const { shape } = node;
   const depth = elementsOf(reduction.inner) / Math.max(1, reduction.groups?.route.groups ?? 1);
@@ -132,15 +133,4 @@ function reduceAt(
   nest(0, []);
   for (const [i, offset] of offsets.entries())
     values.store(kernel.memoryOf(node), flatIndex(node.shape, placeOf(offset)), sums[i]!.get);
-}
-
-function groupRange(
-  kernel: ClusterKernel,
-  groups: NonNullable<Reduction["groups"]>,
-  at: At,
-): { readonly from: ReturnType<typeof integer>; readonly to: ReturnType<typeof integer> } {
-  const offsets = partOf(groups.route, "offsets");
-  const group = at[groups.axis]!;
-  const read = (index: Affine): ReturnType<typeof integer> => kernel.values.value(offsets, [index], 1);
-  return { from: read(group), to: read(shift(group, number(1))) };
 }

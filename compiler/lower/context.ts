@@ -5,12 +5,12 @@ import type { Node, RouteNode } from "../graph.ts";
 import type { Cluster, Fusion } from "../fuse.ts";
 import type { ElementType, Expr, Kernel } from "../kernel.ts";
 import type { LoweredBuffer } from "../lowered.ts";
-import type { Target } from "../target.ts";
+import type { Parallel, Target } from "../target.ts";
 import type { Size } from "../../runtime/size.ts";
 import { fixed, number, times } from "./affine.ts";
 import { KernelEmitter } from "./emitter.ts";
 import type { Memory } from "./emitter.ts";
-import type { Trace } from "./value.ts";
+import type { Trace } from "./sources.ts";
 import { inputBuffer, partOf } from "./parts.ts";
 import { Values } from "./value.ts";
 
@@ -53,10 +53,16 @@ export function tensorBuffer(name: string): LoweredBuffer {
   return buffer;
 }
 
+/** Who works on what a kernel does at a time (a row, a column): one invocation alone, or all of a workgroup together. */
+export type Team = "invocation" | "workgroup";
+
 /** A kernel being written for a cluster. `hidden` nodes have no memory (yet) while it is written. */
 export class ClusterKernel {
   readonly emitter = new KernelEmitter();
   readonly values: Values;
+  team: Team = "invocation";
+  /** What the target has to offer, where neighbours are neighbouring invocations. */
+  readonly parallel: Parallel | undefined;
   private readonly context: LowerContext;
   private readonly cluster: Cluster;
   private readonly hidden: Set<Node>;
@@ -65,6 +71,8 @@ export class ClusterKernel {
     this.context = context;
     this.cluster = cluster;
     this.hidden = new Set(cluster.members);
+    this.parallel = context.target.parallel;
+    this.emitter.vectors = this.parallel === undefined;
     this.values = new Values(this.emitter, {
       memoryOf: (node) => (this.hidden.has(node) ? undefined : context.memories.get(node)),
       usesOf: (node) => context.fusion.uses.get(node) ?? 1,

@@ -10,7 +10,8 @@ import { known, namesOf } from "../../runtime/size.ts";
 import type { Affine, Atom } from "./affine.ts";
 import { fixed, number, variable } from "./affine.ts";
 import type { Lanes } from "./expr.ts";
-import { binary, integer, isAtomic, local, sizeExpr } from "./expr.ts";
+import { binary, integer, invocation, isAtomic, local, sizeExpr } from "./expr.ts";
+import { namesInBody } from "./sizes-read.ts";
 
 /** Memory that a kernel reads or writes; the key says which. */
 export interface Memory {
@@ -39,6 +40,9 @@ export class KernelEmitter {
   private readonly scratches: Scratch[] = [];
   /** Invocations of a workgroup. */
   workgroup = 1;
+  /** Whether loops take four neighbours at a time. Where neighbours are neighbouring invocations they do not. */
+  vectors = true;
+  private laneName: string | undefined;
   private readonly counters = new Map<string, number>();
   private blocks: Block[] = [{ statements: [], computed: new Map() }];
   /** Blocks below this depth are closed to hoisting: a schedule holds them. */
@@ -158,11 +162,16 @@ export class KernelEmitter {
     });
   }
 
-  /** All of 0 .. extent - 1: four at a time, then one at a time where the extent may not be a multiple of 4. */
+  /** All of 0 .. extent - 1: four at a time, then one at a time where the extent may not be a multiple of 4. Without
+   * vectors, one at a time. */
   lanes(extent: Size, body: (index: Affine, lanes: Lanes) => void): void {
     const value = known(extent);
     if (value !== undefined && value < 4) {
       for (let i = 0; i < value; i++) body(fixed(number(i)), 1);
+      return;
+    }
+    if (!this.vectors) {
+      this.for({ to: sizeExpr(extent), bound: extent }, (index) => body(index, 1));
       return;
     }
     const whole = extent.every(({ coefficient }) => coefficient % 4 === 0);
@@ -186,6 +195,10 @@ export class KernelEmitter {
     body: (index: Affine, lanes: Lanes) => void,
     anyEnd = false,
   ): void {
+    if (!this.vectors) {
+      this.for({ from: first, to: end, bound }, (index) => body(index, 1));
+      return;
+    }
     const stop = this.let(
       binary("add", first, binary("mul", binary("div", binary("sub", end, first), integer(4)), integer(4))),
       "e",
@@ -193,6 +206,15 @@ export class KernelEmitter {
     this.for({ from: first, to: stop, step: 4, multiple: 4, bound, vector: true }, (index) => body(index, 4));
     if (!anyEnd && bound.every(({ coefficient }) => coefficient % 4 === 0)) return;
     this.for({ from: stop, to: end, bound }, (index) => body(index, 1));
+  }
+
+  /** The invocation's number, as an index. */
+  lane(): Affine {
+    if (this.laneName === undefined) {
+      this.laneName = this.fresh("x");
+      this.blocks[0]!.statements.push({ op: "let", name: this.laneName, value: invocation });
+    }
+    return variable(this.laneName, 0, { bound: number(this.workgroup) });
   }
 
   scratch(type: ElementType, length: number): string {
@@ -259,6 +281,13 @@ export class KernelEmitter {
     return variable(name, this.depth, about);
   }
 
+  /** The same, by a new name in the innermost block: what depends on it is not computed outside. */
+  renamed(value: Expr, about: { readonly bound?: Size } = {}): Affine {
+    const name = this.fresh("x");
+    this.push({ op: "let", name, value });
+    return variable(name, this.depth, about);
+  }
+
   finish(about: { readonly name: string; readonly grid: Size; readonly multiplyAdds?: Size }): {
     readonly kernel: Kernel;
     readonly buffers: readonly LoweredBuffer[];
@@ -289,82 +318,5 @@ export class KernelEmitter {
       },
       buffers: [...this.bindings.values()].map(({ memory }) => memory.buffer),
     };
-  }
-}
-
-function namesInBody(body: readonly Stmt[], names: Set<string>): void {
-  for (const statement of body)
-    switch (statement.op) {
-      case "let":
-      case "var":
-      case "set":
-      case "reduce":
-        namesIn(statement.value, names);
-        break;
-      case "store":
-        namesIn(statement.index, names);
-        namesIn(statement.value, names);
-        break;
-      case "for":
-        namesIn(statement.from, names);
-        namesIn(statement.to, names);
-        namesInBody(statement.body, names);
-        break;
-      case "if":
-        namesIn(statement.condition, names);
-        namesInBody(statement.then, names);
-        namesInBody(statement.otherwise, names);
-        break;
-      case "barrier":
-      case "comment":
-        break;
-      default:
-        statement satisfies never;
-    }
-}
-
-function namesIn(value: Expr, names: Set<string>): void {
-  switch (value.op) {
-    case "size":
-      namesOf(value.size, names);
-      break;
-    case "load":
-      namesIn(value.index, names);
-      break;
-    case "unary":
-    case "splat":
-    case "extract":
-    case "cast":
-      namesIn(value.a, names);
-      break;
-    case "binary":
-      namesIn(value.a, names);
-      namesIn(value.b, names);
-      break;
-    case "fma":
-      namesIn(value.a, names);
-      namesIn(value.b, names);
-      namesIn(value.c, names);
-      break;
-    case "select":
-      namesIn(value.condition, names);
-      namesIn(value.a, names);
-      namesIn(value.b, names);
-      break;
-    case "vector":
-      for (const lane of value.lanes) namesIn(lane, names);
-      break;
-    case "random":
-      namesIn(value.key0, names);
-      namesIn(value.key1, names);
-      namesIn(value.counter, names);
-      break;
-    case "literal":
-    case "local":
-    case "workgroup":
-    case "invocation":
-      break;
-    default:
-      value satisfies never;
   }
 }

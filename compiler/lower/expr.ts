@@ -1,21 +1,15 @@
 // Constructors of kernel expressions with the foldings that keep index arithmetic readable.
-// In: expressions. Out: expressions. Deliberately absent: anything about the graph.
+// In: expressions. Out: expressions. Literals, locals and sizes are those of the schedules (schedule/expr.ts).
+// Deliberately absent: anything about the graph.
 
 import type { BinaryFn, Expr, ScalarType, UnaryFn, ValueType } from "../kernel.ts";
-import type { Size } from "../../runtime/size.ts";
-import { known } from "../../runtime/size.ts";
+import { float, int as integer, local, sizeOf as sizeExpr } from "../schedule/expr.ts";
 
 export type Lanes = 1 | 4;
 
-export const integer = (value: number): Expr => ({ op: "literal", type: "i32", value });
-export const float = (value: number): Expr => ({ op: "literal", type: "f32", value });
-export const local = (name: string, type: ValueType): Expr => ({ op: "local", type, name });
-
-/** A size as an i32. */
-export function sizeExpr(size: Size): Expr {
-  const value = known(size);
-  return value === undefined ? { op: "size", type: "i32", size } : integer(value);
-}
+export { float, integer, local, sizeExpr };
+export const workgroup: Expr = { op: "workgroup", type: "i32" };
+export const invocation: Expr = { op: "invocation", type: "i32" };
 
 export const scalarOf = (type: ValueType): ScalarType =>
   type === "f32" || type === "f32x4" ? "f32" : type === "i32" || type === "i32x4" ? "i32" : "bool";
@@ -92,4 +86,5 @@ export const isAtomic = (a: Expr): boolean =>
   a.op === "local" ||
   a.op === "size" ||
   a.op === "workgroup" ||
+  a.op === "invocation" ||
   (a.op === "splat" && a.a.op === "literal");

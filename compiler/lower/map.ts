@@ -1,5 +1,6 @@
 // Map clusters: element-wise values and gather-sums of one shape, several results at once.
-// In: a cluster of maps (and `combine`s). Out: one kernel. Every workgroup owns a run of elements, or some rows.
+// In: a cluster of maps (and `combine`s). Out: one kernel. Every workgroup owns a run of elements, or some rows; where
+// neighbours are neighbouring invocations, every invocation owns one element, or a few.
 // All results of an element are computed before any is stored, so that a result may overwrite what it is computed from.
 // Deliberately absent: reductions.
 
@@ -18,6 +19,7 @@ import {
   elementsOf,
   extentOf,
   joinable,
+  overElements,
   overInner,
   overRows,
   rowsForTask,
@@ -31,14 +33,24 @@ import { partOf, picksPerToken } from "./parts.ts";
 
 /** Picks per token up to which a gather-sum is written out. */
 const unrolledPicks = 8;
+/** Elements from which on an invocation has several: there are enough to keep every processor busy. */
+const manyElements = 1 << 20;
+const eachOfMany = 4;
 
 export function lowerMap(context: LowerContext, cluster: Cluster): void {
   const { shape } = cluster.members[0]!;
-  const joined = joinedAxes(context, cluster);
   const kernel = new ClusterKernel(context, cluster);
   bindCombines(kernel, cluster);
   const write = (at: At, lanes: Lanes): void => storeAll(kernel, cluster.outputs, at, lanes);
   const title = titleOf(cluster);
+  if (kernel.parallel !== undefined) {
+    const { workgroup } = kernel.parallel;
+    const each = elementsOf(shape) >= manyElements ? eachOfMany : 1;
+    const grid = overElements(kernel, shape, { workgroup, each }, (at) => write(at, 1));
+    kernel.finish(title, grid);
+    return;
+  }
+  const joined = joinedAxes(context, cluster);
   const outer = shape.slice(0, shape.length - joined);
   const inner = shape.slice(shape.length - joined);
   const whole = sizeOf(inner);

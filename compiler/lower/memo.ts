@@ -9,6 +9,7 @@ import type { LoweredBuffer } from "../lowered.ts";
 import type { MadeKernel } from "./context.ts";
 import type { Memory } from "./emitter.ts";
 import { partOf } from "./parts.ts";
+import { selecting } from "./selecting.ts";
 import { signatureOf } from "./signature.ts";
 
 /** Kernels by the signature of their cluster; their buffers are numbered as the signature numbers memories. */
@@ -82,5 +83,6 @@ function signatureOfCluster(
     },
     route: partsOf,
   });
-  return { key: `${cluster.kind} ${cluster.rank} ${key}`, buffers };
+  const exact = cluster.members.some((node) => selecting(fusion).has(node)) ? "exact " : "";
+  return { key: `${exact}${cluster.kind} ${cluster.rank} ${key}`, buffers };
 }

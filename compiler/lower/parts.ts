@@ -1,6 +1,7 @@
 // Parts: names of memory that the graph does not name itself. The tables of a routing, and inputs that only kernels read.
 // In: routings, names. Out: one object for each, so that they can be compared by identity.
 
+import { nodeOf } from "../graph-node.ts";
 import type { DispatchNode, Node, PartNode, RouteNode, Shape } from "../graph.ts";
 import type { Size } from "../../runtime/size.ts";
 import type { Affine } from "./affine.ts";
@@ -22,15 +23,8 @@ export function partOf(route: RouteNode, part: PartNode["part"]): PartNode {
           ? route.picks.shape
           : [rows];
     const order = { offsets: 1, source: 2, group: 3, slot: 4 }[part];
-    node = {
-      op: "part",
-      part,
-      route,
-      dtype: "i32",
-      shape,
-      id: -(route.id * 8 + order),
-      origin: route.origin,
-    };
+    const id = -(route.id * 8 + order);
+    node = nodeOf({ op: "part", part, route }, { dtype: "i32", shape }, id, route.origin) as PartNode;
     known.set(part, node);
   }
   return node;

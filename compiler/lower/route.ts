@@ -1,7 +1,7 @@
 // Routing: a stable counting sort of picks by group, without atomics.
 // In: a route node. Out: one kernel of one workgroup that writes the parts somebody reads: where each group starts, the pick
 // of each row, the group of each row, the row of each pick. Rows are ordered by group, then token, then pick.
-// Deliberately absent: parallel sorting; a pick costs a few nanoseconds, and the layer behind it thousands.
+// Deliberately absent: routing by many workgroups (route-together.ts).
 
 import type { RouteNode } from "../graph.ts";
 import type { Expr } from "../kernel.ts";
@@ -12,10 +12,13 @@ import type { LowerContext } from "./context.ts";
 import { ClusterKernel } from "./context.ts";
 import { binary, integer, sizeExpr } from "./expr.ts";
 import { partOf, picksPerToken } from "./parts.ts";
+import { routeTogether } from "./route-together.ts";
 
 export function lowerRoute(context: LowerContext, cluster: Cluster): void {
   const node = cluster.members[0]!;
   if (node.op !== "route") throw new Error(`internal: a route cluster of ${node.op}`);
+  const { parallel } = context.target;
+  if (parallel !== undefined) return routeTogether(context, cluster, node, parallel);
   const kernel = new ClusterKernel(context, cluster);
   const { emitter } = kernel;
   const cursor = emitter.scratch("i32", node.groups);

@@ -1,26 +1,28 @@
 // Row clusters: what can be done one row at a time. Reductions over trailing axes, selections, scans, and maps between them.
-// In: a cluster and the number of axes that make a row. Out: one kernel; a workgroup owns some rows. Scalars of a row are
-// locals; arrays of a row that are read again are in scratch, or in the memory of a result that comes later.
+// In: a cluster and the number of axes that make a row. Out: one kernel; a workgroup owns some rows, or one row, or each of
+// its invocations has one (row-plan.ts). Scalars of a row are locals; arrays of a row that are read again are in scratch,
+// or in the memory of a result that comes later.
 // Deliberately absent: sums over everything in two stages (total.ts), reductions over leading axes (column.ts).
 
-import type { Node } from "../graph.ts";
-import { known } from "../../runtime/size.ts";
-import { mostScratch } from "../fuse-kinds.ts";
+import type { Node, Shape } from "../graph.ts";
+import type { Size } from "../../runtime/size.ts";
+import { isWideChoice } from "../fuse-kinds.ts";
 import type { Cluster } from "../fuse.ts";
 import { axisName, identity } from "../fuse-trace.ts";
-import { sameShape } from "../graph-axis.ts";
 import type { Affine } from "./affine.ts";
 import { accumulate, combineOf, initialOf } from "./accumulate.ts";
 import { lowerChoose } from "./choose.ts";
 import type { LowerContext } from "./context.ts";
-import { ClusterKernel, elementOf, titleOf } from "./context.ts";
+import { ClusterKernel, elementOf, temporary, titleOf } from "./context.ts";
 import { bindKept, keepValue } from "./keep.ts";
 import type { Keep } from "./keep.ts";
 import { binary, literal, sizeExpr } from "./expr.ts";
 import { isReduction, reductionOf } from "./reduction.ts";
 import type { Reduction } from "./reduction.ts";
 import { scanRow } from "./scan.ts";
-import { elementsOf, joinable, overInner, overRows, rowsForTask, sizeOf } from "./space.ts";
+import { planRows } from "./row-plan.ts";
+import { elementsOf, joinable, overElements, overInner, overRows, rowsForTask, sizeOf } from "./space.ts";
+import { byOne, knownElements } from "./team.ts";
 import { partialSums } from "./total.ts";
 import type { At } from "./layout.ts";
 import { flatIndex } from "./layout.ts";
@@ -30,18 +32,23 @@ export function lowerRow(context: LowerContext, cluster: Cluster): void {
   const partials = rank === 0 ? partialSums(context, cluster) : new Map();
   const kernel = new ClusterKernel(context, cluster);
   const rows = members[0]!.shape.slice(0, rank);
-  const inner = members.reduce((most, node) => Math.max(most, innerElements(node, rank)), 1);
-  const keeps = new Map(members.map((node) => [node, keepOf(context, cluster, kernel, node)]));
-  const grid = overRows(kernel, rows, rowsForTask(inner, members.length), (row) => {
+  const walked = members.map((node) => innerShape(node, rank));
+  const inner = walked.reduce((most, shape) => Math.max(most, elementsOf(shape)), 1);
+  if (kernel.parallel !== undefined) storeScores(context, cluster, kernel);
+  const isKnown = walked.every((shape) => knownElements(shape) !== undefined);
+  const keeps = planRows({ context, cluster, kernel }, inner, isKnown);
+  const grid = walkRows(kernel, rows, rowsForTask(inner, members.length), (row) => {
     for (const node of members) {
       const partial = partials.get(node);
       if (partial !== undefined) partial(kernel);
       else stage(context, kernel, cluster, node, row, keeps.get(node)!);
       if (cluster.outputs.includes(node) && node.shape.length === rank)
-        kernel.values.store(
-          kernel.memoryOf(node),
-          flatIndex(node.shape, row),
-          kernel.values.value(node, row, 1),
+        byOne(kernel, () =>
+          kernel.values.store(
+            kernel.memoryOf(node),
+            flatIndex(node.shape, row),
+            kernel.values.value(node, row, 1),
+          ),
         );
     }
     for (const node of members) kernel.values.unbind(node);
@@ -49,10 +56,17 @@ export function lowerRow(context: LowerContext, cluster: Cluster): void {
   kernel.finish(titleOf(cluster), grid);
 }
 
-const innerElements = (node: Node, rank: number): number =>
+function walkRows(kernel: ClusterKernel, rows: Shape, rowsPerTask: number, body: (row: At) => void): Size {
+  if (kernel.team === "workgroup") return overRows(kernel, rows, 1, body);
+  if (kernel.parallel === undefined) return overRows(kernel, rows, rowsPerTask, body);
+  return overElements(kernel, rows, { workgroup: kernel.emitter.workgroup }, body);
+}
+
+/** What is walked to compute a member of a row. */
+const innerShape = (node: Node, rank: number): Shape =>
   isReduction(node)
-    ? elementsOf(reductionOf(node).inner)
-    : elementsOf((node.op === "choose" ? node.score.shape : node.shape).slice(rank));
+    ? reductionOf(node).inner
+    : (node.op === "choose" ? node.score.shape : node.shape).slice(rank);
 
 function stage(
   context: LowerContext,
@@ -76,7 +90,8 @@ function stage(
     scanRow(kernel, node, row, { isOutput, keep });
     return;
   }
-  if (node.shape.length === cluster.rank || (!isOutput && keep.kind === "none")) return;
+  if (node.shape.length === cluster.rank || (!isOutput && (keep.kind === "none" || keep.kind === "again")))
+    return;
   const inner = node.shape.slice(cluster.rank);
   const joined = joinedInner(context, cluster, inner, (trial) =>
     trial.values.value(node, [...identity(node.shape)], 1),
@@ -91,34 +106,7 @@ function stage(
       kernel.values.store(kernel.memoryOf(node), flatIndex(node.shape, [...row, ...at]), value);
     else keepValue(kernel, node, keep, row, at, value);
   });
-  bindKept(kernel, node, keep, row);
-  if (isOutput && keep.kind === "none") kernel.reveal(node);
-}
-
-/** Where a member that others of the cluster read is kept. */
-function keepOf(context: LowerContext, cluster: Cluster, kernel: ClusterKernel, node: Node): Keep {
-  const { members, outputs, rank } = cluster;
-  if (node.shape.length === rank) return { kind: "none" };
-  const reading = members.filter((member) =>
-    context.fusion.reads.get(member)?.some((read) => read.node === node),
-  );
-  const isArray = node.op !== "map";
-  if (reading.length === 0 || (outputs.includes(node) && !isArray)) return { kind: "none" };
-  const count = known(sizeOf(node.shape.slice(rank)));
-  if (count !== undefined && count <= mostScratch)
-    return { kind: "scratch", name: kernel.emitter.scratch(elementOf(node), count) };
-  if (isArray) return { kind: "none" };
-  // the last reader may be a result of the same shape that replaces it
-  const last = reading.at(-1)!;
-  const inPlace =
-    outputs.includes(last) &&
-    last.op === "map" &&
-    last.dtype === node.dtype &&
-    sameShape(last.shape, node.shape) &&
-    context.fusion.reads
-      .get(last)!
-      .every((read) => read.node !== node || read.at.every((key, axis) => key === axisName(axis)));
-  return inPlace ? { kind: "alias", of: last } : { kind: "none" };
+  bindKept(kernel, node, { keep, isOutput }, row);
 }
 
 function joinedInner(
@@ -203,6 +191,24 @@ function reduceToArray(
     if (to.isOutput) values.store(kernel.memoryOf(node), flatIndex(node.shape, [...row, ...at]), sum.get);
     keepValue(kernel, node, to.keep, row, at, sum.get);
   });
-  if (to.keep.kind !== "none") bindKept(kernel, node, to.keep, row);
-  else if (to.isOutput) kernel.reveal(node);
+  bindKept(kernel, node, to, row);
+}
+
+/** Selections among many scores read each of them many times: scores that have no memory get some. */
+function storeScores(context: LowerContext, cluster: Cluster, main: ClusterKernel): void {
+  const parallel = main.parallel!;
+  for (const node of cluster.members) {
+    if (node.op !== "choose" || !isWideChoice(node, parallel)) continue;
+    const { score } = node;
+    if (main.values.isRead(score)) continue;
+    const kernel = new ClusterKernel(context, { ...cluster, members: [node], outputs: [] });
+    const memory = temporary(`${node.origin.path} scores`, "f32", sizeOf(score.shape));
+    const grid = overElements(kernel, score.shape, { workgroup: parallel.workgroup }, (at) =>
+      kernel.values.store(memory, flatIndex(score.shape, at), kernel.values.value(score, at, 1)),
+    );
+    kernel.finish("scores", grid);
+    main.values.bind(score, (at, lanes) =>
+      main.emitter.load(memory, main.values.index(flatIndex(score.shape, at)), lanes),
+    );
+  }
 }

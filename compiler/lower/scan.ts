@@ -1,6 +1,7 @@
 // Scans: running sums along an axis.
 // In: a scan node, alone (any axis but the last: four neighbours of the last axis run together) or as a stage of a row
-// kernel (the last axis). Out: a kernel, or statements. Deliberately absent: parallel scans; the axis is walked in order.
+// kernel (the last axis). Out: a kernel, or statements. One invocation walks an axis in order; how many share one is in
+// scan-together.ts.
 
 import type { Axis, ScanNode } from "../graph.ts";
 import type { Expr } from "../kernel.ts";
@@ -16,6 +17,7 @@ import type { Keep } from "./keep.ts";
 import { elementsOf, extentOf, overInner, overRows, rowsForTask } from "./space.ts";
 import type { At } from "./layout.ts";
 import { flatIndex } from "./layout.ts";
+import { scanLines, scanTogether } from "./scan-together.ts";
 
 export function lowerScan(context: LowerContext, cluster: Cluster): void {
   const node = cluster.members[0]!;
@@ -24,6 +26,10 @@ export function lowerScan(context: LowerContext, cluster: Cluster): void {
   const { shape, axis } = node;
   const outer = shape.filter((_, i) => i !== axis && i < shape.length - 1);
   const inner = shape.slice(-1);
+  if (kernel.parallel !== undefined) {
+    kernel.finish(titleOf(cluster), scanLines(kernel, node, kernel.parallel));
+    return;
+  }
   const grid = overRows(kernel, outer, rowsForTask(elementsOf(shape.slice(axis))), (rows) =>
     overInner(kernel, inner, 1, (last, lanes) => {
       const rest = [...rows, ...last];
@@ -46,19 +52,13 @@ export function scanRow(
   row: At,
   to: { readonly isOutput: boolean; readonly keep: Keep },
 ): void {
-  walk(
-    kernel,
-    node,
-    node.shape.at(-1)!,
-    1,
-    (at) => [...row, at],
-    (at, value) => {
-      if (to.isOutput) kernel.values.store(kernel.memoryOf(node), flatIndex(node.shape, at), value);
-      keepValue(kernel, node, to.keep, row, at.slice(row.length), value);
-    },
-  );
-  if (to.keep.kind !== "none") bindKept(kernel, node, to.keep, row);
-  else if (to.isOutput) kernel.reveal(node);
+  const store = (at: At, value: Expr): void => {
+    if (to.isOutput) kernel.values.store(kernel.memoryOf(node), flatIndex(node.shape, at), value);
+    keepValue(kernel, node, to.keep, row, at.slice(row.length), value);
+  };
+  if (kernel.team === "workgroup") scanTogether(kernel, node, row, store);
+  else walk(kernel, node, node.shape.at(-1)!, 1, (at) => [...row, at], store);
+  bindKept(kernel, node, to, row);
 }
 
 function walk(
@@ -80,8 +80,9 @@ function walk(
   emitter.for({ to: extent, bound: axis.size }, (index) => {
     const at = place(top === undefined ? index : subtract(top, index));
     const value = emitter.let(values.value(node.input, at, lanes));
-    const before = emitter.let(binary("add", sum.get, literal(elementOf(node), 0, lanes)));
-    sum.set(binary("add", sum.get, value));
-    store(at, node.exclusive ? before : sum.get);
+    const add = (): void => sum.set(binary("add", sum.get, value));
+    if (!node.exclusive) add();
+    store(at, sum.get);
+    if (node.exclusive) add();
   });
 }

@@ -1,5 +1,5 @@
 // Spaces: how the elements of a shape are walked. Rows are one flat index; the inner axes that every index treats as one
-// are one vector loop.
+// are one vector loop. Where neighbours are neighbouring invocations, elements are one flat index that is dealt out to them.
 // In: a shape, and the indices that a value is read and written with. Out: loops. Deliberately absent: values.
 
 import type { Shape } from "../graph.ts";
@@ -11,7 +11,8 @@ import { divide, number, times, variable } from "./affine.ts";
 import type { ClusterKernel } from "./context.ts";
 import { estimate } from "../fuse-cost.ts";
 import type { Lanes } from "./expr.ts";
-import { binary, integer, lowerOf, sizeExpr } from "./expr.ts";
+import { binary, integer, invocation, lowerOf, sizeExpr, workgroup } from "./expr.ts";
+import { dealt, knownElements, powerAbove } from "./team.ts";
 
 export const sizeOf = (shape: Shape): Size => shape.reduce((size, axis) => times(size, axis.size), number(1));
 
@@ -87,6 +88,48 @@ export function overRows(
   return grid;
 }
 
+/** All elements of `shape`, one invocation for each, or for `each` of them that are a workgroup apart. Returns the grid. */
+export function overElements(
+  kernel: ClusterKernel,
+  shape: Shape,
+  about: { readonly workgroup: number; readonly each?: number },
+  body: (at: readonly Affine[]) => void,
+): Size {
+  const { emitter } = kernel;
+  if (shape.length === 0) {
+    body([]);
+    return number(1);
+  }
+  const count = knownElements(shape);
+  const size = Math.min(about.workgroup, powerAbove(count ?? Infinity));
+  const span = size * (about.each ?? 1);
+  emitter.workgroup = size;
+  const total = sizeOf(shape);
+  const ragged = shape[0]!.kind === "ragged";
+  const end = ragged ? rowsThere(kernel, shape) : sizeExpr(total);
+  const first = emitter.let(binary("mul", workgroup, integer(span)), "f");
+  const one = (offset: Expr): void => {
+    const at = emitter.given(binary("add", first, offset), { bound: total });
+    guardRows(kernel, shape, at, 1, body);
+  };
+  // what is left is compared, not the index: the last workgroup's may be beyond what fits 32 bits
+  const left = emitter.let(binary("sub", end, first), "n");
+  if (span > size)
+    emitter.for({ from: invocation, to: lowerOf(integer(span), left), step: size, hint: "j" }, (offset) =>
+      one(kernel.values.index(offset)),
+    );
+  else if (!ragged && count !== undefined && count % size === 0) one(invocation);
+  else emitter.if(binary("lt", invocation, left), () => one(invocation));
+  return ceilDivide(total, number(span));
+}
+
+/** Elements of the rows that are there, of a shape that begins with those of a routing. */
+function rowsThere(kernel: ClusterKernel, shape: Shape): Expr {
+  const axis = shape[0]!;
+  if (axis.kind !== "ragged") return sizeExpr(sizeOf(shape));
+  return kernel.emitter.let(binary("mul", kernel.rowCount(axis.by), sizeExpr(sizeOf(shape.slice(1)))), "n");
+}
+
 /** Rows of a routing, on axes from `from` on, are skipped one by one when they are not there. What depends on a row is
  * computed inside of its guard: the index gets a new name there. */
 export function guardRows(
@@ -118,7 +161,8 @@ export function rowsForTask(inner: number, work = 1): number {
   return Math.max(1, Math.floor(taskElements / Math.max(1, inner * work)));
 }
 
-/** All elements of inner axes: loops over the outer ones, a vector loop over the last `joined` as one. */
+/** All elements of inner axes: loops over the outer ones, a vector loop over the last `joined` as one. In a workgroup, element
+ * `i` of the flattened axes is always that of invocation `i` modulo the workgroup. */
 export function overInner(
   kernel: ClusterKernel,
   shape: Shape,
@@ -126,6 +170,7 @@ export function overInner(
   body: (at: readonly Affine[], lanes: Lanes) => void,
 ): void {
   const { emitter } = kernel;
+  if (kernel.team === "workgroup") return overDealt(kernel, shape, (at) => body(at, 1));
   const nest = (axis: number, at: readonly Affine[]): void => {
     if (axis < shape.length - joined) {
       const each = shape[axis]!;
@@ -146,6 +191,12 @@ export function overInner(
     else emitter.lanes(size, each);
   };
   nest(0, []);
+}
+
+function overDealt(kernel: ClusterKernel, shape: Shape, body: (at: readonly Affine[]) => void): void {
+  const size = sizeOf(shape);
+  const to = shape.length === 0 ? integer(1) : rowsThere(kernel, shape);
+  dealt(kernel, { to, bound: size }, (flat) => guardRows(kernel, shape, flat, 1, body));
 }
 
 export function extentOf(kernel: ClusterKernel, axis: Shape[number]): Expr {

@@ -6,19 +6,23 @@
 import type { Node } from "../graph.ts";
 import { ceilDivide, multiply } from "../../runtime/size.ts";
 import type { Cluster } from "../fuse.ts";
+import type { Parallel } from "../target.ts";
 import { axisName, identity } from "../fuse-trace.ts";
 import type { Affine } from "./affine.ts";
 import { number } from "./affine.ts";
 import type { LowerContext } from "./context.ts";
 import { ClusterKernel, elementOf, temporary } from "./context.ts";
 import type { Lanes } from "./expr.ts";
-import { binary, literal, lowerOf, sizeExpr, splat } from "./expr.ts";
+import type { Memory } from "./emitter.ts";
+import { binary, integer, invocation, literal, lowerOf, sizeExpr, splat } from "./expr.ts";
+import { workgroup as workgroupNumber } from "./expr.ts";
 import { isReduction, reductionOf } from "./reduction.ts";
 import type { Reduction } from "./reduction.ts";
 import { accumulate } from "./accumulate.ts";
-import { elementsOf, extentOf, joinable, overInner, sizeOf, split } from "./space.ts";
+import { elementsOf, extentOf, guardRows, joinable, overInner, sizeOf, split } from "./space.ts";
+import { byOne, formWorkgroup } from "./team.ts";
 
-const parts = 64;
+const partsOfThreads = 64;
 /** Elements below which one workgroup sums alone. */
 const mostAlone = 16384;
 
@@ -43,10 +47,59 @@ function partial(
   cluster: Cluster,
   reduction: Reduction,
 ): (kernel: ClusterKernel) => void {
-  const { node, fn, inner } = reduction;
+  const { node, fn } = reduction;
   const type = elementOf(node);
+  const { parallel } = context.target;
+  const parts = parallel === undefined ? partsOfThreads : partsOf(parallel);
   const memory = temporary(`${node.origin.path} parts`, type, number(parts));
   const alone: Cluster = { ...cluster, members: [node], outputs: [] };
+  if (parallel === undefined) sumInChunks(context, alone, reduction, memory);
+  else sumByWorkgroups(context, alone, reduction, memory, parallel);
+  return (main) => {
+    const total = accumulate(main, fn, type, (add) =>
+      overInner(main, [{ kind: "dense", size: number(parts) }], 1, ([index], lanes) =>
+        add(main.emitter.load(memory, main.values.index(index!), lanes), lanes),
+      ),
+    );
+    main.values.bind(node, (_, lanes) => (lanes === 4 ? splat(total) : total));
+  };
+}
+
+/** As many workgroups as a workgroup has invocations: one of these is left for each when they are joined. */
+const partsOf = (parallel: Parallel): number => parallel.workgroup;
+
+/** Workgroup by workgroup all along, so that neighbours are read by neighbours. */
+function sumByWorkgroups(
+  context: LowerContext,
+  alone: Cluster,
+  { node, fn, inner, value }: Reduction,
+  memory: Memory,
+  parallel: Parallel,
+): void {
+  const { workgroup } = parallel;
+  const parts = partsOf(parallel);
+  const kernel = new ClusterKernel(context, alone);
+  const { emitter, values } = kernel;
+  formWorkgroup(kernel, workgroup);
+  const others = sizeOf(inner.slice(1));
+  const to = emitter.let(binary("mul", extentOf(kernel, inner[0]!), sizeExpr(others)), "n");
+  const first = emitter.let(binary("mul", workgroupNumber, integer(workgroup)), "f");
+  const from = binary("add", first, invocation);
+  const step = workgroup * parts;
+  const sum = accumulate(kernel, fn, elementOf(node), (add) =>
+    emitter.for({ from, to, step, bound: sizeOf(inner) }, (flat) =>
+      guardRows(kernel, inner, flat, 1, (at) => add(value(values, [], at, 1), 1)),
+    ),
+  );
+  byOne(kernel, () => emitter.store(memory, workgroupNumber, sum));
+  kernel.finish(`${fn} parts`, number(parts));
+}
+
+/** Every workgroup one run of elements. */
+function sumInChunks(context: LowerContext, alone: Cluster, reduction: Reduction, memory: Memory): void {
+  const { node, fn, inner } = reduction;
+  const type = elementOf(node);
+  const parts = partsOfThreads;
   const indices: Affine[] = [];
   const trial = new ClusterKernel(context, alone, {
     load: (_, __, flat) => indices.push(flat),
@@ -90,14 +143,6 @@ function partial(
   });
   emitter.store(memory, { op: "workgroup", type: "i32" }, sum);
   kernel.finish(`${fn} parts`, number(parts));
-  return (main) => {
-    const total = accumulate(main, fn, type, (add) =>
-      main.emitter.lanes(number(parts), (index, lanes) =>
-        add(main.emitter.load(memory, main.values.index(index), lanes), lanes),
-      ),
-    );
-    main.values.bind(node, (_, lanes) => (lanes === 4 ? splat(total) : total));
-  };
 }
 
 /** The end rounded up to a multiple of 4: a workgroup that starts there has nothing to do. */

@@ -26,6 +26,7 @@ import type { At } from "./layout.ts";
 import { flatIndex, reshaped } from "./layout.ts";
 import { canonical, dispatched, inputBuffer, partOf } from "./parts.ts";
 import type { KernelEmitter, Memory } from "./emitter.ts";
+import type { Sources } from "./sources.ts";
 import type { Lanes } from "./expr.ts";
 import {
   binary,
@@ -42,24 +43,6 @@ import {
   upperOf,
 } from "./expr.ts";
 import { emitMap, worksOnLanes } from "./map-functions.ts";
-
-/** What the evaluation sees, for analyses that run it without keeping the code. */
-export interface Trace {
-  /** A read of memory at a flat index. */
-  readonly load?: (node: Node, at: At, flat: Affine) => void;
-  /** A read of a node bound to a local. */
-  readonly bound?: (node: Node, at: At) => void;
-  /** An index used as a number: a guard, a gather, a counter. */
-  readonly index?: (index: Affine) => void;
-}
-
-export interface Sources {
-  /** Where a node's elements are, when it has memory. */
-  readonly memoryOf: (node: Node) => Memory | undefined;
-  /** How often a node is used in the graph: shared values get a name. */
-  readonly usesOf: (node: Node) => number;
-  readonly trace?: Trace;
-}
 
 type Bound = (at: At, lanes: Lanes) => Expr;
 
@@ -108,6 +91,16 @@ export class Values {
       this.emitter.remember(key, level, value);
     }
     return value;
+  }
+
+  /** Whether an element is read where it is asked for, behind views, and not computed. */
+  isRead(given: Node): boolean {
+    let node = canonical(given);
+    while (!this.bindings.has(node) && this.sources.memoryOf(node) === undefined) {
+      if (node.op !== "view" || node.view.kind === "pad") return false;
+      node = canonical(node.input);
+    }
+    return true;
   }
 
   /** An index as an i32 expression. */

@@ -23,8 +23,19 @@ const args = [
   "--disable-sync",
 ];
 
-export const startBrowser = (): Promise<Browser> =>
-  chromium.launch({ executablePath: chromiumPath!, args, timeout: 60_000 });
+/** With WebGPU over SwiftShader, which needs no GPU, or without. */
+const withWebGpu = [
+  ...args.filter((arg) => arg !== "--disable-gpu"),
+  "--enable-unsafe-webgpu",
+  "--use-webgpu-adapter=swiftshader",
+];
+
+export const startBrowser = (options: { readonly webgpu?: boolean } = {}): Promise<Browser> =>
+  chromium.launch({
+    executablePath: chromiumPath!,
+    args: options.webgpu === true ? withWebGpu : args,
+    timeout: 60_000,
+  });
 
 /** One script for a page. Fails when the text imports anything that only Node has. */
 export async function bundle(text: string): Promise<string> {

@@ -45,7 +45,7 @@ const count = (shape: readonly number[]): number => shape.reduce((a, b) => a * b
 
 /** Values for every tensor of the program: noise for parameters, the initial value plus a little for states. */
 export function tensorsFor(
-  { program }: Compiled,
+  { program }: Pick<Compiled, "program">,
   seed = 1,
   given: Readonly<Record<string, readonly number[]>> = {},
 ): Map<string, Float64Array> {
@@ -72,7 +72,7 @@ export function tensorsFor(
 
 /** Inputs of an entry: ids below the modality's count, numbers elsewhere; `given` ones as they are. */
 export function inputsFor(
-  { program }: Compiled,
+  { program }: Pick<Compiled, "program">,
   entry: Entry,
   sizes: Sizes,
   seed = 1,
@@ -97,7 +97,7 @@ export function inputsFor(
   );
 }
 
-export const defaultSizes = ({ program }: Compiled, given: Sizes = {}): Sizes => ({
+export const defaultSizes = ({ program }: Pick<Compiled, "program">, given: Sizes = {}): Sizes => ({
   ...Object.fromEntries(program.sizes.map(({ name, default: value }) => [name, value])),
   ...given,
 });

@@ -4,7 +4,7 @@
 import { artifact, type Artifact } from "../../compiler/artifact.ts";
 import type { Expr, Kernel } from "../../compiler/kernel.ts";
 import type { LoweredBuffer, LoweredDispatch, LoweredEntry } from "../../compiler/lowered.ts";
-import { plan } from "../../compiler/plan.ts";
+import { plan, type Planned } from "../../compiler/plan.ts";
 import type { Tensor, Training } from "../../runtime/program.ts";
 import { constant, multiply, named, type Size } from "../../runtime/size.ts";
 import {
@@ -22,6 +22,10 @@ import {
   store,
   workgroup,
 } from "./kernels.ts";
+
+/** With its kernels: those can be printed for any device. */
+export type HandWritten = Artifact & Planned;
+const printed = (planned: Planned): HandWritten => ({ ...planned, ...artifact(planned) });
 
 const int = (name: string): Expr => local(name, "i32");
 const real = (name: string): Expr => local(name, "f32");
@@ -186,7 +190,7 @@ const training: Training = {
 };
 
 /** y = x . w, trained with momentum. Entries train, update, evaluate. */
-export function regression(recipe: Partial<Training> = {}): Artifact {
+export function regression(recipe: Partial<Training> = {}): HandWritten {
   const batch = { name: "x", type: "f32", shape: [B, constant(width)] } as const;
   const target = { name: "y", type: "f32", shape: [B] } as const;
   const scalar = (name: string) => ({ name, type: "i32", shape: [] }) as const;
@@ -249,7 +253,7 @@ export function regression(recipe: Partial<Training> = {}): Artifact {
       refusals: [],
     },
   ];
-  return artifact(
+  return printed(
     plan(entries, {
       name: "Regression",
       sizes: [{ name: "B", doc: "batch", default: 8 }],
@@ -319,7 +323,7 @@ const scoreKernel = (context: number) =>
   });
 
 /** Text over seven tokens; what follows depends on all tokens in the cache. Entry decode. */
-export function speaker(context = 16): Artifact {
+export function speaker(context = 16): HandWritten {
   const decode: LoweredEntry = {
     name: "decode",
     inputs: [
@@ -340,7 +344,7 @@ export function speaker(context = 16): Artifact {
     ],
     refusals: [],
   };
-  return artifact(
+  return printed(
     plan([decode], {
       name: "Speaker",
       sizes: [
@@ -367,7 +371,7 @@ export function speaker(context = 16): Artifact {
 }
 
 /** A chain of passes over many numbers: out = x mixed with its neighbours, again and again. For threads. */
-export function blur(passes: number, length: number): Artifact {
+export function blur(passes: number, length: number): HandWritten {
   const per = 256;
   const tasks = Math.ceil(length / per);
   const pass = kernel({
@@ -404,7 +408,7 @@ export function blur(passes: number, length: number): Artifact {
     output("y"),
   ];
   const port = (name: string) => ({ name, type: "f32", shape: [constant(length)] }) as const;
-  return artifact(
+  return printed(
     plan(
       [
         {

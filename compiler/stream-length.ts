@@ -1,0 +1,18 @@
+// How large things are where sequences are long: what is decided about large tiles must hold there.
+// In: sizes. Out: numbers.
+
+import type { Node } from "./graph.ts";
+import { evaluate, known, namesOf } from "../runtime/size.ts";
+import type { Size } from "../runtime/size.ts";
+
+/** Names stand for a long sequence here: what is decided must hold where the tiles are large. */
+export const long = 512;
+
+export function estimateLong(size: Size): number {
+  const value = known(size);
+  if (value !== undefined) return value;
+  return Math.max(1, evaluate(size, Object.fromEntries([...namesOf(size)].map((name) => [name, long]))));
+}
+
+export const elementsLong = ({ shape }: Pick<Node, "shape">): number =>
+  shape.reduce((count, { size }) => count * estimateLong(size), 1);

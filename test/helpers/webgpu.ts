@@ -1,0 +1,93 @@
+// Runs kernels on WebGPU in tests: Dawn in Node, over whatever Vulkan finds (SwiftShader where there is no GPU). In: kernels,
+// buffers by name, sizes. Out: the buffers, changed in place.
+
+import { expect } from "vitest";
+import type { Kernel } from "../../compiler/kernel.ts";
+import { printWgsl, type WgslOptions } from "../../compiler/wgsl/print.ts";
+import { UserError } from "../../runtime/errors.ts";
+import { evaluate, type Sizes } from "../../runtime/size.ts";
+import { mapRead, usage } from "../../runtime/webgpu/constants.ts";
+import type { Device, DeviceOptions } from "../../runtime/webgpu/device.ts";
+import { openDevice } from "../../runtime/webgpu/open.ts";
+
+export type Buffers = Map<string, Float32Array | Int32Array>;
+
+/** The device of this process, or why there is none. */
+export async function findDevice(options: DeviceOptions = {}): Promise<Device | string> {
+  try {
+    return await openDevice(options);
+  } catch (error) {
+    if (error instanceof UserError) return error.message;
+    throw error;
+  }
+}
+
+export async function runOnWebGpu(
+  { gpu }: Device,
+  kernel: Kernel,
+  buffers: Buffers,
+  sizes: Sizes = {},
+  options: WgslOptions = {},
+): Promise<void> {
+  const code = printWgsl(kernel, options);
+  gpu.pushErrorScope("validation");
+  const module = gpu.createShaderModule({ code });
+  const { messages } = await module.getCompilationInfo();
+  const worst = messages.find(({ type }) => type === "error");
+  if (worst !== undefined) expect.fail(`line ${worst.lineNum}: ${worst.message}\n${code}`);
+  const stage = 4;
+  const groupLayout = gpu.createBindGroupLayout({
+    entries: [
+      ...kernel.buffers.map(({ access }, binding): GPUBindGroupLayoutEntry => {
+        const type = access === "read" ? "read-only-storage" : "storage";
+        return { binding, visibility: stage, buffer: { type } };
+      }),
+      { binding: kernel.buffers.length, visibility: stage, buffer: { type: "uniform" } },
+    ],
+  });
+  const pipeline = await gpu.createComputePipelineAsync({
+    layout: gpu.createPipelineLayout({ bindGroupLayouts: [groupLayout] }),
+    compute: { module, entryPoint: "main" },
+  });
+  const flags = usage.storage | usage.copySource | usage.copyTarget;
+  const made = kernel.buffers.map(({ name }) => {
+    const data = buffers.get(name)!;
+    const buffer = gpu.createBuffer({ size: Math.max(16, data.byteLength), usage: flags });
+    gpu.queue.writeBuffer(buffer, 0, data as Float32Array<ArrayBuffer>);
+    return buffer;
+  });
+  const words = new Int32Array(4 * Math.ceil((kernel.sizes.length + 2) / 4));
+  words.set(kernel.sizes.map((name) => sizes[name]!));
+  new Float32Array(words.buffer).set([Infinity, NaN], kernel.sizes.length);
+  const launch = gpu.createBuffer({ size: words.byteLength, usage: usage.uniform | usage.copyTarget });
+  gpu.queue.writeBuffer(launch, 0, words);
+  const group = gpu.createBindGroup({
+    layout: groupLayout,
+    entries: [...made, launch].map((buffer, binding) => ({ binding, resource: { buffer } })),
+  });
+  const encoder = gpu.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  const grid = evaluate(kernel.grid, sizes);
+  const y = Math.max(1, Math.ceil(grid / 65535));
+  if (grid > 0) {
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, group);
+    pass.dispatchWorkgroups(Math.ceil(grid / y), y);
+  }
+  pass.end();
+  const reads = made.map((buffer) => {
+    const read = gpu.createBuffer({ size: buffer.size, usage: usage.mapRead | usage.copyTarget });
+    encoder.copyBufferToBuffer(buffer, 0, read, 0, buffer.size);
+    return read;
+  });
+  gpu.queue.submit([encoder.finish()]);
+  const error = await gpu.popErrorScope();
+  if (error !== null) expect.fail(`${error.message}\n${code}`);
+  for (const [at, read] of reads.entries()) {
+    await read.mapAsync(mapRead);
+    const data = buffers.get(kernel.buffers[at]!.name)!;
+    const bytes = read.getMappedRange().slice(0, data.byteLength);
+    data.set(data instanceof Float32Array ? new Float32Array(bytes) : new Int32Array(bytes));
+  }
+  for (const buffer of [...made, ...reads, launch]) buffer.destroy();
+}
