@@ -5,8 +5,10 @@
 
 import { threefry, uniform } from "../runtime/random.ts";
 import { evaluate, type Sizes } from "../runtime/size.ts";
+import { isHalf, roundHalf } from "./half.ts";
+import { isMatrix, runMatrix, type Fragments, type MatrixStmt } from "./interpret-matrix.ts";
 import { applyBinary, applyCast, applyUnary, type Lane } from "./interpret-scalar.ts";
-import type { Expr, Kernel, Stmt, ValueType } from "./kernel.ts";
+import type { Expr, HalfType, Kernel, Stmt, ValueType } from "./kernel.ts";
 
 type Value = number | readonly number[];
 
@@ -19,6 +21,8 @@ interface Memory {
   readonly scratch: boolean;
   /** Scratch only: written since the workgroup started. */
   readonly defined: Uint8Array;
+  /** What is stored is rounded to this. */
+  readonly half?: HalfType;
 }
 
 interface Invocation {
@@ -69,10 +73,12 @@ function runWorkgroup(
   const memory = new Map(shared);
   const scratch = kernel.scratch.map(({ name, type, length }): Memory => {
     const data =
-      type === "f32" ? new Float32Array(length).fill(NaN) : new Int32Array(length).fill(-0x5a5a5a5a);
+      type === "i32" ? new Int32Array(length).fill(-0x5a5a5a5a) : new Float32Array(length).fill(NaN);
     const marks = kernel.workgroup > 1 ? length : 0;
     const [writers, readers] = [new Int32Array(marks), new Int32Array(marks)];
-    return { name, data, writers, readers, scratch: true, defined: new Uint8Array(length) };
+    const defined = new Uint8Array(length);
+    const half = isHalf(type) ? { half: type } : {};
+    return { name, data, writers, readers, scratch: true, defined, ...half };
   });
   for (const one of scratch) memory.set(one.name, one);
   const invocations = Array.from({ length: kernel.workgroup }, (_, number): Invocation => {
@@ -83,9 +89,14 @@ function runWorkgroup(
     return;
   }
   const runs = invocations.map((invocation) => phases(invocation, kernel.body));
+  const warps = Array.from({ length: Math.ceil(runs.length / warpSize) }, (_, warp) => ({
+    runs: runs.slice(warpSize * warp, warpSize * (warp + 1)),
+    first: invocations[warpSize * warp]!,
+    fragments: new Map() as Fragments,
+  }));
   let together = 0;
   for (;;) {
-    const reached = runs.map((run) => run.next(together).value);
+    const reached = warps.flatMap((warp) => advance(warp, together));
     const meeting = reached[0]?.at;
     if (reached.some((other) => other?.at !== meeting))
       throw new Error(
@@ -101,6 +112,35 @@ function runWorkgroup(
       writers.fill(0);
       readers.fill(0);
     }
+  }
+}
+
+const warpSize = 32;
+/** In the marks of scratch, from here on warps, where no invocation is. */
+const byAll = 1 << 20;
+
+interface Warp {
+  readonly runs: readonly Generator<Meeting, undefined, number>[];
+  readonly first: Invocation;
+  readonly fragments: Fragments;
+}
+
+/** Runs a warp to where its workgroup meets, or to the end, through the matrix statements on the way. */
+function advance({ runs, first, fragments }: Warp, together: number): (Meeting | undefined)[] {
+  for (let told = together; ; told = 0) {
+    const reached = runs.map((run) => run.next(told).value);
+    if (!reached.some((each) => each !== undefined && isMatrix(each.at))) return reached;
+    const { at, value: index } = reached[0] ?? {};
+    if (reached.some((other) => other?.at !== at || other?.value !== index))
+      throw new Error(
+        `internal: kernel ${first.kernel.name}: not all invocations of the warp from ${first.number} of workgroup ${first.workgroup} reach the same matrix statement with the same index`,
+      );
+    runMatrix(at as MatrixStmt, index!, fragments, {
+      // By all of the warp: even an invocation of it may not have written there since the last barrier, or write before the next.
+      read: (scratch, place) => read({ ...first, number: byAll + first.number }, scratch, place),
+      write: (scratch, place, stored) =>
+        write({ ...first, number: byAll + first.number }, scratch, place, stored),
+    });
   }
 }
 
@@ -131,6 +171,7 @@ function* phases(run: Invocation, statements: readonly Stmt[]): Generator<Meetin
     else if (statement.op === "barrier") yield { at: statement, value: 0 };
     else if (statement.op === "reduce")
       run.locals.set(statement.name, yield { at: statement, value: whole(run, statement.value) });
+    else if (isMatrix(statement)) yield { at: statement, value: indexOf(run, statement) };
     else if (statement.op === "if")
       yield* phases(run, whole(run, statement.condition) !== 0 ? statement.then : statement.otherwise);
     else if (statement.op === "for") {
@@ -144,8 +185,14 @@ function* phases(run: Invocation, statements: readonly Stmt[]): Generator<Meetin
   return undefined;
 }
 
+function indexOf(run: Invocation, statement: MatrixStmt): number {
+  if (statement.op === "spill") return whole(run, statement.index);
+  return statement.op === "fragment" && statement.is.of !== "sums" ? whole(run, statement.is.index) : 0;
+}
+
 const hasBarrier = (statement: Stmt): boolean =>
   statement.op === "barrier" ||
+  isMatrix(statement) ||
   statement.op === "reduce" ||
   (statement.op === "for" && statement.body.some(hasBarrier)) ||
   (statement.op === "if" && (statement.then.some(hasBarrier) || statement.otherwise.some(hasBarrier)));
@@ -177,6 +224,10 @@ function execute(run: Invocation, statements: readonly Stmt[]): void {
       case "if":
         execute(run, whole(run, statement.condition) !== 0 ? statement.then : statement.otherwise);
         break;
+      case "fragment":
+      case "multiply":
+      case "spill":
+        throw new Error(`internal: kernel ${run.kernel.name}: a matrix statement without a warp`);
       case "barrier":
       case "comment":
         break;
@@ -214,7 +265,7 @@ function write(run: Invocation, buffer: string, at: number, stored: number): voi
     memory.writers[at] = self;
   }
   if (memory.scratch) memory.defined[at] = 1;
-  memory.data[at] = stored;
+  memory.data[at] = memory.half === undefined ? stored : roundHalf(memory.half, stored);
 }
 
 function read(run: Invocation, buffer: string, at: number): number {

@@ -8,6 +8,8 @@ import type { Size } from "../runtime/size.ts";
 
 /** Element types in memory. Booleans are stored as i32 (0 or 1). */
 export type ElementType = "f32" | "i32";
+/** Half as wide, in scratch only: read as f32, rounded to the nearest (ties to even) when stored. For matrix units. */
+export type HalfType = "bf16" | "f16";
 export type ScalarType = "f32" | "i32" | "bool";
 /** Value types. `x4` values live in one SIMD register; comparisons of x4 values give boolx4 masks. */
 export type ValueType = ScalarType | "f32x4" | "i32x4" | "boolx4";
@@ -24,7 +26,7 @@ export interface KernelBuffer {
 /** Memory of one workgroup (on a CPU: of one thread). Contents are undefined when a workgroup starts. */
 export interface Scratch {
   readonly name: string;
-  readonly type: ElementType;
+  readonly type: ElementType | HalfType;
   readonly length: number;
 }
 
@@ -90,6 +92,24 @@ export type Expr =
       readonly stream: number;
     };
 
+/**
+ * 16 x 16 numbers that a warp (invocations 32 w to 32 w + 31) holds together; `multiply` is sums += left * right. All invocations
+ * of a warp reach each of its matrix statements, with the same indices; a warp may reach them alone. `sums` are f32 and begin
+ * at zero; `left` (16 rows by 16 of k) and `right` (16 of k by 16 columns) are read from half scratch. Lives like a local.
+ */
+export type Fragment =
+  | { readonly of: "sums" }
+  | {
+      readonly of: "left" | "right";
+      readonly scratch: string;
+      /** Of the first element; a multiple of 8, as is `stride`. */
+      readonly index: Expr;
+      /** From one run of 16 neighbours to the next. */
+      readonly stride: number;
+      /** Neighbours lie along k, or along the other axis (rows of `left`, columns of `right`). */
+      readonly contiguous: "k" | "other";
+    };
+
 export type Stmt =
   | { readonly op: "let"; readonly name: string; readonly value: Expr }
   /** A local that `set` may change. */
@@ -111,4 +131,16 @@ export type Stmt =
   /** Combines the values of all invocations of the workgroup and names the result, which each of them gets. A barrier, too. The
    * order of additions is fixed for a device, and may differ between devices. */
   | { readonly op: "reduce"; readonly name: string; readonly fn: ReduceFn; readonly value: Expr }
+  | { readonly op: "fragment"; readonly name: string; readonly is: Fragment }
+  /** Names fragments. Products are exact; how their sum is rounded is the device's, but always the same. */
+  | { readonly op: "multiply"; readonly sums: string; readonly left: string; readonly right: string }
+  /** Stores sums to f32 scratch, row by row. They can be read after a barrier, as can what a warp's other invocations stored. */
+  | {
+      readonly op: "spill";
+      readonly sums: string;
+      readonly scratch: string;
+      readonly index: Expr;
+      /** From row to row; even, as is the index. */
+      readonly stride: number;
+    }
   | { readonly op: "comment"; readonly text: string };

@@ -53,6 +53,18 @@ function printStatement(statement: Stmt): string[] {
       return ["barrier;"];
     case "reduce":
       return [`${statement.name} = reduce_${statement.fn}(${printExpr(statement.value)});`];
+    case "fragment": {
+      const { name, is } = statement;
+      if (is.of === "sums") return [`sums ${name} = 0.0;`];
+      const along = is.contiguous === "k" ? "k" : is.of === "left" ? "rows" : "columns";
+      return [`${is.of} ${name} = ${is.scratch}[${printExpr(is.index)}; by ${is.stride}, along ${along}];`];
+    }
+    case "multiply":
+      return [`${statement.sums} += ${statement.left} * ${statement.right};`];
+    case "spill":
+      return [
+        `${statement.scratch}[${printExpr(statement.index)}; by ${statement.stride}] = ${statement.sums};`,
+      ];
     case "comment":
       return [`// ${statement.text}`];
     default:

@@ -3,7 +3,18 @@
 // eight buffers, sizes declared. Does not check bounds or races: those are the interpreter's.
 
 import { namesOf, type Size } from "../runtime/size.ts";
-import type { BinaryFn, Expr, Kernel, Stmt, UnaryFn, ValueType } from "./kernel.ts";
+import { isHalf } from "./half.ts";
+import type {
+  BinaryFn,
+  ElementType,
+  Expr,
+  Fragment,
+  HalfType,
+  Kernel,
+  Stmt,
+  UnaryFn,
+  ValueType,
+} from "./kernel.ts";
 import { printExpr } from "./print-kernel.ts";
 
 /** What WebGPU guarantees. */
@@ -14,13 +25,24 @@ interface Checker {
   readonly sizes: ReadonlySet<string>;
   readonly memory: ReadonlyMap<
     string,
-    { readonly type: "f32" | "i32"; readonly reads: boolean; readonly writes: boolean }
+    { readonly type: ElementType | HalfType; readonly reads: boolean; readonly writes: boolean }
   >;
+  readonly scratch: ReadonlySet<string>;
   /** Every name declared so far, in scope or not. */
   readonly declared: Set<string>;
 }
 
-type Scope = ReadonlyMap<string, { readonly type: ValueType; readonly variable: boolean }>;
+/** What a name stands for: a value, or a fragment. */
+interface Declared {
+  readonly type: ValueType | Fragment["of"];
+  readonly variable: boolean;
+  /** Of operands of matrix units, what their scratch holds. */
+  readonly half?: HalfType;
+}
+type Scope = ReadonlyMap<string, Declared>;
+
+/** What lanes see of memory: halves are read and written as f32. */
+const seen = (type: ElementType | HalfType): ElementType => (isHalf(type) ? "f32" : type);
 
 function fail(kernel: Kernel, message: string): never {
   throw new Error(`internal: kernel ${kernel.name}: ${message}`);
@@ -31,9 +53,10 @@ export function verifyKernel(kernel: Kernel): void {
     fail(kernel, `${kernel.buffers.length} buffers, at most ${mostBuffers}`);
   if (!Number.isInteger(kernel.workgroup) || kernel.workgroup < 1)
     fail(kernel, `workgroup of ${kernel.workgroup}`);
-  const memory = new Map<string, { type: "f32" | "i32"; reads: boolean; writes: boolean }>();
+  const memory = new Map<string, { type: ElementType | HalfType; reads: boolean; writes: boolean }>();
   const declared = new Set<string>();
-  const checker: Checker = { kernel, sizes: new Set(kernel.sizes), memory, declared };
+  const scratch = new Set(kernel.scratch.map(({ name }) => name));
+  const checker: Checker = { kernel, sizes: new Set(kernel.sizes), memory, scratch, declared };
   if (checker.sizes.size !== kernel.sizes.length) fail(kernel, "a size is listed twice");
   for (const { name, type, access, length } of kernel.buffers) {
     if (memory.has(name)) fail(kernel, `${name} is declared twice`);
@@ -87,7 +110,7 @@ function checkBody(checker: Checker, statements: readonly Stmt[], outer: Scope):
         if (memory === undefined) fail(kernel, `there is no buffer ${statement.buffer}`);
         if (!memory.writes) fail(kernel, `${statement.buffer} is stored to and only read`);
         const { type } = statement.value;
-        if (type !== memory.type && type !== `${memory.type}x4`)
+        if (type !== seen(memory.type) && type !== `${seen(memory.type)}x4`)
           fail(
             kernel,
             `${type} ${printExpr(statement.value)} is stored to ${statement.buffer} of ${memory.type}`,
@@ -119,12 +142,56 @@ function checkBody(checker: Checker, statements: readonly Stmt[], outer: Scope):
           fail(kernel, `${statement.name} reduces ${statement.value.type}`);
         declare(statement.name, statement.value.type, false);
         break;
+      case "fragment":
+        if (checker.declared.has(statement.name)) fail(kernel, `${statement.name} is declared twice`);
+        checker.declared.add(statement.name);
+        scope.set(statement.name, checkFragment(checker, scope, statement));
+        break;
+      case "multiply": {
+        const [sums, left, right] = [statement.sums, statement.left, statement.right].map((name) =>
+          scope.get(name),
+        );
+        if (sums?.type !== "sums" || left?.type !== "left" || right?.type !== "right")
+          fail(
+            kernel,
+            `${statement.sums} += ${statement.left} * ${statement.right} names no fragments in scope`,
+          );
+        if (left.half !== right.half)
+          fail(kernel, `${statement.left} is ${left.half}, ${statement.right} is ${right.half}`);
+        break;
+      }
+      case "spill":
+        if (scope.get(statement.sums)?.type !== "sums")
+          fail(kernel, `${statement.sums} is spilled and is no sums`);
+        checkIs(checker, scope, statement.index, "i32");
+        if (!checker.scratch.has(statement.scratch) || checker.memory.get(statement.scratch)!.type !== "f32")
+          fail(kernel, `${statement.sums} is spilled to ${statement.scratch}, which is no scratch of f32`);
+        if (statement.stride < 16 || statement.stride % 2 !== 0)
+          fail(kernel, `${statement.sums} is spilled by ${statement.stride}`);
+        break;
       case "barrier":
       case "comment":
         break;
       default:
         statement satisfies never;
     }
+}
+
+function checkFragment(
+  checker: Checker,
+  scope: Scope,
+  { name, is }: Extract<Stmt, { op: "fragment" }>,
+): Declared {
+  const { kernel } = checker;
+  if (kernel.workgroup % 32 !== 0)
+    fail(kernel, `${name} wants whole warps, not workgroups of ${kernel.workgroup}`);
+  if (is.of === "sums") return { type: is.of, variable: true };
+  checkIs(checker, scope, is.index, "i32");
+  const type = checker.scratch.has(is.scratch) ? checker.memory.get(is.scratch)!.type : undefined;
+  if (type === undefined || !isHalf(type))
+    return fail(kernel, `${name} is of ${is.scratch}, which is no half scratch`);
+  if (is.stride < 16 || is.stride % 8 !== 0) fail(kernel, `${name} has rows ${is.stride} apart`);
+  return { type: is.of, variable: false, half: type };
 }
 
 function checkIs(checker: Checker, scope: Scope, expr: Expr, type: ValueType): void {
@@ -205,7 +272,7 @@ function check(checker: Checker, scope: Scope, expr: Expr): void {
       const memory = checker.memory.get(expr.buffer);
       if (memory === undefined) return wrong(`there is no buffer ${expr.buffer}`);
       if (!memory.reads) wrong(`${expr.buffer} is only written`);
-      if (expr.type !== memory.type && expr.type !== `${memory.type}x4`)
+      if (expr.type !== seen(memory.type) && expr.type !== `${seen(memory.type)}x4`)
         wrong(`${expr.buffer} is of ${memory.type}`);
       return;
     }
