@@ -1,0 +1,328 @@
+// Kernel expressions as CUDA C++. In: an expression and the state of the kernel that is being printed. Out: text with the
+// tightness of its outermost operator, so that parentheses stand only where C++ or a reader wants them.
+// Values of four are float4, int4 and bool4; each operation on them is a function of its own, which applies the scalar operation
+// to the four lanes, so that there is one meaning. Arithmetic is meant as written: no contraction (-fmad=false), no fast-math.
+// Deliberately absent: statements, and everything outside of the kernel.
+
+import { known, type Factor, type Size } from "../../runtime/size.ts";
+import type { Lane } from "../interpret-scalar.ts";
+import type { BinaryFn, ElementType, Expr, HalfType, Kernel, UnaryFn, ValueType } from "../kernel.ts";
+import { isHalf } from "../half.ts";
+import { divisorOf } from "./alignment.ts";
+import type { FunctionName } from "./functions.ts";
+import type { Names } from "./names.ts";
+
+/** What is shared by all kernels of one text. */
+export interface Unit {
+  readonly functions: Set<FunctionName>;
+  /** Texts of functions of four lanes, by what they do. */
+  readonly wide: Map<string, string>;
+}
+
+/** What printing a kernel has found so far. */
+export interface Printer extends Unit {
+  readonly kernel: Kernel;
+  readonly names: Names;
+  /** Powers of two that divide locals. */
+  readonly divisors: Map<string, number>;
+}
+
+/** How tightly the outermost operator binds; `mixed` wants parentheses everywhere. */
+type Level = "unary" | "product" | "sum" | "relation" | "both" | "either" | "mixed";
+interface Text {
+  readonly text: string;
+  readonly level: Level;
+}
+
+const unary = (text: string): Text => ({ text, level: "unary" });
+const mixed = (text: string): Text => ({ text, level: "mixed" });
+/** As an operand where only these may stand bare. */
+const within = ({ text, level }: Text, ...levels: readonly Level[]): string =>
+  level === "unary" || levels.includes(level) ? text : `(${text})`;
+
+export const isX4 = (type: ValueType): boolean => type.endsWith("x4");
+export const laneOf = (type: ValueType): Lane => type.replace("x4", "") as Lane;
+const scalarNames: Record<Lane, string> = { f32: "float", i32: "int", bool: "bool" };
+export function typeName(unit: Unit, type: ValueType): string {
+  if (type === "boolx4") unit.functions.add("bool4");
+  return `${scalarNames[laneOf(type)]}${isX4(type) ? "4" : ""}`;
+}
+
+export const expression = (printer: Printer, expr: Expr): string => print(printer, expr).text;
+/** As an operand of anything. */
+export const operand = (printer: Printer, expr: Expr): string => within(print(printer, expr));
+
+export function use(unit: Unit, name: FunctionName): FunctionName {
+  unit.functions.add(name);
+  return name;
+}
+
+function literal(type: Lane, value: number): Text {
+  if (type === "bool") return unary(value !== 0 ? "true" : "false");
+  if (type === "i32") return unary(value === -2147483648 ? "(-2147483647 - 1)" : String(value | 0));
+  const rounded = Math.fround(value);
+  if (Number.isNaN(rounded)) return unary("__int_as_float(0x7fffffff)");
+  if (!Number.isFinite(rounded)) return unary(`${rounded < 0 ? "-" : ""}__int_as_float(0x7f800000)`);
+  return unary(floatText(rounded));
+}
+
+/** The shortest decimal that rounds to the same f32. */
+function floatText(value: number): string {
+  if (value < 0 || Object.is(value, -0)) return `-${floatText(-value)}`;
+  let digits = 1;
+  while (Math.fround(Number(value.toPrecision(digits))) !== value) digits++;
+  const text = String(Number(value.toPrecision(digits)));
+  return /^\d+$/.test(text) ? `${text}.0f` : `${text}f`;
+}
+
+export const sizeText = (printer: Printer, size: Size): string => printSize(printer, size).text;
+
+function printSize(printer: Printer, size: Size): Text {
+  const constant = known(size);
+  if (constant !== undefined) return literal("i32", constant);
+  const terms = size.map(({ coefficient, factors }): string => {
+    const parts = factors.map((factor) => factorText(printer, factor));
+    if (coefficient !== 1 || parts.length === 0) parts.unshift(String(coefficient));
+    return parts.join(" * ");
+  });
+  const alone = terms.length === 1 && size[0]!.coefficient === 1 && size[0]!.factors.length === 1;
+  return { text: terms.join(" + "), level: alone ? "unary" : terms.length === 1 ? "product" : "sum" };
+}
+
+function factorText(printer: Printer, factor: Factor): string {
+  if (typeof factor === "string") return printer.names.ofSize(factor);
+  const [of, by] = [sizeText(printer, factor.of), sizeText(printer, factor.by)];
+  if (factor.fn === "min" || factor.fn === "max") return `${factor.fn}(${of}, ${by})`;
+  return `${use(printer, factor.fn === "ceil" ? "ceil_of" : "floor_of")}(${of}, ${by})`;
+}
+
+function print(printer: Printer, expr: Expr): Text {
+  const text = (inner: Expr): string => expression(printer, inner);
+  const lanes = (
+    name: string,
+    result: ValueType,
+    of: (...parts: Text[]) => Text,
+    ...args: readonly Expr[]
+  ): Text =>
+    unary(
+      `${wide(
+        printer,
+        name,
+        result,
+        args.map(({ type }) => type),
+        of,
+      )}(${args.map(text).join(", ")})`,
+    );
+  const apply = (name: string, of: (...parts: Text[]) => Text, ...args: readonly Expr[]): Text =>
+    isX4(expr.type) ? lanes(name, expr.type, of, ...args) : of(...args.map((arg) => print(printer, arg)));
+  switch (expr.op) {
+    case "literal":
+      return literal(expr.type, expr.value);
+    case "size":
+      return printSize(printer, expr.size);
+    case "local":
+      return unary(printer.names.of(expr.name));
+    case "workgroup":
+    case "invocation":
+      return unary(expr.op);
+    case "load": {
+      const name = printer.names.ofMemory(expr.buffer);
+      const half = isHalf(elementOf(printer, expr.buffer));
+      if (half) use(printer, isX4(expr.type) ? "half4" : "half");
+      if (!isX4(expr.type)) {
+        const element = `${name}[${text(expr.index)}]`;
+        return unary(half ? `to_float(${element})` : element);
+      }
+      const load = divisorOf(expr.index, printer.divisors) % 4 === 0 ? "load4" : "gather4";
+      return unary(`${use(printer, load)}(${placed(printer, expr.buffer, expr.index)})`);
+    }
+    case "unary":
+      return apply(expr.fn, (a) => printUnary(printer, expr.fn, laneOf(expr.a.type), a!), expr.a);
+    case "binary":
+      return apply(
+        expr.fn,
+        (a, b) => printBinary(printer, expr.fn, laneOf(expr.a.type), a!, b!),
+        expr.a,
+        expr.b,
+      );
+    case "fma":
+      return apply(
+        "fma",
+        (a, b, c) => unary(`fmaf(${a!.text}, ${b!.text}, ${c!.text})`),
+        expr.a,
+        expr.b,
+        expr.c,
+      );
+    case "select":
+      return apply(
+        "select",
+        (condition, a, b) =>
+          mixed(
+            `${within(condition!, "relation")} ? ${within(a!, "product", "sum")} : ${within(b!, "product", "sum")}`,
+          ),
+        expr.condition,
+        expr.a,
+        expr.b,
+      );
+    case "splat":
+      return unary(`${wide(printer, "all", expr.type, [expr.a.type], (a) => a!)}(${text(expr.a)})`);
+    case "vector":
+      return unary(`make_${typeName(printer, expr.type)}(${expr.lanes.map(text).join(", ")})`);
+    case "extract":
+      return unary(`${operand(printer, expr.a)}.${"xyzw"[expr.lane]!}`);
+    case "cast":
+      if (expr.type === expr.a.type) return print(printer, expr.a);
+      return apply(
+        `to_${laneOf(expr.type)}`,
+        (a) => printCast(printer, laneOf(expr.a.type), laneOf(expr.type), a!),
+        expr.a,
+      );
+    case "random": {
+      const args = [...[expr.key0, expr.key1, expr.counter].map(text), literal("i32", expr.stream).text];
+      return unary(`${use(printer, expr.type === "i32" ? "threefry" : "uniform")}(${args.join(", ")})`);
+    }
+    default:
+      return expr satisfies never;
+  }
+}
+
+/** What a buffer or scratch holds. */
+export function elementOf({ kernel }: Printer, name: string): ElementType | HalfType {
+  const found = [...kernel.buffers, ...kernel.scratch].find((each) => each.name === name);
+  if (found === undefined) throw new Error(`internal: kernel ${kernel.name} has no ${name}`);
+  return found.type;
+}
+
+/** The address of an element. */
+export function placed(printer: Printer, buffer: string, index: Expr): string {
+  const at = print(printer, index);
+  return `${printer.names.ofMemory(buffer)} + ${within(at, "product", "sum")}`;
+}
+
+/** A function of the four lanes, from what it does to one; scalar arguments are the same for all. Returns its name. */
+function wide(
+  unit: Unit,
+  name: string,
+  result: ValueType,
+  types: readonly ValueType[],
+  of: (...parts: Text[]) => Text,
+): string {
+  const shown = `${name}4`;
+  const key = `${shown} ${types.join()} ${result}`;
+  if (!unit.wide.has(key)) {
+    const letters = ["a", "b", "c"].slice(0, types.length);
+    const type = typeName(unit, result);
+    const parameters = types.map((each, at) => `${typeName(unit, each)} ${letters[at]!}`).join(", ");
+    const four = ["x", "y", "z", "w"].map(
+      (lane) =>
+        of(...types.map((each, at) => unary(isX4(each) ? `${letters[at]!}.${lane}` : letters[at]!))).text,
+    );
+    const values = `${four.join(", ")}`;
+    const made = type === "bool4" ? `{${values}}` : `make_${type}(${values})`;
+    unit.wide.set(key, `__device__ __forceinline__ ${type} ${shown}(${parameters}) {\n  return ${made};\n}`);
+  }
+  return shown;
+}
+
+const called: Partial<Record<UnaryFn, string>> = {
+  exp: "expf",
+  log: "logf",
+  sqrt: "sqrtf",
+  tanh: "tanhf",
+  sin: "sinf",
+  cos: "cosf",
+  erf: "erff",
+  floor: "floorf",
+  ceil: "ceilf",
+  round: "rintf",
+};
+
+function printUnary(unit: Unit, fn: UnaryFn, type: Lane, a: Text): Text {
+  if (fn === "neg") return unary(`-${negatable(within(a))}`);
+  if (fn === "not") return unary(`!${within(a)}`);
+  if (fn === "abs") return unary(`${type === "f32" ? "fabsf" : "abs"}(${a.text})`);
+  if (fn === "sign") return unary(`${use(unit, "sign_of")}(${a.text})`);
+  if (fn === "isnan") return unary(`${use(unit, "is_nan")}(${a.text})`);
+  return unary(`${called[fn]!}(${a.text})`);
+}
+
+/** Two minus signs side by side would be another token. */
+const negatable = (text: string): string => (text.startsWith("-") ? `(${text})` : text);
+
+const infix: Partial<Record<BinaryFn, string>> = {
+  add: "+",
+  sub: "-",
+  mul: "*",
+  div: "/",
+  mod: "%",
+  lt: "<",
+  le: "<=",
+  eq: "==",
+  ne: "!=",
+  and: "&",
+  or: "|",
+  xor: "^",
+  shl: "<<",
+  shr: ">>",
+};
+
+function printBinary(unit: Unit, fn: BinaryFn, type: Lane, a: Text, b: Text): Text {
+  switch (fn) {
+    case "pow":
+      return unary(`${use(unit, "pow_of")}(${a.text}, ${b.text})`);
+    case "min":
+    case "max":
+      return unary(`${type === "f32" ? `f${fn}f` : fn}(${a.text}, ${b.text})`);
+    case "add":
+      return { text: `${within(a, "product", "sum")} + ${within(b, "product")}`, level: "sum" };
+    case "sub":
+      return { text: `${within(a, "product", "sum")} - ${negatable(within(b, "product"))}`, level: "sum" };
+    case "mul":
+    case "div":
+    case "mod":
+      if (type === "i32" && fn !== "mul" && /^\d+$/.test(b.text)) {
+        const power = Math.log2(Number(b.text));
+        // Division is for numbers that are not negative, so that bits do.
+        if (Number.isInteger(power))
+          return fn === "div"
+            ? power === 0
+              ? a
+              : mixed(`${within(a)} >> ${power}`)
+            : mixed(`${within(a)} & ${Number(b.text) - 1}`);
+      }
+      return { text: `${within(a, "product")} ${infix[fn]!} ${within(b)}`, level: "product" };
+    case "lt":
+    case "le":
+    case "eq":
+    case "ne":
+      return {
+        text: `${within(a, "product", "sum")} ${infix[fn]!} ${within(b, "product", "sum")}`,
+        level: "relation",
+      };
+    case "and":
+    case "or":
+      if (type === "bool") {
+        const level = fn === "and" ? "both" : "either";
+        return {
+          text: `${within(a, "relation", level)} ${fn === "and" ? "&&" : "||"} ${within(b, "relation")}`,
+          level,
+        };
+      }
+      return mixed(`${within(a)} ${infix[fn]!} ${within(b)}`);
+    case "xor":
+      return mixed(`${within(a)} ^ ${within(b)}`);
+    case "shl":
+    case "shr": {
+      const by = /^\d+$/.test(b.text) ? String(Number(b.text) & 31) : `(${within(b)} & 31)`;
+      return mixed(`${within(a)} ${infix[fn]!} ${by}`);
+    }
+    default:
+      return fn satisfies never;
+  }
+}
+
+function printCast(unit: Unit, from: Lane, to: Lane, a: Text): Text {
+  if (from === to) return a;
+  if (from === "f32") return unary(`${use(unit, "truncate")}(${a.text})`);
+  return unary(`(${scalarNames[to]})${within(a)}`);
+}

@@ -1,0 +1,117 @@
+// Kernel statements as lines of CUDA C++. In: statements and the state of the kernel that is being printed. Out: lines, indented.
+// A loop's bound is read once, before it. A workgroup of one invocation needs no barriers, and its reductions are the values.
+
+import type { Expr, ReduceFn, Stmt } from "../kernel.ts";
+import { isHalf } from "../half.ts";
+import { divisorOf } from "./alignment.ts";
+import { elementOf, expression, isX4, operand, placed, typeName, use, type Printer } from "./expression.ts";
+
+export interface Body extends Printer {
+  /** Types of values that are reduced: each needs shared memory of its own. */
+  readonly reduced: Set<"f32" | "i32">;
+  /** Locals that change. */
+  readonly variables: Set<string>;
+}
+
+/** The shared memory of reductions, and whose turn it is. */
+export const reduceMemory = (type: "f32" | "i32"): string => `reduce_${type}`;
+export const reduceTurn = "reduce_turn";
+
+export const statements = (body: Body, list: readonly Stmt[], indent: string): string[] =>
+  list.flatMap((statement) => print(body, statement, indent));
+
+function print(body: Body, statement: Stmt, indent: string): string[] {
+  const { names } = body;
+  const text = (expr: Expr): string => expression(body, expr);
+  const line = (content: string): string => `${indent}${content}`;
+  const inner = (list: readonly Stmt[]): string[] => statements(body, list, `${indent}  `);
+  switch (statement.op) {
+    case "let":
+    case "var": {
+      const { name, value } = statement;
+      if (statement.op === "var") body.variables.add(name);
+      else if (value.type === "i32") body.divisors.set(name, divisorOf(value, body.divisors));
+      const fixed = statement.op === "let" ? "const " : "";
+      return [line(`${fixed}${typeName(body, value.type)} ${names.of(name)} = ${text(value)};`)];
+    }
+    case "set":
+      return [line(`${names.of(statement.name)} = ${text(statement.value)};`)];
+    case "store": {
+      const { buffer, index, value } = statement;
+      const element = elementOf(body, buffer);
+      if (isHalf(element)) use(body, isX4(value.type) ? "half4" : "half");
+      if (!isX4(value.type)) {
+        const stored = isHalf(element) ? `to_${element}(${text(value)})` : text(value);
+        return [line(`${names.ofMemory(buffer)}[${text(index)}] = ${stored};`)];
+      }
+      const store = divisorOf(index, body.divisors) % 4 === 0 ? "store4" : "scatter4";
+      return [line(`${use(body, store)}(${placed(body, buffer, index)}, ${text(value)});`)];
+    }
+    case "for": {
+      const name = names.of(statement.name);
+      const { from, to, step } = statement;
+      const advance = step === 1 ? `${name}++` : `${name} += ${step}`;
+      body.divisors.set(
+        statement.name,
+        Math.min(
+          divisorOf(from, body.divisors),
+          divisorOf({ op: "literal", type: "i32", value: step }, body.divisors),
+        ),
+      );
+      const steady = isSteady(body, to);
+      const end = steady ? operand(body, to) : names.fresh(`${name}_end`);
+      const start = `int ${name} = ${text(from)}${steady ? "" : `, ${end} = ${text(to)}`}`;
+      return [line(`for (${start}; ${name} < ${end}; ${advance}) {`), ...inner(statement.body), line("}")];
+    }
+    case "if": {
+      const otherwise =
+        statement.otherwise.length === 0 ? [] : [line("} else {"), ...inner(statement.otherwise)];
+      return [line(`if (${text(statement.condition)}) {`), ...inner(statement.then), ...otherwise, line("}")];
+    }
+    case "barrier":
+      return body.kernel.workgroup === 1 ? [] : [line("__syncthreads();")];
+    case "reduce": {
+      const name = names.of(statement.name);
+      const { type } = statement.value;
+      if (type !== "f32" && type !== "i32") throw new Error(`internal: a reduction of ${type}`);
+      if (body.kernel.workgroup === 1)
+        return [line(`const ${typeName(body, type)} ${name} = ${text(statement.value)};`)];
+      body.reduced.add(type);
+      const combine = `${use(body, "reduce")}<${combiners[statement.fn]}, ${body.kernel.workgroup}>`;
+      const args = `${text(statement.value)}, invocation, ${reduceMemory(type)}, ${reduceTurn}`;
+      return [line(`const ${typeName(body, type)} ${name} = ${combine}(${args});`)];
+    }
+    case "fragment": {
+      const { is } = statement;
+      use(body, "matrix");
+      const name = names.of(statement.name);
+      if (is.of === "sums") return [line(`Sums ${name} = {};`)];
+      const along = is.contiguous === "k" ? "k" : is.of === "left" ? "rows" : "columns";
+      const at = placed(body, is.scratch, is.index);
+      return [line(`const auto ${name} = ${is.of}_by_${along}(${at}, ${is.stride}, invocation);`)];
+    }
+    case "multiply": {
+      const [sums, left, right] = [statement.sums, statement.left, statement.right].map((each) =>
+        names.of(each),
+      );
+      return [line(`multiply(${sums}, ${left}, ${right});`)];
+    }
+    case "spill": {
+      const at = placed(body, statement.scratch, statement.index);
+      return [line(`spill(${names.of(statement.sums)}, ${at}, ${statement.stride}, invocation);`)];
+    }
+    case "comment":
+      // A comment must not go on in the next line.
+      return statement.text.split("\n").map((each) => line(`// ${each.replace(/[\\\s]+$/, "")}`));
+    default:
+      return statement satisfies never;
+  }
+}
+
+const combiners: Readonly<Record<ReduceFn, string>> = { add: "Add", min: "Min", max: "Max" };
+
+/** The same however often it is read, and cheap. */
+const isSteady = (body: Body, expr: Expr): boolean =>
+  expr.op === "literal" ||
+  (expr.op === "size" && expr.size.length <= 1) ||
+  (expr.op === "local" && !body.variables.has(expr.name));

@@ -1,0 +1,382 @@
+// Session on a GPU by CUDA: an executor. In: a program compiled for `cuda` and its kernels. Tensors stay on the device; an entry's
+// dispatches are recorded once as a graph and replayed, and only the outputs that were asked for come back. A run that wants none returns
+// before the device has done it. Initial values are computed on the CPU, with the bits that they have everywhere. Node only.
+
+import { layoutArena } from "../arena.ts";
+import { heldTensors, withDefaults } from "../arena-plan.ts";
+import type { CudaCode } from "../artifact.ts";
+import type { Executor, ExecutorBinding, RunOptions, Timing, Visit } from "../executor.ts";
+import { initialise } from "../init.ts";
+import type { Entry, Program, Tensor } from "../program.ts";
+import { checkSizes, unknownEntry, unknownTensor, wrongLength, wrongTarget } from "../session-checks.ts";
+import { prepareEntry, type BoundBuffer, type Place, type PreparedEntry } from "../session-entry.ts";
+import { writeInputs, type Inputs, type Outputs, type Values } from "../session-values.ts";
+import type { Sizes } from "../size.ts";
+import { openCudaDevice, type CudaDevice } from "./device.ts";
+import { loadKernels, type CudaKernels } from "./kernels.ts";
+import { captureGraph, launch, launchesOf, type Graph, type Launch } from "./launches.ts";
+import { CudaMemory } from "./memory.ts";
+import { Profile } from "./profile.ts";
+
+export interface CudaOptions {
+  /** Values of symbolic sizes; the program's defaults for those not given. */
+  readonly sizes?: Sizes;
+  /** Keys the initial values, and `$seed` where an entry asks for it. Default: the recipe's. */
+  readonly seed?: number;
+  /** The entries that will be run; default: all. */
+  readonly entries?: readonly string[];
+  /** False leaves all tensors zero: for callers that load a checkpoint next. */
+  readonly initialise?: boolean;
+  /** Measure each dispatch. */
+  readonly profile?: boolean;
+  /** A device to share; it is then the caller's to dispose of. */
+  readonly device?: CudaDevice;
+}
+
+interface Ready extends PreparedEntry {
+  readonly launches: readonly Launch[];
+  graph: Graph | undefined;
+  /** Where the arena was when it was prepared. */
+  readonly arena: number;
+  /** The inputs' values before they go to the device, and where in it. */
+  readonly host: ArrayBuffer;
+  readonly hostPlaces: readonly Place[];
+}
+
+interface Bound extends ExecutorBinding {
+  readonly prepared: Map<string, Ready>;
+}
+
+/** Bindings kept ready; the one unused for longest goes first. */
+const keptBindings = 16;
+
+export class CudaSession implements Executor {
+  readonly program: Program;
+  readonly seed: number;
+  readonly #device: CudaDevice;
+  readonly #ownsDevice: boolean;
+  readonly #entries: ReadonlyMap<string, Entry>;
+  readonly #tensors: ReadonlyMap<string, Tensor>;
+  readonly #memory: CudaMemory;
+  readonly #kernels: CudaKernels;
+  readonly #profile: Profile | undefined;
+  readonly #bindings = new Map<string, Bound>();
+  #current: Bound;
+  #closed = false;
+
+  /** Use `openCuda`. */
+  constructor(parts: Parts) {
+    this.program = parts.program;
+    this.seed = parts.seed;
+    this.#device = parts.device;
+    this.#ownsDevice = parts.ownsDevice;
+    this.#entries = parts.entries;
+    this.#tensors = new Map(parts.tensors.map((tensor) => [tensor.name, tensor]));
+    this.#memory = parts.memory;
+    this.#kernels = parts.kernels;
+    this.#profile = parts.profile ? new Profile(parts.device) : undefined;
+    this.#current = this.#bound(parts.sizes);
+  }
+
+  get sizes(): Sizes {
+    return this.#current.sizes;
+  }
+  get bytes(): number {
+    return this.#memory.bytes;
+  }
+  get entries(): readonly string[] {
+    return [...this.#entries.keys()];
+  }
+  get where(): string {
+    return this.#device.name;
+  }
+
+  prepare(entry: string): void {
+    this.#open();
+    const ready = this.#ready(this.#current, entry);
+    if (this.#profile === undefined) ready.graph ??= captureGraph(this.#device, ready.launches, entry);
+  }
+
+  run(entry: string, inputs: Inputs, options?: RunOptions): Outputs {
+    return this.#current.run(entry, inputs, options) as Outputs;
+  }
+
+  /** Runs an entry again on the inputs of its last run. For measuring. */
+  replay(entry: string): void {
+    this.#open();
+    const ready = this.#ready(this.#current, entry);
+    ready.graph ??= captureGraph(this.#device, ready.launches, entry);
+    ready.graph.run(`while running \`${entry}\``);
+  }
+
+  /** Fills a tensor with values, over and over: quick where initial values would take long. */
+  repeat(name: string, values: Float32Array): void {
+    this.#open();
+    const { address, length } = this.#placeOf(this.#tensor(name));
+    for (let at = 0; at < length; at += values.length)
+      this.#memory.write(address + 4 * at, values.subarray(0, Math.min(values.length, length - at)));
+  }
+
+  bind(sizes: Sizes): ExecutorBinding {
+    return this.#bound({ ...this.#current.sizes, ...sizes });
+  }
+
+  resize(sizes: Sizes): void {
+    this.#current = this.#bound({ ...this.#current.sizes, ...sizes });
+  }
+
+  tensors(): readonly Tensor[] {
+    return [...this.#tensors.values()];
+  }
+
+  read(name: string): Values {
+    this.#open();
+    return this.#memory.read([this.#placeOf(this.#tensor(name))], `while reading \`${name}\``)[0]!;
+  }
+
+  snapshot(names: readonly string[]): ReadonlyMap<string, Values> {
+    return new Map(names.map((name) => [name, this.read(name)]));
+  }
+
+  write(name: string, values: ArrayLike<number>): void {
+    this.#open();
+    const tensor = this.#tensor(name);
+    const { address, length } = this.#placeOf(tensor);
+    if (values.length !== length) throw wrongLength(tensor, length, values.length);
+    const right = tensor.type === "f32" ? values instanceof Float32Array : values instanceof Int32Array;
+    const make = tensor.type === "f32" ? Float32Array : Int32Array;
+    this.#memory.write(address, right ? (values as Values) : make.from(values));
+  }
+
+  clear(name: string): void {
+    this.#open();
+    const { address, length } = this.#placeOf(this.#tensor(name));
+    this.#memory.clear(address, 4 * length);
+  }
+
+  load(values: ReadonlyMap<string, Values>): void {
+    for (const name of this.#tensors.keys()) {
+      const given = values.get(name);
+      if (given !== undefined) this.write(name, given);
+    }
+  }
+
+  initialise(seed: number = this.seed): void {
+    const copied = new Set(
+      [...this.#tensors.values()].flatMap(({ init }) => (init.kind === "copy" ? [init.from] : [])),
+    );
+    /** Only what others are copied from is kept on the host meanwhile. */
+    const kept = new Map<string, Values>();
+    const visit = (name: string, from: readonly string[]): Values => {
+      if (from.includes(name))
+        throw new Error(`internal: tensors copy each other: ${[...from, name].join(" -> ")}`);
+      const known = kept.get(name);
+      if (known !== undefined) return known;
+      const values = initialise(this.#tensor(name), seed, (source) => visit(source, [...from, name]));
+      this.write(name, values);
+      if (copied.has(name)) kept.set(name, values);
+      return values;
+    };
+    for (const name of this.#tensors.keys()) if (!kept.has(name)) visit(name, []);
+  }
+
+  timings(): readonly Timing[] {
+    return this.#profile?.timings() ?? [];
+  }
+
+  trace(entry: string, inputs: Inputs, visit: Visit): void {
+    const ready = this.#start(this.#current, entry, inputs);
+    const values = (buffer: BoundBuffer): Values =>
+      this.#memory.read([buffer], `while tracing \`${entry}\``)[0]!;
+    for (const [at, dispatch] of ready.dispatches.entries()) {
+      for (const { fresh, address, length } of dispatch.buffers)
+        if (fresh) this.#memory.clear(address, 4 * length);
+      launch(this.#device, ready.launches[at]!);
+      if (!visit(dispatch, values, at)) return;
+    }
+  }
+
+  /** Frees the device's memory. The session cannot be used afterwards. */
+  dispose(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const { prepared } of this.#bindings.values()) forget(prepared);
+    this.#profile?.dispose();
+    this.#kernels.dispose();
+    this.#memory.dispose();
+    if (this.#ownsDevice) this.#device.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #open(): void {
+    if (this.#closed) throw new Error("internal: the session was disposed");
+  }
+
+  #tensor(name: string): Tensor {
+    const tensor = this.#tensors.get(name);
+    if (tensor !== undefined) return tensor;
+    throw unknownTensor(this.program, name);
+  }
+
+  #placeOf({ name, type, shape }: Tensor): Pick<BoundBuffer, "address" | "type" | "length"> {
+    const length = shape.reduce((a, b) => a * b, 1);
+    return { address: this.#memory.tensors.get(name)!, type, length };
+  }
+
+  #bound(sizes: Sizes): Bound {
+    checkSizes(this.program, sizes);
+    const key = JSON.stringify(Object.entries(sizes).sort(([a], [b]) => (a < b ? -1 : 1)));
+    const bound: Bound = this.#bindings.get(key) ?? {
+      sizes,
+      prepared: new Map(),
+      run: (entry, inputs, options) => this.#run(bound, entry, inputs, options),
+    };
+    // A map keeps the order of insertion: the first is the one unused for longest.
+    this.#bindings.delete(key);
+    this.#bindings.set(key, bound);
+    for (const [old, other] of this.#bindings) {
+      if (this.#bindings.size <= keptBindings) break;
+      if (other === this.#current || other === bound) continue;
+      this.#bindings.delete(old);
+      forget(other.prepared);
+    }
+    return bound;
+  }
+
+  #run(bound: Bound, entry: string, inputs: Inputs, options: RunOptions = {}): Outputs {
+    const ready = this.#start(bound, entry, inputs);
+    const doing = `while running \`${entry}\``;
+    if (this.#profile !== undefined) this.#profile.run(entry, ready.launches, ready.dispatches);
+    else {
+      ready.graph ??= captureGraph(this.#device, ready.launches, entry);
+      ready.graph.run(doing);
+    }
+    const places = ready.outputs.filter(({ port }) => options.outputs?.includes(port.name) !== false);
+    if (places.length === 0) return {};
+    const values = this.#memory.read(
+      places.map(({ port: { type }, address, length }) => ({ type, address, length })),
+      doing,
+    );
+    return Object.fromEntries(places.map(({ port }, at) => [port.name, values[at]!]));
+  }
+
+  /** Everything of a run but the run. */
+  #start(bound: Bound, name: string, inputs: Inputs): Ready {
+    this.#open();
+    const ready = this.#ready(bound, name);
+    writeInputs(ready.host, name, ready.hostPlaces, inputs, this.seed);
+    ready.inputs.forEach(({ address, length }, at) => {
+      const from = ready.hostPlaces[at]!.address;
+      this.#memory.write(address, new Uint8Array(ready.host, from, 4 * length));
+    });
+    return ready;
+  }
+
+  #ready(bound: Bound, name: string): Ready {
+    const known = bound.prepared.get(name);
+    return known?.arena === this.#memory.arena ? known : this.#prepare(bound, name);
+  }
+
+  #prepare(bound: Bound, name: string): Ready {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) throw unknownEntry(this.program, name, this.entries);
+    bound.prepared.get(name)?.graph?.dispose();
+    const layout = layoutArena(entry, bound.sizes);
+    this.#memory.fit(layout.bytes, name);
+    const { tensors, arena } = this.#memory;
+    const addresses = { tensors, arena, kernel: () => notCalled };
+    const prepared = prepareEntry(this.program, entry, bound.sizes, addresses, layout);
+    for (const { label, buffers } of prepared.dispatches) checkApart(label, buffers);
+    let top = 0;
+    const hostPlaces = prepared.inputs.map((place): Place => {
+      const address = top;
+      top += 4 * place.length;
+      return { ...place, address };
+    });
+    const ready: Ready = {
+      ...prepared,
+      launches: launchesOf(prepared.calls, this.program.kernels, this.#kernels.functions),
+      graph: undefined,
+      arena,
+      host: new ArrayBuffer(top),
+      hostPlaces,
+    };
+    bound.prepared.set(name, ready);
+    return ready;
+  }
+}
+
+/** Calls are launched, not called. */
+const notCalled = (): never => {
+  throw new Error("internal: a kernel of a GPU is not a function");
+};
+
+function forget(prepared: Map<string, Ready>): void {
+  for (const { graph } of prepared.values()) graph?.dispose();
+  prepared.clear();
+}
+
+/** Kernels take it on trust that what they write is not also what they read by another name. */
+function checkApart(label: string, buffers: readonly BoundBuffer[]): void {
+  for (const [at, one] of buffers.entries())
+    for (const other of buffers.slice(at + 1)) {
+      if (one.access === "read" && other.access === "read") continue;
+      const apart =
+        one.address + 4 * one.length <= other.address || other.address + 4 * other.length <= one.address;
+      if (!apart)
+        throw new Error(`internal: \`${label}\` binds ${one.name} and ${other.name}, which overlap`);
+    }
+}
+
+interface Parts {
+  readonly program: Program;
+  readonly seed: number;
+  readonly profile: boolean;
+  readonly sizes: Sizes;
+  readonly device: CudaDevice;
+  readonly ownsDevice: boolean;
+  readonly entries: ReadonlyMap<string, Entry>;
+  readonly tensors: readonly Tensor[];
+  readonly memory: CudaMemory;
+  readonly kernels: CudaKernels;
+}
+
+/** Loads a program. Errors: R0505 no such entry, R0506 sizes, R0607 a program for something else, R0701 no driver, R0702 driver too old, R0703 no
+ * device, R0704 kernels that the device does not take, R0705 memory. */
+export function openCuda(program: Program, code: CudaCode, options: CudaOptions = {}): CudaSession {
+  if (program.target !== "cuda") throw wrongTarget(program, "cuda");
+  const sizes = withDefaults(program, options.sizes);
+  checkSizes(program, sizes);
+  const names = options.entries ?? Object.keys(program.entries);
+  const entries = new Map<string, Entry>();
+  for (const name of names) {
+    const entry = program.entries[name];
+    if (entry === undefined) throw unknownEntry(program, name, Object.keys(program.entries));
+    entries.set(name, entry);
+  }
+  const device = options.device ?? openCudaDevice();
+  const memory = new CudaMemory(device);
+  let kernels: CudaKernels | undefined;
+  try {
+    const tensors = heldTensors(program, names);
+    const largest = [...entries.values()].map((entry) => layoutArena(entry, sizes).bytes);
+    memory.hold(tensors, Math.max(0, ...largest));
+    kernels = loadKernels(device, program, code, names);
+    const session = new CudaSession({
+      program,
+      seed: options.seed ?? program.training?.seed ?? 0,
+      profile: options.profile ?? false,
+      ...{ sizes, device, ownsDevice: options.device === undefined, entries, tensors, memory, kernels },
+    });
+    if (options.initialise !== false) session.initialise();
+    return session;
+  } catch (error) {
+    kernels?.dispose();
+    memory.dispose();
+    if (options.device === undefined) device.dispose();
+    throw error;
+  }
+}

@@ -1,0 +1,412 @@
+// Gives CUDA C++ kernels a plain C++ meaning, so that g++ compiles them and a CPU runs them: blocks one after another, the threads of
+// a block as fibers that take turns at barriers and exchanges. In: the text of kernels, included after this. Out: a library
+// with `moe_launch`. Reports threads that end or wait elsewhere while others wait at a barrier. Knows what printed kernels use
+// and no more; says nothing about speed, and nothing about races between threads (the kernel interpreter does).
+#pragma once
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <sys/mman.h>
+#include <tuple>
+#include <utility>
+#include <vector>
+#if !defined(__x86_64__)
+#include <ucontext.h>
+#endif
+
+#define MOE_HOST
+#define __global__
+#define __device__
+#define __forceinline__ inline
+#define __launch_bounds__(...)
+#define __align__(n) __attribute__((aligned(n)))
+// All of it in one section, so that a launch can fill it with numbers that nobody wrote.
+#define __shared__ static __attribute__((section("moe_shared")))
+
+extern "C" {
+extern unsigned char __start_moe_shared[] __attribute__((weak));
+extern unsigned char __stop_moe_shared[] __attribute__((weak));
+}
+
+struct alignas(16) float4 {
+  float x, y, z, w;
+};
+struct alignas(16) int4 {
+  int x, y, z, w;
+};
+struct alignas(8) uint2 {
+  unsigned x, y;
+};
+inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
+struct alignas(16) uint4 {
+  unsigned x, y, z, w;
+};
+inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
+inline int4 make_int4(int x, int y, int z, int w) { return {x, y, z, w}; }
+inline int min(int a, int b) { return b < a ? b : a; }
+inline int max(int a, int b) { return b > a ? b : a; }
+inline float __int_as_float(int bits) {
+  float value;
+  std::memcpy(&value, &bits, 4);
+  return value;
+}
+inline int __float_as_int(float value) {
+  int bits;
+  std::memcpy(&bits, &value, 4);
+  return bits;
+}
+inline int __float2int_rz(float x) {
+  if (x != x) return 0;
+  if (x >= 2147483648.0f) return 2147483647;
+  if (x < -2147483648.0f) return -2147483647 - 1;
+  return static_cast<int>(x);
+}
+
+struct Index3 {
+  unsigned x, y, z;
+};
+static Index3 threadIdx, blockIdx, blockDim, gridDim;
+
+namespace moe {
+
+enum class State { ready, warp, block, done };
+
+struct Fiber {
+  State state;
+  int line;
+  char* stack;
+#if defined(__x86_64__)
+  void* at;
+#else
+  ucontext_t at;
+#endif
+};
+
+constexpr std::size_t stackBytes = 128 * 1024;
+constexpr unsigned mostThreads = 1024;
+
+static Fiber fibers[mostThreads];
+static unsigned threads, current;
+static void (*entry)(void**);
+static void** arguments;
+static char message[256];
+// What lanes hand each other, in two turns: nobody overwrites what another has yet to read.
+static unsigned char exchanged[2][mostThreads][32];
+static unsigned char turns[mostThreads];
+
+#if defined(__x86_64__)
+static void* scheduler;
+extern "C" void moe_switch(void** from, void* to);
+__asm__(R"(
+.text
+.local moe_switch
+.type moe_switch, @function
+moe_switch:
+  pushq %rbp
+  pushq %rbx
+  pushq %r12
+  pushq %r13
+  pushq %r14
+  pushq %r15
+  movq %rsp, (%rdi)
+  movq %rsi, %rsp
+  popq %r15
+  popq %r14
+  popq %r13
+  popq %r12
+  popq %rbx
+  popq %rbp
+  ret
+)");
+static void leave() { moe_switch(&fibers[current].at, scheduler); }
+static void resume(Fiber& fiber) { moe_switch(&scheduler, fiber.at); }
+#else
+static ucontext_t scheduler;
+static void leave() { swapcontext(&fibers[current].at, &scheduler); }
+static void resume(Fiber& fiber) { swapcontext(&scheduler, &fiber.at); }
+#endif
+
+static void body() {
+  entry(arguments);
+  fibers[current].state = State::done;
+  leave();
+  std::abort();
+}
+
+static void prepare(Fiber& fiber) {
+  fiber.state = State::ready;
+  fiber.line = 0;
+  if (fiber.stack == nullptr)
+    fiber.stack = static_cast<char*>(
+        mmap(nullptr, stackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+#if defined(__x86_64__)
+  // As if `body` had been called: its frame begins 8 bytes past a multiple of 16.
+  void** top = reinterpret_cast<void**>(fiber.stack + stackBytes - 16);
+  *--top = nullptr;
+  *--top = reinterpret_cast<void*>(&body);
+  top -= 6;
+  std::memset(top, 0, 6 * sizeof(void*));
+  fiber.at = top;
+#else
+  getcontext(&fiber.at);
+  fiber.at.uc_stack.ss_sp = fiber.stack;
+  fiber.at.uc_stack.ss_size = stackBytes;
+  fiber.at.uc_link = nullptr;
+  makecontext(&fiber.at, &body, 0);
+#endif
+}
+
+inline void wait(State state, int line) {
+  if (threads == 1) return;
+  fibers[current].state = state;
+  fibers[current].line = line;
+  leave();
+}
+
+template <class Value>
+Value exchange(Value value, unsigned from, int line) {
+  static_assert(sizeof(Value) <= 32);
+  const unsigned self = current;
+  const unsigned turn = turns[self];
+  turns[self] ^= 1;
+  std::memcpy(exchanged[turn][self], &value, sizeof value);
+  wait(State::warp, line);
+  // A lane that is not there: what it gives is undefined on a device.
+  if (from < threads) std::memcpy(&value, exchanged[turn][from], sizeof value);
+  return value;
+}
+
+inline const char* describe(const Fiber& fiber, char* into, std::size_t size) {
+  if (fiber.state == State::done)
+    std::snprintf(into, size, "has ended");
+  else
+    std::snprintf(into, size, "waits %s at line %d", fiber.state == State::warp ? "for its warp" : "for its block",
+                  fiber.line);
+  return into;
+}
+
+/** The threads of one group have all stopped: they must have stopped at the same place. */
+inline bool release(unsigned from, unsigned to, State state) {
+  for (unsigned i = from; i < to; i++)
+    if (fibers[i].state != state || fibers[i].line != fibers[from].line) {
+      char one[64], other[64];
+      std::snprintf(message, sizeof message, "block %u: thread %u %s, thread %u %s", blockIdx.x, from,
+                    describe(fibers[from], one, sizeof one), i, describe(fibers[i], other, sizeof other));
+      return false;
+    }
+  for (unsigned i = from; i < to; i++) fibers[i].state = State::ready;
+  return true;
+}
+
+inline bool runBlock() {
+  if (threads == 1) {
+    threadIdx.x = current = 0;
+    entry(arguments);
+    return true;
+  }
+  for (unsigned i = 0; i < threads; i++) prepare(fibers[i]);
+  for (;;) {
+    for (unsigned first = 0; first < threads; first += 32) {
+      const unsigned end = first + 32 < threads ? first + 32 : threads;
+      // A warp goes on by itself until its block has to meet.
+      for (;;) {
+        bool together = false;
+        for (unsigned i = first; i < end; i++) {
+          if (fibers[i].state == State::ready) {
+            threadIdx.x = current = i;
+            resume(fibers[i]);
+          }
+          together = together || fibers[i].state == State::warp;
+        }
+        if (!together) break;
+        if (!release(first, end, State::warp)) return false;
+      }
+    }
+    if (fibers[0].state == State::done) {
+      for (unsigned i = 1; i < threads; i++)
+        if (fibers[i].state != State::done) return release(0, threads, State::done);
+      return true;
+    }
+    if (!release(0, threads, State::block)) return false;
+  }
+}
+
+/** 0 when it ran; else `moe_error` says why not. */
+inline int launch(void (*kernel)(void**), unsigned blocks, unsigned block, void** args) {
+  if (block == 0 || block > mostThreads) {
+    std::snprintf(message, sizeof message, "a block of %u threads", block);
+    return 1;
+  }
+  const std::size_t shared = __stop_moe_shared - __start_moe_shared;
+  if (shared > 0 && shared < 256 * 1024) std::memset(__start_moe_shared, 0xff, shared);
+  entry = kernel;
+  arguments = args;
+  threads = block;
+  std::memset(turns, 0, sizeof turns);
+  blockDim = {block, 1, 1};
+  gridDim = {blocks, 1, 1};
+  threadIdx = blockIdx = {0, 0, 0};
+  for (blockIdx.x = 0; blockIdx.x < blocks; blockIdx.x++)
+    if (!runBlock()) return 1;
+  return 0;
+}
+
+template <class... Arguments, std::size_t... at>
+void call(void (*kernel)(Arguments...), void** args, std::index_sequence<at...>) {
+  kernel(*static_cast<Arguments*>(args[at])...);
+}
+template <class... Arguments>
+void spread(void (*kernel)(Arguments...), void** args) {
+  call(kernel, args, std::index_sequence_for<Arguments...>{});
+}
+template <auto kernel>
+void adapted(void** args) {
+  spread(kernel, args);
+}
+
+template <class... Arguments>
+constexpr int countOf(void (*)(Arguments...)) {
+  return sizeof...(Arguments);
+}
+
+struct Named {
+  const char* name;
+  void (*run)(void**);
+  int arguments;
+};
+
+} // namespace moe
+
+#define __syncthreads() moe::wait(moe::State::block, __LINE__)
+#define __syncwarp(...) moe::wait(moe::State::warp, __LINE__)
+#define __shfl_xor_sync(mask, value, distance) \
+  moe::exchange(value, (moe::current & ~31u) | ((moe::current & 31u) ^ (distance)), __LINE__)
+#define __shfl_sync(mask, value, lane) moe::exchange(value, (moe::current & ~31u) | ((lane) & 31u), __LINE__)
+
+// Matrix units and halves: the functions that printed kernels have in assembly.
+struct bf16 {
+  unsigned short bits;
+};
+struct f16 {
+  unsigned short bits;
+};
+namespace moe {
+
+inline float halfToFloat(unsigned short bits) {
+  const int exponent = bits >> 10 & 31;
+  const float fraction = static_cast<float>(bits & 1023) / 1024.0f;
+  const float size = exponent == 31  ? ((bits & 1023) != 0 ? NAN : INFINITY)
+                     : exponent == 0 ? std::ldexp(fraction, -14)
+                                     : std::ldexp(1.0f + fraction, exponent - 15);
+  return bits >> 15 != 0 ? -size : size;
+}
+
+inline unsigned short halfOf(float x, int fractionBits, int least, int largest) {
+  unsigned bits;
+  std::memcpy(&bits, &x, 4);
+  const unsigned sign = bits >> 31 << 15;
+  const unsigned infinite = static_cast<unsigned>(largest) << fractionBits;
+  if (x != x) return static_cast<unsigned short>(infinite | ((1u << fractionBits) - 1));
+  const double size = std::fabs(static_cast<double>(x));
+  if (std::isinf(size)) return static_cast<unsigned short>(sign | infinite);
+  int exponent = size == 0 ? least : std::ilogb(size);
+  if (exponent < least) exponent = least;
+  // In units of the last place: nearbyint rounds ties to even.
+  const double units = std::nearbyint(std::ldexp(size, fractionBits - exponent));
+  const unsigned whole = static_cast<unsigned>(units) + (static_cast<unsigned>(exponent - least) << fractionBits);
+  return static_cast<unsigned short>(sign | (whole < infinite ? whole : infinite));
+}
+
+} // namespace moe
+
+inline float to_float(bf16 x) { return __int_as_float(static_cast<int>(static_cast<unsigned>(x.bits) << 16)); }
+inline float to_float(f16 x) { return moe::halfToFloat(x.bits); }
+
+namespace moe {
+
+/** All that the lanes of a warp hand each other: `read(lane)` gives what that lane brought. */
+template <class Value>
+struct Together {
+  unsigned turn, first;
+  Together(const Value& value, int line) : turn(turns[current]), first(current & ~31u) {
+    static_assert(sizeof(Value) <= 32);
+    turns[current] ^= 1;
+    std::memcpy(exchanged[turn][current], &value, sizeof value);
+    wait(State::warp, line);
+  }
+  Value read(unsigned lane) const {
+    Value value;
+    std::memcpy(&value, exchanged[turn][first + lane], sizeof value);
+    return value;
+  }
+};
+
+inline void ldmatrix(unsigned* values, const void* row, bool transposed, int line) {
+  const Together<const unsigned short*> rows(static_cast<const unsigned short*>(row), line);
+  const unsigned lane = current & 31u;
+  for (unsigned block = 0; block < 4; block++) {
+    unsigned pair[2];
+    for (unsigned i = 0; i < 2; i++) {
+      const unsigned r = lane / 4, c = lane % 4 * 2 + i;
+      pair[i] = transposed ? rows.read(8 * block + c)[r] : rows.read(8 * block + r)[c];
+    }
+    values[block] = pair[1] << 16 | pair[0];
+  }
+}
+
+struct Operands {
+  unsigned left[4], right[2];
+};
+
+template <class Half>
+void mma(float* sums, const unsigned* left, const unsigned* right) {
+  Operands own;
+  std::memcpy(own.left, left, sizeof own.left);
+  std::memcpy(own.right, right, sizeof own.right);
+  const Together<Operands> all(own, -1);
+  const auto half = [](unsigned pair, unsigned at) {
+    return to_float(Half{static_cast<unsigned short>(pair >> 16 * at)});
+  };
+  const unsigned lane = current & 31u;
+  for (unsigned i = 0; i < 4; i++) {
+    const unsigned row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
+    double sum = sums[i];
+    for (unsigned k = 0; k < 16; k++) {
+      const unsigned a = all.read(row % 8 * 4 + k % 8 / 2).left[row / 8 + k / 8 * 2];
+      const unsigned b = all.read(column * 4 + k % 8 / 2).right[k / 8];
+      sum += static_cast<double>(half(a, k % 2)) * half(b, k % 2);
+    }
+    sums[i] = static_cast<float>(sum);
+  }
+}
+
+} // namespace moe
+
+inline bf16 to_bf16(float x) { return {moe::halfOf(x, 7, -126, 255)}; }
+inline f16 to_f16(float x) { return {moe::halfOf(x, 10, -14, 31)}; }
+inline void mma(float* sums, const unsigned* left, const unsigned* right, bf16) { moe::mma<bf16>(sums, left, right); }
+inline void mma(float* sums, const unsigned* left, const unsigned* right, f16) { moe::mma<f16>(sums, left, right); }
+inline void ldmatrix(unsigned* values, const void* row) { moe::ldmatrix(values, row, false, -2); }
+inline void ldmatrix_transposed(unsigned* values, const void* row) { moe::ldmatrix(values, row, true, -3); }
+
+// Dynamic shared memory: `extern __shared__` in the text becomes this.
+alignas(16) static uint4 moe_dynamic[228 * 1024 / 16];
+#define MOE_DYNAMIC(type, name) type* const name = moe_dynamic
+
+/** At the end of the text: MOE_KERNELS(MOE_KERNEL(k0) MOE_KERNEL(k1) ...). */
+#define MOE_KERNEL(name) {#name, &moe::adapted<&name>, moe::countOf(&name)},
+#define MOE_KERNELS(...)                                                                                     \
+  static const moe::Named moe_kernels[] = {__VA_ARGS__};                                                     \
+  extern "C" int moe_find(const char* name) {                                                                \
+    for (std::size_t i = 0; i < sizeof moe_kernels / sizeof *moe_kernels; i++)                               \
+      if (std::strcmp(moe_kernels[i].name, name) == 0) return static_cast<int>(i);                           \
+    return -1;                                                                                               \
+  }                                                                                                          \
+  extern "C" int moe_launch(int kernel, unsigned blocks, unsigned block, void** args) {                      \
+    return moe::launch(moe_kernels[kernel].run, blocks, block, args);                                        \
+  }                                                                                                          \
+  extern "C" int moe_arguments(int kernel) { return moe_kernels[kernel].arguments; }                           \
+  extern "C" const char* moe_error() { return moe::message; }
