@@ -1,4 +1,7 @@
 import { defineConfig } from "vitest/config";
+import { useSwiftShader } from "./test/helpers/swiftshader.ts";
+
+useSwiftShader();
 
 // Two workers: the test machine has two cores, and several suites start worker threads of their own.
 export default defineConfig({

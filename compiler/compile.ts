@@ -4,10 +4,11 @@
 // The order of the passes is in passes.ts. Reads no files and knows no Node API: it runs in a page.
 
 import type { Diagnostic } from "../grammar/diagnostic.ts";
-import type { Program, RouterInfo, SizeName, TargetName, Tensor } from "../runtime/program.ts";
+import type { Precision, Program, RouterInfo, SizeName, TargetName, Tensor } from "../runtime/program.ts";
 import { named, sizeEquals } from "../runtime/size.ts";
 import { artifact, type Artifact } from "./artifact.ts";
 import { mistakesIn } from "./check/mistakes.ts";
+import type { Watch } from "./elaborate/elaboration.ts";
 import { elaborateModel, modelsOf, type Built } from "./elaborate/model.ts";
 import {
   decodeGraph,
@@ -29,18 +30,20 @@ import { matchesPattern } from "./pattern.ts";
 import { plan, type ProgramAbout } from "./plan.ts";
 import { loadModel } from "./resolve.ts";
 import { simplify } from "./simplify.ts";
-import { targets } from "./target.ts";
+import { onMatrixUnits, targets, type Target as Machine } from "./target.ts";
 import { verifyGraph } from "./verify-graph.ts";
 import { verifyKernel } from "./verify-kernel.ts";
 
-export interface CompileRequest {
+export interface CompileRequest<Target extends TargetName = "wasm"> {
   readonly host: Host;
   /** The main module, as the host knows it. */
   readonly path: string;
   /** Needed when the module has several models. */
   readonly model?: string;
   /** What the kernels are for; default: wasm. */
-  readonly target?: TargetName;
+  readonly target?: Target;
+  /** Of the operands of contractions; default: f32. Others want matrix units, which only `cuda` has. */
+  readonly precision?: Target extends "cuda" ? Precision : "f32";
   /** Positions that the caches of decoding hold; the training length when not given. */
   readonly context?: number;
   /** Checks every level after every pass. */
@@ -49,7 +52,7 @@ export interface CompileRequest {
   readonly fuse?: boolean;
 }
 
-/** A program and what it was made from, without wasm: enough to plan with, at any size. */
+/** A program and what it was made from, without printed kernels: enough to plan with, at any size. */
 export interface PlannedModel {
   readonly program: Program;
   readonly kernels: readonly Kernel[];
@@ -61,22 +64,21 @@ export interface PlannedModel {
   readonly model: Model;
 }
 
-export interface Compiled extends PlannedModel {
-  readonly wasm: Artifact["wasm"];
-}
+/** With its kernels as the target takes them: `wasm`, `shaders` or `source`. */
+export type Compiled<Target extends TargetName = "wasm"> = PlannedModel & Artifact<Target>;
 
 export interface PlanResult {
   readonly planned?: PlannedModel;
   readonly diagnostics: readonly Diagnostic[];
 }
 
-export interface CompileResult {
-  readonly compiled?: Compiled;
+export interface CompileResult<Target extends TargetName = "wasm"> {
+  readonly compiled?: Compiled<Target>;
   readonly diagnostics: readonly Diagnostic[];
 }
 
 /** Everything but the printing of kernels; allocates nothing by the size of the parameters. */
-export function planModel(request: CompileRequest): PlanResult {
+export function planModel(request: CompileRequest<TargetName>): PlanResult {
   const model = loadModel(request.host, request.path);
   const diagnostics = [...mistakesIn(model, request.host)];
   if (hasErrors(diagnostics)) return { diagnostics };
@@ -91,9 +93,9 @@ export function planModel(request: CompileRequest): PlanResult {
  * Every mistake in a module and in what it imports: definitions with symbolic sizes, then each of its models with numbers,
  * because some mistakes (eight picks among six experts) only show there. Nothing is differentiated or lowered.
  */
-export function checkModule(host: Host, path: string): readonly Diagnostic[] {
+export function checkModule(host: Host, path: string, watch?: Watch): readonly Diagnostic[] {
   const model = loadModel(host, path);
-  const found = [...mistakesIn(model, host)];
+  const found = [...mistakesIn(model, host, watch)];
   if (!hasErrors(found))
     for (const { name } of modelsOf(model)) {
       const modes = elaborateModes(model, name.text, { host, path });
@@ -111,11 +113,13 @@ function onceEach(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
   });
 }
 
-export function compile(request: CompileRequest): CompileResult {
+export function compile<Target extends TargetName = "wasm">(
+  request: CompileRequest<Target>,
+): CompileResult<Target> {
   const { planned, diagnostics } = planModel(request);
   if (planned === undefined) return { diagnostics };
-  const { wasm } = artifact(planned);
-  return { compiled: { ...planned, wasm }, diagnostics };
+  const target = request.target ?? ("wasm" as Target);
+  return { compiled: { ...planned, ...artifact(planned, target) }, diagnostics };
 }
 
 function onlyModel(model: Model, diagnostics: Diagnostic[]): string | undefined {
@@ -147,7 +151,7 @@ interface Failed {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-function elaborateModes(model: Model, name: string, request: CompileRequest): Modes | Failed {
+function elaborateModes(model: Model, name: string, request: CompileRequest<TargetName>): Modes | Failed {
   const learning = new GraphBuilder();
   const training = elaborateModel(model, name, { mode: "training", builder: learning });
   // Most models are the same in both modes, and large ones take time.
@@ -236,8 +240,17 @@ function trainGraphs(builder: GraphBuilder, built: Built): TrainingGraphs {
   return trainingGraphs(builder, built, whole, builder.cast(builder.input("$step", "i32"), "f32"));
 }
 
-function lowerAll(model: Model, entries: Entries, request: CompileRequest): PlannedModel {
-  const { verify = false, target = "wasm" } = request;
+/** What kernels are scheduled for. */
+function machineOf({ target = "wasm", precision = "f32" }: CompileRequest<TargetName>): Machine {
+  const machine = targets[target];
+  if (precision === "f32") return machine;
+  if (target === "cuda") return onMatrixUnits(machine, precision);
+  throw new TypeError(`precision ${precision} is for the target cuda, not for ${target}`);
+}
+
+function lowerAll(model: Model, entries: Entries, request: CompileRequest<TargetName>): PlannedModel {
+  const { verify = false, target = "wasm", precision = "f32" } = request;
+  const machine = machineOf(request);
   const graphs: Record<string, Graph> = {};
   const shared = { traces: new Map(), clusters: new Map() };
   const lowered = entries.graphs.map((graph) => {
@@ -248,7 +261,7 @@ function lowerAll(model: Model, entries: Entries, request: CompileRequest): Plan
     graphs[graph.name] = simple;
     return lowerGraph(simple, {
       ...shared,
-      target: targets[target],
+      target: machine,
       ...(request.fuse === undefined ? {} : { fuse: request.fuse }),
     });
   });
@@ -269,6 +282,7 @@ function lowerAll(model: Model, entries: Entries, request: CompileRequest): Plan
       ...(dropping ? { dropping } : {}),
     })),
     ...(training.training === undefined ? {} : { training: training.training.training }),
+    ...(precision === "f32" ? {} : { precision }),
   };
   const { program, kernels } = plan(lowered, about, target);
   if (verify) kernels.forEach(verifyKernel);

@@ -34,7 +34,7 @@ export interface RuntimeCode {
 }
 
 /** Every code a runtime error can carry. R01: data. R02: checkpoints and tensor files. R03: training. R04: generation.
- * R05: sessions. */
+ * R05: sessions. R06: sessions on WebGPU. R07: sessions on CUDA. */
 export const runtimeCodes: Readonly<Record<string, RuntimeCode>> = {
   R0101: {
     title: "no data file found",
@@ -212,6 +212,13 @@ export const runtimeCodes: Readonly<Record<string, RuntimeCode>> = {
       "A resumed run goes on exactly as if it had never stopped, so its model, seed and data must be those it began with. " +
       "Restore them, or start a new run in another folder.",
   },
+  R0305: {
+    title: "somebody else trains in this folder",
+    text:
+      "Two processes that write checkpoints and metrics into one folder would destroy both runs, so the one that trains holds a " +
+      "lock there. Locks of processes that are gone are taken over by themselves; only that of another machine (a shared disk) " +
+      "cannot be judged from here, and has to be deleted by hand when that machine is off.",
+  },
   R0401: {
     title: "the model cannot generate",
     text:
@@ -267,10 +274,100 @@ export const runtimeCodes: Readonly<Record<string, RuntimeCode>> = {
     title: "a size that cannot be",
     text: "Sizes such as the batch or the sequence length are whole numbers from 1, and only those that the model names.",
   },
+  R0508: {
+    title: "a thread died",
+    text:
+      "One of the threads that share the work of a step ended in the middle of it: the engine stopped it, mostly because memory ran " +
+      "out. The step is lost, and the session with it; checkpoints are untouched. Go on from the last one, with fewer threads " +
+      "(`--threads 1` starts none) or in more memory.",
+  },
   R0507: {
     title: "a file of the compiled model cannot be loaded",
     text:
       "A generated module needs `program.json`, `model.wasm` and `model.relaxed.wasm`, which `moe build` writes beside it. One is " +
       "missing, cannot be read, or is of another version of moe. Build again, keep the files together, or give their places to `load`.",
+  },
+  R0601: {
+    title: "there is no WebGPU",
+    text:
+      "A browser offers WebGPU to pages that are served over https or from localhost, if it is recent enough and the graphics " +
+      "driver is one that it trusts. In Node it comes with the package `webgpu`, which npm installs with moelang where it can. " +
+      "Without it, everything runs on the CPU.",
+  },
+  R0602: {
+    title: "no device to compute on",
+    text:
+      "WebGPU is there, but it finds no graphics device, or the device does not start: no driver (on Linux, one for Vulkan), " +
+      "hardware acceleration switched off, or a machine without a GPU. Install the driver, or use the CPU.",
+  },
+  R0603: {
+    title: "the device has not enough memory",
+    text:
+      "Tensors, optimiser state and the values of one step must fit into the memory of the GPU, which other programs use too. " +
+      "`moe plan` shows what takes how much. A smaller batch with `accumulate` computes the same step in less memory.",
+  },
+  R0604: {
+    title: "a limit of the device is too low",
+    text:
+      "WebGPU guarantees every device some memory for one tensor, for one workgroup and so on; most give more, and moe asks for " +
+      "all that there is. This model needs more than this device gives, and the message says of what. A smaller batch helps where " +
+      "a value is too large; else use another device or the CPU.",
+  },
+  R0605: {
+    title: "the device is lost",
+    text:
+      "The browser or the system has taken the GPU away: a driver was updated or crashed, a step took longer than the system " +
+      "allows, or the machine slept. What was on the device is gone; go on from the last checkpoint.",
+  },
+  R0606: {
+    title: "the device refuses a kernel",
+    text:
+      "The driver or the browser does not accept what moe made. That is a mistake in one of them, or in moe: please report it, " +
+      "with the message and the model. The CPU runs every model.",
+  },
+  R0607: {
+    title: "the model was built for another device",
+    text:
+      "A compiled model is for one kind of device: the CPU (`wasm`), WebGPU or CUDA. Build it for the one that is wanted: " +
+      "`moe build --target webgpu`.",
+  },
+  R0701: {
+    title: "there is no CUDA",
+    text:
+      "CUDA needs an NVIDIA GPU, the driver that comes with it (`libcuda.so.1`), and in Node the package `koffi`, which npm installs " +
+      "with moelang where it can. A driver in an unusual place can be named in the environment variable `MOE_CUDA_DRIVER`. Without " +
+      "CUDA, everything runs on the CPU, and on most GPUs by WebGPU.",
+  },
+  R0702: {
+    title: "the CUDA driver is too old",
+    text:
+      "The driver lacks something that moe calls (graphs of launches, since CUDA 11.4), or it does not know the form of the kernels. " +
+      "`nvidia-smi` shows its version. A newer driver runs all that an older one does.",
+  },
+  R0703: {
+    title: "no GPU for CUDA",
+    text:
+      "The driver is there and finds no GPU, or none that it may use: hidden by `CUDA_VISIBLE_DEVICES`, taken by another program in " +
+      "exclusive mode, not passed into a container, or broken. `nvidia-smi` shows what there is.",
+  },
+  R0704: {
+    title: "the kernels are not for this GPU",
+    text:
+      "Machine code is for one generation of GPUs. `moe build --target cuda` makes it for sm_80 and sm_90a where `nvcc` is installed, and " +
+      "PTX for all later ones; from the source alone they are compiled when they are loaded, if the machine has NVRTC, a part of the " +
+      "CUDA toolkit. GPUs before compute capability 8.0 cannot run them.",
+  },
+  R0705: {
+    title: "the GPU has not enough memory",
+    text:
+      "Tensors, optimiser state and the values of one step must fit into the memory of the GPU, which other programs use too. " +
+      "`moe plan` shows what takes how much. A smaller batch with `accumulate` computes the same step in less memory.",
+  },
+  R0706: {
+    title: "the GPU stopped in the middle of its work",
+    text:
+      "The device reported an error while a kernel ran, or was taken away: an access outside of memory, a time limit of the system, a " +
+      "hardware fault. What was on it is gone; go on from the last checkpoint. If it happens again at the same place it is a mistake " +
+      "in moe: please report it with the message and the model.",
   },
 };

@@ -3,9 +3,10 @@
 // batch through `visit`.
 
 import type { Batch, Batches } from "./data/data.ts";
+import type { Executor } from "./executor.ts";
 import type { Loads, Numbers } from "./metrics.ts";
 import type { Entry, Program } from "./program.ts";
-import type { Inputs, Outputs, Session } from "./session.ts";
+import type { Inputs, Outputs } from "./session-values.ts";
 
 export interface EvaluateOptions {
   /** At most so many batches, from the first on; default all. */
@@ -23,19 +24,24 @@ export interface Evaluation {
 }
 
 /** Undefined when there are no batches. */
-export function evaluate(
-  session: Session,
+export async function evaluate(
+  session: Executor,
   held: Batches,
   options: EvaluateOptions = {},
-): Evaluation | undefined {
+): Promise<Evaluation | undefined> {
   const batches = Math.min(held.batches, options.limit ?? Infinity);
   if (batches === 0) return undefined;
   const entry = session.program.entries["evaluate"];
   const sums = new Sums(session.program);
+  // Who looks on sees everything; else only what is summed has to come back from a GPU.
+  const wanted = options.visit === undefined ? { outputs: sums.ports } : {};
   for (let index = 0; index < batches; index++) {
     const batch = held.batch(index);
     const scalars = { $step: options.step ?? 0, $draw: index, $seed: session.seed };
-    const outputs = session.run("evaluate", inputsOf(entry, batch, scalars), { views: true });
+    const outputs = await session.run("evaluate", inputsOf(entry, batch, scalars), {
+      views: true,
+      ...wanted,
+    });
     sums.add(outputs);
     options.visit?.(batch, outputs, index);
   }
@@ -65,6 +71,12 @@ export class Sums {
 
   constructor(program: Program) {
     this.#program = program;
+  }
+
+  /** The outputs that are added up. */
+  get ports(): readonly string[] {
+    const { training, routers } = this.#program;
+    return [...(training?.metrics ?? ["loss"]), ...routers.map(({ load }) => load)];
   }
 
   add(outputs: Outputs): void {

@@ -7,9 +7,10 @@
 
 import { isCache } from "./arena-plan.ts";
 import { UserError } from "./errors.ts";
+import type { Executor } from "./executor.ts";
 import type { Modality } from "./program.ts";
 import { checkSampling, sample, type SampleOptions } from "./sample.ts";
-import type { Inputs, Session } from "./session.ts";
+import type { Inputs } from "./session-values.ts";
 import { turn } from "./wasm-host.ts";
 
 export interface GenerateOptions extends SampleOptions {
@@ -31,7 +32,7 @@ const pieceLength = 256;
 
 /** Yields token ids. Errors: R0401 no `decode`, R0402 the prompt, R0403 scores that are not numbers, R0404 options. */
 export async function* generate(
-  session: Session,
+  session: Executor,
   options: GenerateOptions,
 ): AsyncGenerator<number, void, void> {
   checkSampling(options);
@@ -44,7 +45,7 @@ export async function* generate(
   checkPrompt(seen, text, context);
 
   const decoder = new Decoder(session, text, options.inputs ?? {}, seed);
-  let logits = decoder.restart(seen);
+  let logits = await decoder.restart(seen);
   let turned = performance.now();
   for (let count = 0; count < tokens; count++) {
     if (signal?.aborted === true) return;
@@ -56,8 +57,8 @@ export async function* generate(
     if (decoder.position === context) {
       if (overflow === "stop") return;
       seen.splice(0, seen.length - Math.max(1, Math.floor(context / 2)));
-      logits = decoder.restart(seen);
-    } else logits = decoder.read([id]);
+      logits = await decoder.restart(seen);
+    } else logits = await decoder.read([id]);
     if (performance.now() - turned > 20) {
       await turn();
       turned = performance.now();
@@ -67,14 +68,14 @@ export async function* generate(
 
 /** The state of one text: how much of it is in the caches. */
 class Decoder {
-  readonly #session: Session;
+  readonly #session: Executor;
   readonly #text: Modality;
   readonly #inputs: Inputs;
   readonly #seed: number;
   #draw = 0;
   position = 0;
 
-  constructor(session: Session, text: Modality, inputs: Inputs, seed: number) {
+  constructor(session: Executor, text: Modality, inputs: Inputs, seed: number) {
     this.#session = session;
     this.#text = text;
     this.#seed = seed;
@@ -82,17 +83,17 @@ class Decoder {
   }
 
   /** Empties the caches and reads a text. Gives the scores of what follows. */
-  restart(ids: readonly number[]): Float32Array {
-    for (const tensor of this.#session.tensors())
-      if (isCache(tensor)) this.#session.view(tensor.name).fill(0);
+  async restart(ids: readonly number[]): Promise<Float32Array> {
+    for (const tensor of this.#session.tensors()) if (isCache(tensor)) this.#session.clear(tensor.name);
     this.position = 0;
     let logits = new Float32Array();
-    for (let at = 0; at < ids.length; at += pieceLength) logits = this.read(ids.slice(at, at + pieceLength));
+    for (let at = 0; at < ids.length; at += pieceLength)
+      logits = await this.read(ids.slice(at, at + pieceLength), at + pieceLength >= ids.length);
     return logits;
   }
 
-  /** Reads on. The scores are a view that the next run overwrites. */
-  read(ids: readonly number[]): Float32Array<ArrayBuffer> {
+  /** Reads on. The scores, where they are asked for, are a view that the next run overwrites. */
+  async read(ids: readonly number[], scored = true): Promise<Float32Array<ArrayBuffer>> {
     const length = this.#text.length ?? "T";
     const one = this.#session.sizes["B"] === undefined ? {} : { B: 1 };
     const binding = this.#session.bind({ ...one, [length]: ids.length });
@@ -100,14 +101,18 @@ class Decoder {
     const inputs: Record<string, number | ArrayLike<number>> = { ...this.#inputs, [this.#text.name]: ids };
     for (const { name } of this.#session.program.entries["decode"]!.inputs)
       if (name in scalars) inputs[name] = scalars[name as keyof typeof scalars];
-    const { logits } = binding.run("decode", inputs, { views: true });
-    if (logits === undefined) throw new Error("internal: the entry decode has no output logits");
+    const { logits } = await binding.run("decode", inputs, {
+      views: true,
+      outputs: scored ? ["logits"] : [],
+    });
     this.position += ids.length;
+    if (!scored) return new Float32Array();
+    if (logits === undefined) throw new Error("internal: the entry decode has no output logits");
     return logits.subarray(logits.length - logits.length / ids.length) as Float32Array<ArrayBuffer>;
   }
 }
 
-function textModality(session: Session): Modality {
+function textModality(session: Executor): Modality {
   const { program } = session;
   const decode = program.entries["decode"];
   const refuse = (why: string, help: string): never => {

@@ -14,7 +14,9 @@ export {
 export type { Batch, Batches, Data } from "./data/data.ts";
 export { dataFromMemory } from "./data/open-memory.ts";
 export { runtimeCodes, UserError, type RuntimeCode } from "./errors.ts";
+export type { AnyArtifact, Artifact } from "./artifact.ts";
 export { evaluate, type EvaluateOptions, type Evaluation } from "./evaluate.ts";
+export type { Executor, ExecutorBinding } from "./executor.ts";
 export { generate, type GenerateOptions } from "./generate.ts";
 export {
   decodeRecords,
@@ -50,3 +52,6 @@ export { streamingDecoder, type StreamingDecoder, type Tokenizer, type Tokenizer
 export { tokenizerFromJSON } from "./tokenizer-load.ts";
 export { train, type Progress, type TrainOptions, type TrainResult } from "./train.ts";
 export type { WasmBytes } from "./wasm-module.ts";
+export type { Device, DeviceOptions } from "./webgpu/device.ts";
+export { openDevice, openWebGpu } from "./webgpu/open.ts";
+export type { WebGpuOptions, WebGpuSession } from "./webgpu/session.ts";

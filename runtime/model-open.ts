@@ -2,6 +2,7 @@
 // Finds the tokenizer: given, beside the weights in the folder of a run, or known from the recipe (bytes need no file).
 
 import { UserError } from "./errors.ts";
+import type { Executor } from "./executor.ts";
 import { LoadedModel } from "./model.ts";
 import {
   inside,
@@ -13,14 +14,21 @@ import {
   type BytesSource,
 } from "./model-files.ts";
 import { programVersion, type Program } from "./program.ts";
-import { openSession } from "./session.ts";
+import { openSession, type SessionOptions } from "./session.ts";
 import { bytesTokenizer, type Tokenizer, type TokenizerJSON } from "./tokenizer.ts";
 import { tokenizerFromJSON } from "./tokenizer-load.ts";
+import { openWebGpu } from "./webgpu/open.ts";
+import { splitShaders } from "./webgpu/shader-file.ts";
 
 /** Where the files of a compiled model are. */
 export interface ModelFiles {
   readonly program: BytesSource | Program;
   readonly wasm: { readonly plain: BytesSource; readonly relaxed?: BytesSource };
+  /** Of a model that was also built for WebGPU. */
+  readonly webgpu?: {
+    readonly program: BytesSource | Program;
+    readonly shaders: BytesSource | readonly string[];
+  };
 }
 
 export interface LoadOptions {
@@ -29,7 +37,10 @@ export interface LoadOptions {
   readonly weights?: BytesSource;
   /** How text becomes tokens: the file that training wrote, as path, URL, JSON, or a tokenizer. Bytes need none. */
   readonly tokenizer?: string | URL | TokenizerJSON | Tokenizer;
-  /** The main thread counts. Default: one per core, at most eight. */
+  /** Where it runs. `auto`, the default: on the GPU when the model was built for WebGPU and there is one that can hold it, else on
+   * the CPU. `model.session.where` says what it came to. */
+  readonly device?: "auto" | "cpu" | "webgpu";
+  /** On the CPU; the main thread counts. Default: one per core, at most eight. */
   readonly threads?: number;
   /** Keys initial values, noise and sampling. Default: the recipe's. */
   readonly seed?: number;
@@ -40,36 +51,69 @@ export interface LoadOptions {
 }
 
 export async function openModel(files: ModelFiles, options: LoadOptions = {}): Promise<LoadedModel> {
-  const places: ModelFiles = { ...files, ...options.files };
+  const session = await openSomewhere({ ...files, ...options.files }, options);
+  try {
+    const { weights } = options;
+    const model = new LoadedModel(session.program, session, await findTokenizers(session.program, options));
+    if (weights !== undefined) await model.loadWeights(await checkpointOf(weights));
+    return model;
+  } catch (error) {
+    session.dispose();
+    throw error;
+  }
+}
+
+async function openSomewhere(places: ModelFiles, options: LoadOptions): Promise<Executor> {
+  const { device = "auto", training = true, weights, seed } = options;
+  const how = (program: Program): SessionOptions => ({
+    entries: Object.keys(program.entries).filter(
+      (name) => training || (name !== "train" && name !== "update"),
+    ),
+    initialise: weights === undefined,
+    ...(seed === undefined ? {} : { seed }),
+  });
+  if (device === "webgpu" || (device === "auto" && places.webgpu !== undefined))
+    try {
+      const { program, shaders } = await readShaders(places.webgpu);
+      return await openWebGpu(program, shaders, how(program));
+    } catch (error) {
+      // No WebGPU, no device, or one that is too small.
+      const unable = error instanceof UserError && /^R060[1-6]$/.test(error.code);
+      if (device === "webgpu" || !unable) throw error;
+    }
   const [program, plain, relaxed] = await Promise.all([
     readProgram(places.program),
     readBytes(places.wasm.plain, modelTrouble),
     places.wasm.relaxed === undefined ? undefined : readBytes(places.wasm.relaxed, modelTrouble),
   ]);
-  const { threads, seed, training = true, weights } = options;
-  const entries = Object.keys(program.entries).filter(
-    (name) => training || (name !== "train" && name !== "update"),
-  );
-  const tokenizers = await findTokenizers(program, options);
-  const session = await openSession(
-    program,
-    { plain: plain.bytes, ...(relaxed === undefined ? {} : { relaxed: relaxed.bytes }) },
-    {
-      entries,
-      initialise: weights === undefined,
-      ...(threads === undefined ? {} : { threads }),
-      ...(seed === undefined ? {} : { seed }),
-    },
-  );
-  const model = new LoadedModel(program, session, tokenizers);
-  try {
-    if (weights !== undefined) await model.loadWeights(await checkpointOf(weights));
-  } catch (error) {
-    model.dispose();
-    throw error;
-  }
-  return model;
+  const wasm = { plain: plain.bytes, ...(relaxed === undefined ? {} : { relaxed: relaxed.bytes }) };
+  const { threads } = options;
+  return openSession(program, wasm, { ...how(program), ...(threads === undefined ? {} : { threads }) });
 }
+
+async function readShaders(
+  places: ModelFiles["webgpu"],
+): Promise<{ program: Program; shaders: readonly string[] }> {
+  if (places === undefined)
+    throw new UserError("R0607", "the model was built without kernels for WebGPU", {
+      help: "build it with `--target webgpu`",
+    });
+  const { shaders: source } = places;
+  if (isList(source)) return { program: await readProgram(places.program), shaders: source };
+  const [program, { bytes, name }] = await Promise.all([
+    readProgram(places.program),
+    readBytes(source, modelTrouble),
+  ]);
+  const shaders = splitShaders(new TextDecoder().decode(bytes), program.kernels.length);
+  if (shaders !== undefined) return { program, shaders };
+  throw new UserError("R0507", `${name} does not hold the kernels of ${program.name}`, {
+    file: name,
+    help: "build the model again, and keep the files together",
+  });
+}
+
+const isList = (source: BytesSource | readonly string[]): source is readonly string[] =>
+  Array.isArray(source);
 
 async function readProgram(source: ModelFiles["program"]): Promise<Program> {
   if (isProgram(source)) return source;

@@ -3,8 +3,9 @@
 // In: the places of the files that `moe build` wrote. The module's declarations say the same with the exact types of one
 // model; here every model is the same. One call at a time: a text that is being generated has the session's caches.
 
-import { isCache } from "./arena-plan.ts";
+import { isCache, savedTensors } from "./arena-plan.ts";
 import { UserError } from "./errors.ts";
+import type { Executor } from "./executor.ts";
 import { inputsOf } from "./evaluate.ts";
 import { generate, type GenerateOptions } from "./generate.ts";
 import {
@@ -16,7 +17,7 @@ import {
 } from "./model-data.ts";
 import { readBytes, weightsTrouble, type BytesSource } from "./model-files.ts";
 import type { Entry, Program, Tensor } from "./program.ts";
-import type { Outputs, Session, Values } from "./session.ts";
+import type { Outputs, Values } from "./session-values.ts";
 import { elements, flatten, type Shape, type Shaped } from "./shaped.ts";
 import { shapedInputs } from "./shaped-inputs.ts";
 import { evaluate } from "./size.ts";
@@ -37,12 +38,12 @@ export interface TokenOptions extends Omit<GenerateOptions, "prompt" | "inputs">
 export class LoadedModel {
   readonly program: Program;
   /** For what is not here: whole runs with `train`, timings, single entries. */
-  readonly session: Session;
+  readonly session: Executor;
   /** Optimiser steps done; schedules go by it. Loaded weights bring theirs. */
   step = 0;
   #tokenizers: Readonly<Record<string, Tokenizer>>;
 
-  constructor(program: Program, session: Session, tokenizers: Readonly<Record<string, Tokenizer>>) {
+  constructor(program: Program, session: Executor, tokenizers: Readonly<Record<string, Tokenizer>>) {
     this.program = program;
     this.session = session;
     this.#tokenizers = tokenizers;
@@ -52,16 +53,16 @@ export class LoadedModel {
     return this.program.name;
   }
 
-  forward(inputs: Given): Record<string, AnyShaped> {
-    return this.#run("forward", inputs).shaped;
+  async forward(inputs: Given): Promise<Record<string, AnyShaped>> {
+    return (await this.#run("forward", inputs)).shaped;
   }
 
-  evaluate(batch: Given): Record<string, number> {
-    return this.#metrics(this.#run("evaluate", batch).outputs);
+  async evaluate(batch: Given): Promise<Record<string, number>> {
+    return this.#metrics((await this.#run("evaluate", batch)).outputs);
   }
 
-  routes(batch: Given): Record<string, { load: AnyShaped; picks: AnyShaped }> {
-    const { shaped } = this.#run("evaluate", batch);
+  async routes(batch: Given): Promise<Record<string, { load: AnyShaped; picks: AnyShaped }>> {
+    const { shaped } = await this.#run("evaluate", batch);
     return Object.fromEntries(
       this.program.routers.map(({ name, load, picks }) => [
         name,
@@ -70,7 +71,7 @@ export class LoadedModel {
     );
   }
 
-  trainStep(given: Given | readonly Given[]): Record<string, number> {
+  async trainStep(given: Given | readonly Given[]): Promise<Record<string, number>> {
     const { training } = this.program;
     const entry = this.#entry("train");
     const update = this.#entry("update");
@@ -88,7 +89,7 @@ export class LoadedModel {
         },
       );
     // All of them before the first one runs: a mistake in the second must not leave half a step behind.
-    const checked = batches.map((batch) => shapedInputs(entry, batch));
+    const checked = batches.map((batch) => shapedInputs(entry, batch, this.program.modalities));
     const { seed } = this.session;
     const sums = new Map<string, number>();
     const fail = (why: string): never => {
@@ -97,24 +98,24 @@ export class LoadedModel {
         help: "load earlier weights; lower the learning rate, warm up longer or clip the gradient",
       });
     };
-    checked.forEach(({ sizes, inputs }, micro) => {
+    for (const [micro, { sizes, inputs }] of checked.entries()) {
       const scalars = { $step: this.step, $draw: this.step * accumulate + micro, $seed: seed };
       this.session.resize(sizes);
-      const outputs = this.session.run("train", { ...inputs, ...inputsOf(entry, {}, scalars) });
+      const outputs = await this.session.run("train", { ...inputs, ...inputsOf(entry, {}, scalars) });
       const loss = outputs["loss"]?.[0] ?? 0;
       if (!Number.isFinite(loss)) {
         const batch = inputs as Readonly<Record<string, Values>>;
-        fail(`its loss is ${loss}: ${diagnose(this.session, batch, scalars)}`);
+        fail(`its loss is ${loss}: ${await diagnose(this.session, batch, scalars)}`);
       }
       for (const [name, value] of Object.entries(this.#metrics(outputs)))
         sums.set(name, (sums.get(name) ?? 0) + value / accumulate);
-    });
+    }
     const scalars = { $step: this.step, $draw: this.step * accumulate, $seed: seed };
-    const updated = this.session.run("update", inputsOf(update, {}, scalars));
+    const updated = await this.session.run("update", inputsOf(update, {}, scalars));
     const gradientNorm = updated[training?.norm ?? ""]?.[0] ?? NaN;
     if (updated[training?.norm ?? ""] !== undefined && !Number.isFinite(gradientNorm))
       fail(
-        `its loss is finite, but the norm of its gradient is ${gradientNorm}: ${diagnoseGradient(this.session)}`,
+        `its loss is finite, but the norm of its gradient is ${gradientNorm}: ${await diagnoseGradient(this.session)}`,
       );
     this.step++;
     const learningRate = updated[training?.rate ?? ""]?.[0] ?? NaN;
@@ -174,8 +175,9 @@ export class LoadedModel {
   }
 
   /** A copy of a parameter or of a layer's state. */
-  parameter(name: string): AnyShaped {
-    return { shape: this.#tensor(name).shape, values: this.session.read(name) };
+  async parameter(name: string): Promise<AnyShaped> {
+    const { shape } = this.#tensor(name);
+    return { shape, values: await this.session.read(name) };
   }
 
   setParameter(name: string, given: unknown): void {
@@ -188,9 +190,11 @@ export class LoadedModel {
     this.session.write(name, flat.values);
   }
 
-  saveWeights(options: { readonly optimiser?: boolean } = {}): Uint8Array<ArrayBuffer> {
+  async saveWeights(options: { readonly optimiser?: boolean } = {}): Promise<Uint8Array<ArrayBuffer>> {
     const { optimiser = false } = options;
-    return encodeWeights(this.program, (name) => this.session.read(name), { step: this.step, optimiser });
+    const saved = savedTensors(this.program).filter(({ role }) => role !== "optimiser" || optimiser);
+    const values = await this.session.snapshot(saved.map(({ name }) => name));
+    return encodeWeights(this.program, (name) => values.get(name)!, { step: this.step, optimiser });
   }
 
   async loadWeights(source: BytesSource): Promise<void> {
@@ -198,7 +202,7 @@ export class LoadedModel {
     const weights = decodeWeights(this.program, bytes, name);
     // Momenta of other weights would be wrong for these.
     for (const tensor of this.session.tensors())
-      if (tensor.role === "optimiser" && !weights.optimiser) this.session.view(tensor.name).fill(0);
+      if (tensor.role === "optimiser" && !weights.optimiser) this.session.clear(tensor.name);
     this.#clearCarry();
     this.session.load(weights.tensors);
     this.step = weights.step ?? 0;
@@ -213,16 +217,17 @@ export class LoadedModel {
     this.dispose();
   }
 
-  #run(name: string, given: Given): { outputs: Outputs; shaped: Record<string, AnyShaped> } {
+  async #run(name: string, given: Given): Promise<{ outputs: Outputs; shaped: Record<string, AnyShaped> }> {
     const entry = this.#entry(name);
-    const { sizes, inputs } = shapedInputs(entry, given);
+    const { sizes, inputs } = shapedInputs(entry, given, this.program.modalities);
     const scalars = inputsOf(entry, {}, { $step: this.step, $draw: 0, $seed: this.session.seed });
     this.session.resize(sizes);
-    const outputs = this.session.run(name, { ...inputs, ...scalars });
+    const bound = this.session.sizes;
+    const outputs = await this.session.run(name, { ...inputs, ...scalars });
     const shaped: Record<string, AnyShaped> = {};
     for (const { name: port, shape } of entry.outputs)
       shaped[port] = {
-        shape: shape.map((size) => evaluate(size, this.session.sizes)),
+        shape: shape.map((size) => evaluate(size, bound)),
         values: outputs[port]!,
       };
     return { outputs, shaped };
@@ -274,8 +279,7 @@ export class LoadedModel {
   }
 
   #clearCarry(): void {
-    for (const { name, role } of this.session.tensors())
-      if (role === "carry") this.session.view(name).fill(0);
+    for (const { name, role } of this.session.tensors()) if (role === "carry") this.session.clear(name);
   }
 }
 

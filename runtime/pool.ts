@@ -2,10 +2,12 @@
 // where a dispatch is too small to share. Which thread takes which task changes nothing: tasks are independent, and each
 // is computed in one way only, so results are the same bits for any number of threads.
 // In: kernels with addresses worked out (session.ts). Knows nothing of tensors, entries or sizes.
+// A thread that dies is noticed (in Node): the run ends with one error instead of waiting for ever.
 // The protocol: the main thread writes a dispatch into its record, opens it, and counts `ready` up; threads take chunks of
 // tasks from the record (pool-worker.ts) until none is left; the main thread goes on when all tasks are finished.
 
 import { work } from "./pool-worker.ts";
+import { UserError } from "./errors.ts";
 import { line, record, recordWords, tapeBytes, words } from "./pool-record.ts";
 import type { WorkerData } from "./pool-worker.ts";
 import { startThread } from "./wasm-host.ts";
@@ -49,6 +51,8 @@ const chunksPerThread = 12;
 const chunkWork = 8192;
 /** Milliseconds to look before sleeping. */
 const patience = 0.05;
+/** Milliseconds of waiting after which the others are asked whether they are still there. */
+const concern = 200;
 
 export interface PoolOptions {
   readonly threads: number;
@@ -59,6 +63,8 @@ export interface PoolOptions {
   readonly scratchBytes: number;
   readonly records: number;
   readonly recordsBytes: number;
+  /** Tests start threads that die. */
+  readonly startThread?: typeof startThread;
 }
 
 export class Pool {
@@ -71,6 +77,8 @@ export class Pool {
   #top: number;
   #id = 0;
   #epoch = 0;
+  /** A thread died with a task in its hands: what it left is of no use. */
+  #lost = false;
 
   private constructor(options: PoolOptions, control: Int32Array, workers: readonly Thread[]) {
     this.#options = options;
@@ -90,7 +98,7 @@ export class Pool {
     const starting = Array.from({ length: options.threads - 1 }, (_, i) => {
       const scratch = options.scratch + (i + 1) * options.scratchBytes;
       const data: WorkerData = { module, memory, control, words, scratch, patience };
-      return startThread(work, data);
+      return (options.startThread ?? startThread)(work, data);
     });
     const started = await Promise.allSettled(starting);
     const workers = started.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
@@ -210,7 +218,7 @@ export class Pool {
       for (;;) {
         const value = Atomics.load(fields, done);
         if (value === grid) break;
-        Atomics.wait(fields, done, value);
+        if (Atomics.wait(fields, done, value, concern) === "timed-out") this.#checkThreads();
       }
       Atomics.store(control, words.waiting, 0);
       return;
@@ -219,9 +227,19 @@ export class Pool {
 
   /** Waits until no thread looks at a record, so that records may be used again. */
   #settle(): void {
+    if (this.#lost) throw threadDied();
     Atomics.store(this.#control, words.open, 0);
-    while (Atomics.load(this.#control, words.active) !== 0);
+    for (let look = 1; Atomics.load(this.#control, words.active) !== 0; look++)
+      if ((look & 0xfffff) === 0) this.#checkThreads();
     Atomics.store(this.#control, words.failed, 0);
+  }
+
+  /** Who died may have held a task, and nobody would ever finish it. */
+  #checkThreads(): void {
+    if (!this.#workers.some((worker) => worker.ended())) return;
+    this.#lost = true;
+    Atomics.store(this.#control, words.open, 0);
+    throw threadDied();
   }
 
   #failed(call: Call, error: unknown): never {
@@ -237,6 +255,15 @@ export class Pool {
     for (const worker of this.#workers) worker.terminate();
   }
 }
+
+const threadDied = (): UserError =>
+  new UserError(
+    "R0508",
+    "a thread died in the middle of its work: the engine stopped it, most likely for want of memory",
+    {
+      help: "try again with fewer threads (`--threads 1` starts none) or a smaller batch; a run goes on from its last checkpoint with --resume",
+    },
+  );
 
 /** A page's main thread must not sleep; it looks until the others are done. */
 function mayWait(control: Int32Array): boolean {

@@ -11,6 +11,8 @@ export interface Program {
   /** The model's name in its file. */
   readonly name: string;
   readonly target: TargetName;
+  /** What contractions round their operands to on their way to matrix units; sums stay f32. Absent: nothing is rounded. */
+  readonly precision?: Exclude<Precision, "f32">;
   /** Symbolic sizes (batch `B`, one length per sequence modality, ...): the session gives them numbers. */
   readonly sizes: readonly SizeName[];
   /** Trained tensors, then non-gradient state of layers, then optimiser state: all that a checkpoint holds. */
@@ -26,6 +28,9 @@ export interface Program {
 }
 
 export type TargetName = "wasm" | "webgpu" | "cuda";
+
+/** Of the operands of contractions. Parameters, sums and everything else are f32. */
+export type Precision = "f32" | "bf16" | "f16";
 
 export interface SizeName {
   readonly name: string;

@@ -1,8 +1,8 @@
-// What a caller may ask of a session: sizes, entries and tensors that exist. In: the program and what was asked for. Out:
+// What a caller may ask of a session: sizes, entries and tensors that exist, a program that is for it. In: the program and what was asked for. Out:
 // one clear error. Inputs are checked where they are written (session-values.ts).
 
 import { UserError } from "./errors.ts";
-import type { Program } from "./program.ts";
+import type { Program, TargetName, Tensor } from "./program.ts";
 import type { Sizes } from "./size.ts";
 
 export function checkSizes(program: Program, sizes: Sizes): void {
@@ -39,6 +39,25 @@ export function unknownTensor(program: Program, name: string): UserError {
     exists ? `this session does not hold \`${name}\`` : `the model has no tensor \`${name}\``,
     {
       help: exists ? "open the session with the entries that use it" : "`tensors()` lists the names",
+    },
+  );
+}
+
+export function wrongLength({ name, shape }: Tensor, wanted: number, given: number): UserError {
+  return new UserError("R0505", `the tensor \`${name}\` has ${wanted} elements, not ${given}`, {
+    help: `give [${shape.join(", ")}] values`,
+  });
+}
+
+const devices: Readonly<Record<TargetName, string>> = { wasm: "the CPU", webgpu: "WebGPU", cuda: "CUDA" };
+
+/** The program was compiled for another kind of device than the one that is to run it. */
+export function wrongTarget({ name, target }: Program, wanted: TargetName): UserError {
+  return new UserError(
+    "R0607",
+    `the model ${name} was built for ${devices[target]}, not for ${devices[wanted]}`,
+    {
+      help: `build it with \`--target ${wanted}\``,
     },
   );
 }

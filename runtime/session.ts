@@ -5,14 +5,14 @@
 
 import { layoutArena } from "./arena.ts";
 import { layoutMemory, withDefaults } from "./arena-plan.ts";
-import { UserError } from "./errors.ts";
+import type { Executor, RunOptions, Timing, Visit } from "./executor.ts";
 import { initialise } from "./init.ts";
 import { Pool } from "./pool.ts";
 import type { Tape } from "./pool.ts";
 import type { Entry, Program, Tensor } from "./program.ts";
-import { checkSizes, unknownEntry, unknownTensor } from "./session-checks.ts";
+import { checkSizes, unknownEntry, unknownTensor, wrongLength, wrongTarget } from "./session-checks.ts";
 import { prepareEntry } from "./session-entry.ts";
-import type { Addresses, BoundBuffer, DispatchInfo, PreparedEntry } from "./session-entry.ts";
+import type { Addresses, BoundBuffer, PreparedEntry } from "./session-entry.ts";
 import { readOutputs, viewOf, writeInputs } from "./session-values.ts";
 import type { Inputs, Outputs, Values } from "./session-values.ts";
 import type { Sizes } from "./size.ts";
@@ -20,6 +20,7 @@ import { availableThreads, canShare } from "./wasm-host.ts";
 import { compileModule, growMemory, makeMemory } from "./wasm-module.ts";
 import type { WasmBytes } from "./wasm-module.ts";
 
+export type { RunOptions, Timing, Visit } from "./executor.ts";
 export type { Inputs, Outputs, Values } from "./session-values.ts";
 
 export interface SessionOptions {
@@ -37,33 +38,11 @@ export interface SessionOptions {
   readonly profile?: boolean;
 }
 
-export interface RunOptions {
-  /** Return views of the session's memory, valid until the next run, instead of copies. */
-  readonly views?: boolean;
-}
-
 /** The session's entries at certain sizes. */
 export interface Binding {
   readonly sizes: Sizes;
   run(entry: string, inputs: Inputs, options?: RunOptions): Outputs;
 }
-
-export interface Timing {
-  readonly entry: string;
-  readonly label: string;
-  readonly kernel: string;
-  readonly runs: number;
-  readonly milliseconds: number;
-  /** Of all runs. */
-  readonly multiplyAdds: number;
-}
-
-/** One dispatch of a traced run: what it touched, as views. Return false to stop. */
-export type Visit = (
-  dispatch: DispatchInfo,
-  values: (buffer: BoundBuffer) => Values,
-  index: number,
-) => boolean;
 
 interface Bound extends Binding {
   readonly prepared: Map<string, Ready>;
@@ -77,7 +56,7 @@ interface Ready extends PreparedEntry {
 /** Bindings kept ready; the one unused for longest goes first. */
 const keptBindings = 16;
 
-export class Session {
+export class Session implements Executor {
   readonly program: Program;
   readonly seed: number;
   /** Whether multiply-adds are fused: results of engines that differ here differ in their last bits. */
@@ -112,6 +91,9 @@ export class Session {
   get sizes(): Sizes {
     return this.#current.sizes;
   }
+  get where(): string {
+    return `CPU, ${this.threads} thread${this.threads === 1 ? "" : "s"}`;
+  }
   /** All that the session has allocated. */
   get bytes(): number {
     return this.#memory.buffer.byteLength;
@@ -119,6 +101,11 @@ export class Session {
   /** Names of the entries that can be run. */
   get entries(): readonly string[] {
     return [...this.#entries.keys()];
+  }
+
+  prepare(entry: string): void {
+    this.#buffer();
+    if (!this.#current.prepared.has(entry)) this.#prepare(this.#current, entry);
   }
 
   /** Runs an entry at the session's sizes. Synchronous: it returns when the outputs are there. */
@@ -152,16 +139,18 @@ export class Session {
     return this.view(name).slice();
   }
 
+  /** Views: memory may move at the next run. */
+  snapshot(names: readonly string[]): ReadonlyMap<string, Values> {
+    return new Map(names.map((name) => [name, this.view(name)]));
+  }
+
+  clear(name: string): void {
+    this.view(name).fill(0);
+  }
+
   write(name: string, values: ArrayLike<number>): void {
     const view = this.view(name);
-    if (values.length !== view.length)
-      throw new UserError(
-        "R0505",
-        `the tensor \`${name}\` has ${view.length} elements, not ${values.length}`,
-        {
-          help: `give [${this.#tensor(name).shape.join(", ")}] values`,
-        },
-      );
+    if (values.length !== view.length) throw wrongLength(this.#tensor(name), view.length, values.length);
     view.set(values);
   }
 
@@ -254,7 +243,12 @@ export class Session {
         const ready = this.#start(bound, entry, inputs);
         this.#pool.run(ready.tape!, ready.times);
         ready.runs++;
-        return readOutputs(this.#memory.buffer, ready.outputs, options?.views !== true);
+        const wanted = options?.outputs;
+        const places =
+          wanted === undefined
+            ? ready.outputs
+            : ready.outputs.filter(({ port }) => wanted.includes(port.name));
+        return readOutputs(this.#memory.buffer, places, options?.views !== true);
       },
     };
     // A map keeps the order of insertion: the first is the one unused for longest.
@@ -313,12 +307,14 @@ interface SessionParts {
   readonly addresses: Addresses;
 }
 
-/** Loads a program. Errors: R0501 and R0502 too much memory, R0503 the engine is too old, R0505 no such entry, R0506 sizes. */
+/** Loads a program. Errors: R0501 and R0502 too much memory, R0503 the engine is too old, R0505 no such entry, R0506 sizes,
+ * R0607 a program for something else. */
 export async function openSession(
   program: Program,
   wasm: WasmBytes,
   options: SessionOptions = {},
 ): Promise<Session> {
+  if (program.target !== "wasm") throw wrongTarget(program, "wasm");
   const sizes = withDefaults(program, options.sizes);
   checkSizes(program, sizes);
   const names = options.entries ?? Object.keys(program.entries);

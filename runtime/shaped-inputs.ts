@@ -3,7 +3,7 @@
 // (step, seed) are not the caller's.
 
 import { UserError } from "./errors.ts";
-import type { Entry, Port } from "./program.ts";
+import type { Entry, Modality, Port } from "./program.ts";
 import { elements, flatten, type Flat } from "./shaped.ts";
 import { evaluate, namesOf, sizeKey, type Size, type Sizes } from "./size.ts";
 
@@ -12,7 +12,12 @@ export interface ShapedInputs {
   readonly inputs: Readonly<Record<string, ArrayLike<number>>>;
 }
 
-export function shapedInputs(entry: Entry, given: Readonly<Record<string, unknown>>): ShapedInputs {
+/** `modalities`: their ids are checked. One that no table and no class has would count as zeros in silence. */
+export function shapedInputs(
+  entry: Entry,
+  given: Readonly<Record<string, unknown>>,
+  modalities: readonly Modality[] = [],
+): ShapedInputs {
   const ports = new Map(callersPorts(entry).map((port) => [port.name, port]));
   const inputs: Record<string, ArrayLike<number>> = {};
   const flats: { port: Port; flat: Flat }[] = [];
@@ -22,6 +27,7 @@ export function shapedInputs(entry: Entry, given: Readonly<Record<string, unknow
     if (value === undefined) continue;
     const flat = flatten(name, value);
     if (flat.shape.length !== port.shape.length) throw wrongShape(port, flat);
+    checkIds(port, flat, modalities);
     flats.push({ port, flat });
     inputs[name] = flat.values;
   }
@@ -37,6 +43,24 @@ export function shapedInputs(entry: Entry, given: Readonly<Record<string, unknow
         throw wrongShape(port, flat);
     });
   return { sizes, inputs };
+}
+
+/** Ids of tokens and categories are below the modality's count; one below 0 says that there is none. */
+function checkIds({ name, type }: Port, { values }: Flat, modalities: readonly Modality[]): void {
+  const modality = type === "i32" ? modalities.find(({ ports }) => ports.includes(name)) : undefined;
+  const count = modality?.count;
+  if (count === undefined) return;
+  for (let i = 0; i < values.length; i++) {
+    const id = values[i]!;
+    if (id < count) continue;
+    throw new UserError(
+      "R0504",
+      `\`${name}\` holds ${id}, and \`${modality!.name}\` has the ids 0 to ${count - 1}`,
+      {
+        help: "give ids of the model's own vocabulary or classes, or -1 where there is none",
+      },
+    );
+  }
 }
 
 /** Each name from the first axis that is just this name; the others must agree. */

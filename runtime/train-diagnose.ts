@@ -4,7 +4,9 @@
 
 import type { Batch } from "./data/data.ts";
 import { inputsOf } from "./evaluate.ts";
-import type { Session, Values } from "./session.ts";
+import type { Executor } from "./executor.ts";
+import type { Tensor } from "./program.ts";
+import type { Values } from "./session-values.ts";
 
 /** What is wrong with the first number that is: minus infinity is not, masks are made of it. */
 function flaw(values: Values): string | undefined {
@@ -16,20 +18,24 @@ function flaw(values: Values): string | undefined {
   return undefined;
 }
 
-export function diagnose(session: Session, batch: Batch, scalars: Readonly<Record<string, number>>): string {
+export async function diagnose(
+  session: Executor,
+  batch: Batch,
+  scalars: Readonly<Record<string, number>>,
+): Promise<string> {
   for (const [name, values] of Object.entries(batch)) {
     const wrong = flaw(values);
     if (wrong !== undefined) return `the data hold a number that is ${wrong}, in \`${name}\``;
   }
-  for (const { name, role } of session.tensors()) {
-    // The optimiser's own values show in the parameters; what is carried was made by this very step.
-    if (role === "optimiser" || role === "carry") continue;
-    const wrong = flaw(session.view(name));
+  // The optimiser's own values show in the parameters; what is carried was made by this very step.
+  const kept = session.tensors().filter(({ role }) => role !== "optimiser" && role !== "carry");
+  for (const [name, values] of await session.snapshot(kept.map(({ name: each }) => each))) {
+    const wrong = flaw(values);
     if (wrong !== undefined) return `\`${name}\` was ${wrong} before it, so an earlier update went wrong`;
   }
   let found: string | undefined;
   const inputs = inputsOf(session.program.entries["train"], batch, scalars);
-  session.trace("train", inputs, ({ label, buffers }, values) => {
+  await session.trace("train", inputs, ({ label, buffers }, values) => {
     for (const buffer of buffers) {
       if (buffer.access === "read") continue;
       const wrong = flaw(values(buffer));
@@ -46,16 +52,24 @@ export function diagnose(session: Session, batch: Batch, scalars: Readonly<Recor
 }
 
 /** After the update: whose gradient it was. With several micro-batches the carried gradients are empty by then. */
-export function diagnoseGradient(session: Session): string {
+export async function diagnoseGradient(session: Executor): Promise<string> {
   const prefix = "gradient.";
-  const carried = session.tensors().filter(({ name, role }) => role === "carry" && name.startsWith(prefix));
+  const flawsOf = async (
+    role: Tensor["role"],
+    start: string,
+  ): Promise<(readonly [string, string | undefined])[]> => {
+    const names = session
+      .tensors()
+      .flatMap((tensor) => (tensor.role === role && tensor.name.startsWith(start) ? [tensor.name] : []));
+    return [...(await session.snapshot(names))].map(([name, values]) => [name, flaw(values)]);
+  };
   // Gradients are made from the loss backwards: the last in the order of the model went wrong first.
-  const broken = carried.findLast(({ name }) => flaw(session.view(name)) !== undefined);
+  const broken = (await flawsOf("carry", prefix)).findLast(([, wrong]) => wrong !== undefined);
   if (broken !== undefined)
-    return `the gradient of \`${broken.name.slice(prefix.length)}\` is the first that is ${flaw(session.view(broken.name))}`;
-  const parameters = session.tensors().filter(({ role }) => role === "parameter");
-  const spoilt = parameters.filter(({ name }) => flaw(session.view(name)) !== undefined);
+    return `the gradient of \`${broken[0].slice(prefix.length)}\` is the first that is ${broken[1]}`;
+  const parameters = await flawsOf("parameter", "");
+  const spoilt = parameters.filter(([, wrong]) => wrong !== undefined);
   if (spoilt.length > 0 && spoilt.length < parameters.length)
-    return `it made \`${spoilt.at(-1)!.name}\` ${flaw(session.view(spoilt.at(-1)!.name))}`;
+    return `it made \`${spoilt.at(-1)![0]}\` ${spoilt.at(-1)![1]}`;
   return "no part of it alone is the cause, their squares grew too large together";
 }

@@ -1,44 +1,66 @@
 // Training into a folder; Node only. The folder holds what a run needs to go on after anything: checkpoints
-// (checkpoint-file.ts) and metrics.jsonl. In: a session, data, the folder. Out: as `train`.
+// (checkpoint-file.ts) and metrics.jsonl. In: a session, data, the folder, which nobody else trains in meanwhile
+// (run-lock.ts). Out: as `train`. Nothing is written before a checkpoint to go on from has been read and found good.
 
 import { join } from "node:path";
 import { savedTensors } from "./arena-plan.ts";
-import { encodeCheckpoint } from "./checkpoint.ts";
+import { encodeCheckpoint, type RunState } from "./checkpoint.ts";
 import { readCheckpoint, writeCheckpoint } from "./checkpoint-file.ts";
 import type { Data } from "./data/data.ts";
 import { openMetrics } from "./metrics-file.ts";
-import type { Session } from "./session.ts";
-import { train, type TrainOptions, type TrainResult } from "./train.ts";
+import type { Tensor } from "./program.ts";
+import type { Executor } from "./executor.ts";
+import { lockRun } from "./run-lock.ts";
+import { checkResume, train, type TrainOptions, type TrainResult } from "./train.ts";
 
 export interface FolderOptions extends Omit<TrainOptions, "resume" | "save" | "metrics"> {
-  /** Go on from the folder's last checkpoint; without, its contents are replaced as the run gets there. */
-  readonly resume?: boolean;
+  /** Go on from the folder's last checkpoint; or from the state of one whose tensors the session has already. Without, its contents
+   * are replaced as the run gets there. */
+  readonly resume?: boolean | RunState;
+  /** The caller holds the folder's lock. */
+  readonly locked?: boolean;
 }
 
 export const metricsPath = (folder: string): string => join(folder, "metrics.jsonl");
 
 export async function trainInFolder(
-  session: Session,
+  session: Executor,
   data: Data,
   folder: string,
-  { resume, ...options }: FolderOptions = {},
+  { resume, locked, ...options }: FolderOptions = {},
 ): Promise<TrainResult> {
-  const tensors = savedTensors(session.program);
-  const checkpoint = resume === true ? readCheckpoint(folder, tensors) : undefined;
-  const metrics = openMetrics(metricsPath(folder), checkpoint?.state.step ?? 0);
+  const lock = locked === true ? undefined : lockRun(folder);
   try {
-    return await train(session, data, {
-      ...options,
-      metrics,
-      save: (kind, state) =>
-        writeCheckpoint(
-          folder,
-          kind,
-          encodeCheckpoint(tensors, (name) => session.view(name), state),
-        ),
-      ...(checkpoint === undefined ? {} : { resume: checkpoint }),
-    });
+    const tensors = savedTensors(session.program);
+    const state =
+      resume === true ? load(session, data, folder, tensors) : resume === false ? undefined : resume;
+    const metrics = openMetrics(metricsPath(folder), state?.step ?? 0);
+    try {
+      return await train(session, data, {
+        ...options,
+        metrics,
+        save: async (kind, now) => {
+          const values = await session.snapshot(tensors.map(({ name }) => name));
+          writeCheckpoint(
+            folder,
+            kind,
+            encodeCheckpoint(tensors, (name) => values.get(name)!, now),
+          );
+        },
+        ...(state === undefined ? {} : { resume: { state } }),
+      });
+    } finally {
+      metrics.close();
+    }
   } finally {
-    metrics.close();
+    lock?.release();
   }
+}
+
+/** Here, not in `train`: nobody keeps the checkpoint's bytes while the run goes on. */
+function load(session: Executor, data: Data, folder: string, tensors: readonly Tensor[]): RunState {
+  const { state, tensors: values } = readCheckpoint(folder, tensors);
+  checkResume(state, { model: session.program.name, seed: session.seed, data: data.fingerprint });
+  session.load(values);
+  return state;
 }

@@ -10,16 +10,16 @@ import { UserError } from "./errors.ts";
 import { evaluate, inputsOf, Sums, type Evaluation } from "./evaluate.ts";
 import type { EvaluationRecord, MetricsWriter, StepRecord } from "./metrics.ts";
 import type { Training } from "./program.ts";
-import type { Session } from "./session.ts";
+import type { Executor } from "./executor.ts";
 import { diagnose, diagnoseGradient } from "./train-diagnose.ts";
 import { Pace } from "./train-pace.ts";
 import { turn } from "./wasm-host.ts";
 
 export interface TrainOptions {
-  /** Go on from here. The session gets its tensors. */
-  readonly resume?: Checkpoint;
+  /** Go on from here. The session gets the tensors; without them, it has them already. */
+  readonly resume?: Pick<Checkpoint, "state"> & Partial<Checkpoint>;
   /** Keeps a checkpoint: at intervals, when the run ends, and (`best`) after the best evaluation so far. */
-  readonly save?: (kind: "last" | "best", state: RunState) => void;
+  readonly save?: (kind: "last" | "best", state: RunState) => void | Promise<void>;
   readonly metrics?: MetricsWriter;
   /** Ends the run after the step in progress, with a checkpoint. */
   readonly signal?: AbortSignal;
@@ -55,7 +55,7 @@ const recordedExperts = 512;
 const turnEvery = 20;
 
 /** Errors: R0301 a loss that is not finite, R0303 nothing to train, R0304 a checkpoint of another run. */
-export async function train(session: Session, data: Data, options: TrainOptions = {}): Promise<TrainResult> {
+export async function train(session: Executor, data: Data, options: TrainOptions = {}): Promise<TrainResult> {
   const { program } = session;
   const { train: entry, update } = program.entries;
   if (program.training === undefined || entry === undefined || update === undefined)
@@ -84,14 +84,14 @@ export async function train(session: Session, data: Data, options: TrainOptions 
     waited,
     data: data.fingerprint,
   });
-  const save = (): void => {
+  const save = async (): Promise<void> => {
     if (saved === step) return;
     options.metrics?.sync();
-    options.save?.("last", stateNow());
+    await options.save?.("last", stateNow());
     saved = step;
   };
-  const end = (reason: TrainResult["reason"]): TrainResult => {
-    save();
+  const end = async (reason: TrainResult["reason"]): Promise<TrainResult> => {
+    await save();
     const known = {
       ...(evaluation === undefined ? {} : { evaluation }),
       ...(best === undefined ? {} : { best }),
@@ -108,19 +108,19 @@ export async function train(session: Session, data: Data, options: TrainOptions 
       const draw = step * recipe.accumulate + micro;
       const scalars = { $step: step, $draw: draw, $seed: session.seed };
       const batch = data.train.batch(draw);
-      const outputs = session.run("train", inputsOf(entry, batch, scalars), { views: true });
+      const outputs = await session.run("train", inputsOf(entry, batch, scalars), { views: true });
       if (!Number.isFinite(outputs["loss"]?.[0] ?? 0)) {
         const loss = outputs["loss"]![0]!;
-        throw notFinite(step, `its loss is ${loss}: ${diagnose(session, batch, scalars)}`, saved);
+        throw notFinite(step, `its loss is ${loss}: ${await diagnose(session, batch, scalars)}`, saved);
       }
       sums.add(outputs);
     }
     const scalars = { $step: step, $draw: step * recipe.accumulate, $seed: session.seed };
-    const updated = session.run("update", inputsOf(update, {}, scalars), { views: true });
+    const updated = await session.run("update", inputsOf(update, {}, scalars), { views: true });
     const rate = updated[recipe.rate]?.[0] ?? NaN;
     const norm = updated[recipe.norm]?.[0] ?? NaN;
     if (updated[recipe.norm] !== undefined && !Number.isFinite(norm)) {
-      const why = `its loss is finite, but the norm of its gradient is ${norm}: ${diagnoseGradient(session)}`;
+      const why = `its loss is finite, but the norm of its gradient is ${norm}: ${await diagnoseGradient(session)}`;
       throw notFinite(step, why, saved);
     }
     step++;
@@ -136,17 +136,17 @@ export async function train(session: Session, data: Data, options: TrainOptions 
     const last = step === recipe.steps;
     if (last || (recipe.evaluateEvery > 0 && step % recipe.evaluateEvery === 0)) {
       pace.pause();
-      evaluation = evaluateStep(session, data, options, step, pace.seconds) ?? evaluation;
+      evaluation = (await evaluateStep(session, data, options, step, pace.seconds)) ?? evaluation;
       const loss = evaluation?.metrics["loss"];
       if (loss !== undefined) {
         const better = best === undefined || loss < best;
         [best, waited] = better ? [loss, 0] : [best, waited + 1];
-        if (better && Number.isFinite(loss)) options.save?.("best", stateNow());
+        if (better && Number.isFinite(loss)) await options.save?.("best", stateNow());
       }
       pace.resume();
       if (recipe.patience > 0 && waited >= recipe.patience) return end("stopped early");
     }
-    if (recipe.checkpointEvery > 0 && step % recipe.checkpointEvery === 0) save();
+    if (recipe.checkpointEvery > 0 && step % recipe.checkpointEvery === 0) await save();
     if (performance.now() - turned >= turnEvery) {
       await turn();
       turned = performance.now();
@@ -157,36 +157,44 @@ export async function train(session: Session, data: Data, options: TrainOptions 
 
 /** Where the run starts; loads the tensors of a checkpoint, if it is one of this very run. */
 function begin(
-  session: Session,
+  session: Executor,
   data: Data,
-  resume: Checkpoint | undefined,
+  resume: TrainOptions["resume"],
 ): { step: number; best: number | undefined; waited: number } {
   if (resume === undefined) return { step: 0, best: undefined, waited: 0 };
   const { state, tensors } = resume;
+  checkResume(state, { model: session.program.name, seed: session.seed, data: data.fingerprint });
+  if (tensors !== undefined) session.load(tensors);
+  return { step: state.step, best: state.best, waited: state.waited ?? 0 };
+}
+
+/** Whether a checkpoint is one of this very run. Errors: R0304. */
+export function checkResume(
+  state: RunState,
+  run: { readonly model: string; readonly seed: number; readonly data: string },
+): void {
   const differs = (what: string, then: string | number, now: string | number): never => {
     throw new UserError("R0304", `the checkpoint is of a run with ${what} ${then}, and this one has ${now}`, {
       help: `resume with the same ${what}, or start a new run in another folder`,
     });
   };
-  if (state.model !== session.program.name) differs("the model", state.model, session.program.name);
-  if (state.seed !== session.seed) differs("the seed", state.seed, session.seed);
-  if (state.data !== undefined && state.data !== data.fingerprint)
+  if (state.model !== run.model) differs("the model", state.model, run.model);
+  if (state.seed !== run.seed) differs("the seed", state.seed, run.seed);
+  if (state.data !== undefined && state.data !== run.data)
     throw new UserError("R0304", "the data are not those that the run began with", {
       help: "restore the data files, or start a new run in another folder",
     });
-  session.load(tensors);
-  return { step: state.step, best: state.best, waited: state.waited ?? 0 };
 }
 
-function evaluateStep(
-  session: Session,
+async function evaluateStep(
+  session: Executor,
   data: Data,
   options: TrainOptions,
   step: number,
   seconds: number,
-): Evaluation | undefined {
+): Promise<Evaluation | undefined> {
   if (session.program.entries["evaluate"] === undefined) return undefined;
-  const evaluation = evaluate(session, data.held, { limit: options.evaluateBatches ?? 32, step });
+  const evaluation = await evaluate(session, data.held, { limit: options.evaluateBatches ?? 32, step });
   if (evaluation === undefined) return undefined;
   const { metrics, loads } = evaluation;
   const record: EvaluationRecord = { kind: "evaluation", step, metrics, loads, seconds };

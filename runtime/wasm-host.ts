@@ -6,8 +6,9 @@ interface NodeWorker {
   postMessage(value: unknown): void;
   terminate(): Promise<number>;
   unref(): void;
-  once(event: "message" | "error", listener: (value: unknown) => void): void;
+  once(event: "message" | "exit", listener: (value: unknown) => void): void;
   on(event: "error", listener: (value: unknown) => void): void;
+  readonly performance: { eventLoopUtilization(): { readonly idle: number } };
 }
 
 /** Whether this is Node (or a runtime that offers Node's modules and event loop). */
@@ -39,6 +40,8 @@ export const canShare = (): boolean =>
 export interface Thread {
   /** Stops it, whatever it does. */
   terminate(): void;
+  /** Whether it is gone: stopped, out of memory. Can be asked while the event loop stands still. A page cannot know. */
+  ended(): boolean;
 }
 
 /** Starts a worker that calls `body(data, ready)`; resolves when it has called `ready`. `body` must not refer to anything
@@ -53,14 +56,21 @@ export async function startThread<Data>(
     const { Worker } = (await nodeModule("worker_threads")) as {
       Worker: new (text: string, options: { eval: true; workerData: Data; execArgv: string[] }) => NodeWorker;
     };
-    const start = `const t = require("node:worker_threads"); body(t.workerData, () => t.parentPort.postMessage(0));`;
+    // In a turn of the thread's own event loop: only then does the engine keep the account that `ended` asks for.
+    const start = `const t = require("node:worker_threads"); setImmediate(() => body(t.workerData, () => t.parentPort.postMessage(0)));`;
     const worker = new Worker(text + start, { eval: true, workerData: data, execArgv: [] });
     await new Promise<void>((resolve, reject) => {
       worker.once("message", () => resolve());
       worker.on("error", reject);
+      worker.once("exit", () => reject(new Error("the thread ended")));
     });
     worker.unref();
-    return { terminate: () => void worker.terminate() };
+    return {
+      terminate: () => void worker.terminate(),
+      // A thread's events come through the event loop, which a waiting main thread does not turn. Its account is read at
+      // once, and is -1 for a thread that is gone.
+      ended: () => worker.performance.eventLoopUtilization().idle < 0,
+    };
   }
   const start = `onmessage = (event) => body(event.data, () => postMessage(0));`;
   const url = URL.createObjectURL(new Blob([text + start], { type: "text/javascript" }));
@@ -71,7 +81,7 @@ export async function startThread<Data>(
     worker.postMessage(data);
   });
   URL.revokeObjectURL(url);
-  return { terminate: () => worker.terminate() };
+  return { terminate: () => worker.terminate(), ended: () => false };
 }
 
 /** Lets the event loop take a turn: signals, timers and messages get through during long work. */

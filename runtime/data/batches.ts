@@ -13,8 +13,7 @@ export interface StreamPart {
 
 /** Rows of numbers, or one document of tokens per row: ids `starts[row]` to `starts[row + 1] - 1`, the end id last. */
 export type RowPart = { readonly modality: Modality } & (
-  | { readonly store: RowStore }
-  | { readonly tokens: TokenStore; readonly starts: readonly number[]; readonly end: number }
+  { readonly store: RowStore } | { readonly tokens: TokenStore; readonly starts: readonly number[] }
 );
 
 interface Pair {
@@ -123,14 +122,17 @@ function numbers(
   return port === undefined ? {} : { [port]: values };
 }
 
-/** Texts are cut after T tokens; shorter ones are filled up with the end id. */
+/** What stands where a text is over. A model takes it for zeros, and no loss counts it. */
+const padding = -1;
+
+/** Texts are cut after T tokens; shorter ones have their end, which is to be learned, and then padding. */
 function texts(
-  { modality, tokens, starts, end }: Extract<RowPart, { tokens: TokenStore }>,
+  { modality, tokens, starts }: Extract<RowPart, { tokens: TokenStore }>,
   chosen: readonly number[],
   { length = 0 }: Training,
 ): Batch {
-  const now = new Int32Array(chosen.length * length).fill(end);
-  const later = new Int32Array(chosen.length * length).fill(end);
+  const now = new Int32Array(chosen.length * length).fill(padding);
+  const later = new Int32Array(chosen.length * length).fill(padding);
   chosen.forEach((row, i) => {
     const start = starts[row]!;
     const count = starts[row + 1]! - start;

@@ -29,7 +29,7 @@ export function nodeFolder(baseFolder: string): DataFolder {
         if (nodeFiles.existsSync(absolute(plain))) names = [plain];
         else if (wild) names = walk(absolute(folder), folder, depth).filter(matches).sort(byCodeUnits);
         else names = [];
-        if (names.length === 0) throw noSuchFile(pattern, wild);
+        if (names.length === 0) throw noSuchFile(pattern, wild, absolute(plain));
         return Promise.resolve(names.map((name) => nodeFile(absolute(name), name, names.length <= mostOpen)));
       } catch (error) {
         return Promise.reject(error instanceof Error ? error : new Error(String(error)));

@@ -39,10 +39,13 @@ export interface DataFolder {
   readonly scratch?: () => DataScratch;
 }
 
-export const noSuchFile = (pattern: string, wild: boolean): UserError =>
+/** `place`: the path that was looked for, where there is a disk. */
+export const noSuchFile = (pattern: string, wild: boolean, place?: string): UserError =>
   new UserError("R0101", wild ? `no file matches \`${pattern}\`` : `there is no file \`${pattern}\``, {
     file: pattern,
-    help: "mend the path of the `data` line; it is relative to the `.moe` file",
+    help:
+      "mend the path of the `data` line; it is relative to the `.moe` file" +
+      (place === undefined ? "" : `, so this is ${place}`),
   });
 
 /** Files that are in memory already, by path: for pages and tests. Text is taken as UTF-8. */

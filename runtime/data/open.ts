@@ -151,7 +151,7 @@ async function addTables(
     if (alone) addStream(opened, modality, tokens);
     else {
       opened.tokenizers[modality.name] = tokens.tokenizer;
-      opened.rows.push({ modality, tokens: tokens.store, starts: tokens.starts, end: tokens.tokenizer.end });
+      opened.rows.push({ modality, tokens: tokens.store, starts: tokens.starts });
     }
   }
 }

@@ -1,0 +1,257 @@
+// Kernel expressions as WGSL. In: an expression and the state of the shader that is being printed. Out: text with the
+// tightness of its outermost operator, so that parentheses stand only where WGSL wants them.
+// Operations on literals are carried out here, with the meaning of the specification: WGSL refuses constants that overflow.
+// Deliberately absent: statements, and everything outside of the entry function.
+
+import { known, type Factor, type Size } from "../../runtime/size.ts";
+import { applyBinary, applyCast, applyUnary, type Lane } from "../interpret-scalar.ts";
+import type { BinaryFn, Expr, Kernel, UnaryFn, ValueType } from "../kernel.ts";
+import { functionName, type FunctionName, type Width } from "./functions.ts";
+import type { Names } from "./names.ts";
+
+/** What printing has found so far that the shader needs outside of its entry function. */
+export interface Shader {
+  readonly kernel: Kernel;
+  readonly names: Names;
+  readonly functions: Map<string, readonly [FunctionName, Width]>;
+  /** Buffers and scratch that are read and written four elements at a time. */
+  readonly loads4: Set<string>;
+  readonly stores4: Set<string>;
+  /** Sizes divided by rounding up, down; `random`; infinity or NaN spelled out. */
+  readonly needs: Set<"ceil_of" | "floor_of" | "threefry" | "extremes">;
+}
+
+/** How tightly the outermost operator binds. WGSL wants operands of shifts and bit operations to be unary. */
+type Level = "unary" | "product" | "sum" | "shift" | "relation" | "bits";
+interface Text {
+  readonly text: string;
+  readonly level: Level;
+}
+
+const unary = (text: string): Text => ({ text, level: "unary" });
+
+/** As an operand where only these may stand bare. */
+const within = ({ text, level }: Text, ...levels: readonly Level[]): string =>
+  level === "unary" || levels.includes(level) ? text : `(${text})`;
+
+export const isX4 = (type: ValueType): boolean => type.endsWith("x4");
+export const laneOf = (type: ValueType): Lane => type.replace("x4", "") as Lane;
+export const typeName = (type: ValueType): string => (isX4(type) ? `vec4<${laneOf(type)}>` : type);
+const widthOf = (type: ValueType): Width => (isX4(type) ? "vec4f" : "f32");
+
+export const expression = (shader: Shader, expr: Expr): string => print(shader, expr).text;
+/** As an operand of anything. */
+export const operand = (shader: Shader, expr: Expr): string => within(print(shader, expr));
+
+export function use(shader: Shader, name: FunctionName, type: ValueType): string {
+  const width = widthOf(type);
+  const shown = functionName(name, width);
+  shader.functions.set(shown, [name, width]);
+  return shown;
+}
+
+/** A literal as WGSL spells it; infinity and NaN come with the launch. */
+function literal(shader: Shader, type: Lane, value: number): Text {
+  if (type === "bool") return unary(value !== 0 ? "true" : "false");
+  if (type === "i32") return unary(value < 0 ? `i32(${value | 0})` : String(value | 0));
+  const rounded = Math.fround(value);
+  if (!Number.isFinite(rounded)) {
+    shader.needs.add("extremes");
+    if (Number.isNaN(rounded)) return unary("launch.nan");
+    return unary(rounded > 0 ? "launch.infinity" : "(-launch.infinity)");
+  }
+  return unary(floatText(rounded));
+}
+
+/** The shortest decimal that rounds to the same f32. */
+export function floatText(value: number): string {
+  if (value < 0 || Object.is(value, -0)) return `f32(-${floatText(-value)})`;
+  let digits = 1;
+  while (Math.fround(Number(value.toPrecision(digits))) !== value) digits++;
+  const text = String(Number(value.toPrecision(digits)));
+  return /^\d+$/.test(text) ? `${text}.0` : text;
+}
+
+/** The value of a literal, whatever it is wrapped in. */
+const literalOf = (expr: Expr): number | undefined => (expr.op === "literal" ? expr.value : undefined);
+
+export function sizeText(shader: Shader, size: Size): string {
+  return sizeOf(shader, size).text;
+}
+
+function sizeOf(shader: Shader, size: Size): Text {
+  const constant = known(size);
+  if (constant !== undefined) return literal(shader, "i32", constant);
+  const terms = size.map(({ coefficient, factors }): string => {
+    const parts = factors.map((factor) => factorText(shader, factor));
+    if (coefficient !== 1 || parts.length === 0) parts.unshift(literal(shader, "i32", coefficient).text);
+    return parts.join(" * ");
+  });
+  const alone = terms.length === 1 && size[0]!.coefficient === 1 && size[0]!.factors.length === 1;
+  return { text: terms.join(" + "), level: alone ? "unary" : terms.length === 1 ? "product" : "sum" };
+}
+
+function factorText(shader: Shader, factor: Factor): string {
+  if (typeof factor === "string") return `launch.${shader.names.ofSize(factor)}`;
+  const [of, by] = [sizeText(shader, factor.of), sizeText(shader, factor.by)];
+  if (factor.fn === "min" || factor.fn === "max") return `${factor.fn}(${of}, ${by})`;
+  const name = factor.fn === "ceil" ? "ceil_of" : "floor_of";
+  shader.needs.add(name);
+  return `${name}(${of}, ${by})`;
+}
+
+function print(shader: Shader, expr: Expr): Text {
+  const text = (inner: Expr): string => expression(shader, inner);
+  const bare = (inner: Expr): string => operand(shader, inner);
+  const call = (name: string, ...args: readonly Expr[]): Text =>
+    unary(`${name}(${args.map(text).join(", ")})`);
+  switch (expr.op) {
+    case "literal":
+      return literal(shader, expr.type, expr.value);
+    case "size":
+      return sizeOf(shader, expr.size);
+    case "local":
+      return unary(shader.names.of(expr.name));
+    case "workgroup":
+    case "invocation":
+      return unary(expr.op);
+    case "load": {
+      const name = shader.names.ofMemory(expr.buffer);
+      if (!isX4(expr.type)) return unary(`${name}[${text(expr.index)}]`);
+      shader.loads4.add(expr.buffer);
+      return unary(`load4_${name}(${text(expr.index)})`);
+    }
+    case "unary":
+      return printUnary(shader, expr.fn, expr.a);
+    case "binary":
+      return printBinary(shader, expr.fn, expr.a, expr.b);
+    case "fma":
+      return call("fma", expr.a, expr.b, expr.c);
+    case "select":
+      return call("select", expr.b, expr.a, expr.condition);
+    case "splat":
+      return call(typeName(expr.type), expr.a);
+    case "vector":
+      return call(typeName(expr.type), ...expr.lanes);
+    case "extract":
+      return unary(`${bare(expr.a)}.${"xyzw"[expr.lane]!}`);
+    case "cast":
+      return printCast(shader, expr.type, expr.a);
+    case "random": {
+      shader.needs.add("threefry");
+      const stream = literal(shader, "i32", expr.stream).text;
+      const bits = `threefry(${[expr.key0, expr.key1, expr.counter].map(text).join(", ")}, ${stream})`;
+      return expr.type === "i32"
+        ? unary(`bitcast<i32>(${bits})`)
+        : { text: `f32(${bits} >> 8u) * ${floatText(2 ** -24)}`, level: "product" };
+    }
+    default:
+      return expr satisfies never;
+  }
+}
+
+/** Functions of one argument that are not WGSL's own, or not as the kernel IR has them. */
+const ownFunctions: Partial<Record<UnaryFn, FunctionName>> = {
+  exp: "exp_of",
+  log: "log_of",
+  tanh: "tanh_of",
+  sin: "sin_of",
+  cos: "cos_of",
+  erf: "erf_of",
+  isnan: "is_nan",
+};
+
+function printUnary(shader: Shader, fn: UnaryFn, a: Expr): Text {
+  const type = laneOf(a.type);
+  const value = literalOf(a);
+  if (value !== undefined && fn !== "not" && fn !== "isnan")
+    return literal(shader, type, applyUnary(fn, type, value));
+  const own = fn === "sign" && type === "f32" ? "sign_of" : ownFunctions[fn];
+  if (own !== undefined) return unary(`${use(shader, own, a.type)}(${expression(shader, a)})`);
+  if (fn === "neg") return unary(`-${negatable(operand(shader, a))}`);
+  if (fn === "not") return unary(`!${operand(shader, a)}`);
+  return unary(`${fn}(${expression(shader, a)})`);
+}
+
+/** Two minus signs side by side would be another token. */
+const negatable = (text: string): string => (text.startsWith("-") ? `(${text})` : text);
+
+const infix: Partial<Record<BinaryFn, { readonly sign: string; readonly level: Level }>> = {
+  add: { sign: "+", level: "sum" },
+  sub: { sign: "-", level: "sum" },
+  mul: { sign: "*", level: "product" },
+  div: { sign: "/", level: "product" },
+  mod: { sign: "%", level: "product" },
+  lt: { sign: "<", level: "relation" },
+  le: { sign: "<=", level: "relation" },
+  eq: { sign: "==", level: "relation" },
+  ne: { sign: "!=", level: "relation" },
+  and: { sign: "&", level: "bits" },
+  or: { sign: "|", level: "bits" },
+  xor: { sign: "^", level: "bits" },
+};
+
+function printBinary(shader: Shader, fn: BinaryFn, a: Expr, b: Expr): Text {
+  const type = laneOf(a.type);
+  const [x, y] = [literalOf(a), literalOf(b)];
+  const relation = fn === "lt" || fn === "le" || fn === "eq" || fn === "ne";
+  if (x !== undefined && y !== undefined)
+    return literal(shader, relation ? "bool" : type, applyBinary(fn, type, x, y));
+  if (fn === "pow")
+    return unary(`${use(shader, "pow_of", a.type)}(${expression(shader, a)}, ${expression(shader, b)})`);
+  if (fn === "min" || fn === "max") {
+    const name = type === "i32" ? fn : use(shader, fn === "min" ? "smaller" : "larger", a.type);
+    return unary(`${name}(${expression(shader, a)}, ${expression(shader, b)})`);
+  }
+  if (fn === "shl" || fn === "shr") return shift(shader, fn, a, b);
+  const power = y === undefined || y <= 0 ? NaN : Math.log2(y);
+  // Division is for numbers that are not negative, so that bits do.
+  if (fn === "div" && type === "i32" && Number.isInteger(power))
+    return { text: `${operand(shader, a)} >> ${power}u`, level: "shift" };
+  if (fn === "mod" && type === "i32" && Number.isInteger(power))
+    return { text: `${operand(shader, a)} & ${y! - 1}`, level: "bits" };
+  // WGSL's own `!=` is false for NaN on some devices.
+  if (fn === "ne" && type === "f32")
+    return unary(`!(${print(shader, { op: "binary", type: "bool", fn: "eq", a, b }).text})`);
+  // a + -1 is easier to read as a - 1.
+  if (fn === "add" && type === "i32" && y !== undefined && y < 0 && y > -(2 ** 31) && b.op === "literal")
+    return printBinary(shader, "sub", a, { ...b, value: -y });
+  const { sign, level } = infix[fn]!;
+  const [left, right] = [print(shader, a), print(shader, b)];
+  const text = ((): string => {
+    switch (level) {
+      case "sum":
+        return `${within(left, "product", "sum")} ${sign} ${within(right, "product")}`;
+      case "product":
+        return `${within(left, "product")} ${sign} ${within(right)}`;
+      case "relation":
+        return `${within(left, "product", "sum")} ${sign} ${within(right, "product", "sum")}`;
+      default: {
+        // A chain of the same operator needs no parentheses.
+        const chain = a.op === "binary" && a.fn === fn && left.level === "bits";
+        return `${chain ? left.text : within(left)} ${sign} ${within(right)}`;
+      }
+    }
+  })();
+  return { text, level };
+}
+
+function shift(shader: Shader, fn: "shl" | "shr", a: Expr, b: Expr): Text {
+  const sign = fn === "shl" ? "<<" : ">>";
+  const by = literalOf(b);
+  const amount =
+    by !== undefined && !isX4(b.type)
+      ? `${by & 31}u`
+      : `(${isX4(b.type) ? "vec4<u32>" : "u32"}(${expression(shader, b)}) & ${isX4(b.type) ? "vec4<u32>(31u)" : "31u"})`;
+  return { text: `${operand(shader, a)} ${sign} ${amount}`, level: "shift" };
+}
+
+function printCast(shader: Shader, to: ValueType, a: Expr): Text {
+  const [from, lane] = [laneOf(a.type), laneOf(to)];
+  const value = literalOf(a);
+  if (value !== undefined && !isX4(to)) return literal(shader, lane, applyCast(from, lane, value));
+  if (from === lane) return print(shader, a);
+  if (from === "f32" && lane === "i32")
+    return unary(`${use(shader, "truncate", a.type)}(${expression(shader, a)})`);
+  return unary(`${typeName(to)}(${expression(shader, a)})`);
+}

@@ -1,0 +1,121 @@
+// Bringing numbers back from the GPU. In: places in buffers. Out: copies of them, when the device has done all that was asked of
+// it before. Buffers that the host can read are kept for the next time.
+
+import type { ElementName } from "../program.ts";
+import type { Values } from "../session-values.ts";
+import { mapRead, usage } from "./constants.ts";
+import type { Device } from "./device.ts";
+
+export interface Source {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  readonly type: ElementName;
+  /** In elements. */
+  readonly length: number;
+}
+
+/** More than this is brought in parts. */
+const partBytes = 64 << 20;
+const keptBuffers = 4;
+
+export class ReadBack {
+  readonly #device: Device;
+  readonly #free: GPUBuffer[] = [];
+
+  constructor(device: Device) {
+    this.#device = device;
+  }
+
+  /** Records the copies into `encoder`; after it is submitted, `values()` gives the numbers. For results of a run. */
+  record(encoder: GPUCommandEncoder, sources: readonly Source[]): { values: () => Promise<Values[]> } {
+    const offsets: number[] = [];
+    let bytes = 0;
+    for (const { length } of sources) {
+      offsets.push(bytes);
+      bytes += 4 * length;
+    }
+    if (bytes === 0) return { values: () => Promise.resolve(sources.map(({ type }) => made(type, 0))) };
+    const target = this.#take(bytes);
+    sources.forEach(({ buffer, offset, length }, at) => {
+      if (length > 0) encoder.copyBufferToBuffer(buffer, offset, target, offsets[at]!, 4 * length);
+    });
+    return {
+      values: async () => {
+        await this.#map(target, bytes);
+        const mapped = target.getMappedRange(0, bytes);
+        const values = sources.map(({ type, length }, at) => {
+          const from = offsets[at]!;
+          return type === "f32"
+            ? new Float32Array(mapped, from, length).slice()
+            : new Int32Array(mapped, from, length).slice();
+        });
+        target.unmap();
+        this.#give(target);
+        return values;
+      },
+    };
+  }
+
+  /** Places of any length: long ones in parts, short ones several at a time. */
+  async read(sources: readonly Source[]): Promise<Values[]> {
+    const all = sources.map(({ type, length }) => made(type, length));
+    let pieces: { readonly source: Source; readonly to: number; readonly at: number }[] = [];
+    let bytes = 0;
+    const flush = async (): Promise<void> => {
+      const encoder = this.#device.gpu.createCommandEncoder();
+      const part = this.record(
+        encoder,
+        pieces.map(({ source }) => source),
+      );
+      this.#device.gpu.queue.submit([encoder.finish()]);
+      const values = await part.values();
+      pieces.forEach(({ to, at }, i) => all[to]!.set(values[i]!, at));
+      [pieces, bytes] = [[], 0];
+    };
+    const step = partBytes / 4;
+    for (const [to, source] of sources.entries())
+      for (let at = 0; at < source.length; at += step) {
+        const length = Math.min(step, source.length - at);
+        if (bytes + 4 * length > partBytes) await flush();
+        pieces.push({ source: { ...source, offset: source.offset + 4 * at, length }, to, at });
+        bytes += 4 * length;
+      }
+    if (pieces.length > 0) await flush();
+    return all;
+  }
+
+  dispose(): void {
+    for (const buffer of this.#free) buffer.destroy();
+  }
+
+  async #map(target: GPUBuffer, bytes: number): Promise<void> {
+    try {
+      await target.mapAsync(mapRead, 0, bytes);
+    } catch (error) {
+      // The reason is known a turn later.
+      await Promise.resolve();
+      this.#device.check();
+      throw error;
+    }
+    this.#device.check();
+  }
+
+  #take(bytes: number): GPUBuffer {
+    const at = this.#free.findIndex(({ size }) => size >= bytes);
+    if (at >= 0) return this.#free.splice(at, 1)[0]!;
+    const size = Math.max(256, 2 ** Math.ceil(Math.log2(bytes)));
+    return this.#device.gpu.createBuffer({
+      label: "read back",
+      size,
+      usage: usage.mapRead | usage.copyTarget,
+    });
+  }
+
+  #give(buffer: GPUBuffer): void {
+    if (this.#free.length < keptBuffers) this.#free.push(buffer);
+    else buffer.destroy();
+  }
+}
+
+const made = (type: ElementName, length: number): Values =>
+  type === "f32" ? new Float32Array(length) : new Int32Array(length);

@@ -1,0 +1,370 @@
+// The runtime on WebGPU, with programs whose kernels are written by hand: training, evaluation, generation, checkpoints and
+// diagnosis give what they give on the CPU; values share memory without colliding; every failure is one clear message.
+// Where there is no device only the pure parts and the failures are tested, but not in continuous integration.
+
+import { afterAll, describe, expect, test } from "vitest";
+import { plan } from "../compiler/plan.ts";
+import { printWgsl } from "../compiler/wgsl/print.ts";
+import type { Executor } from "../runtime/executor.ts";
+import type { UserError } from "../runtime/errors.ts";
+import { generate } from "../runtime/generate.ts";
+import type { Program } from "../runtime/program.ts";
+import { openSession } from "../runtime/session.ts";
+import { constant } from "../runtime/size.ts";
+import { train } from "../runtime/train.ts";
+import type { Device } from "../runtime/webgpu/device.ts";
+import { layoutGpu, type GpuLayout } from "../runtime/webgpu/layout.ts";
+import { gpuMemoryPlan } from "../runtime/webgpu/plan.ts";
+import { openDevice, openWebGpu } from "../runtime/webgpu/open.ts";
+import type { WebGpuOptions, WebGpuSession } from "../runtime/webgpu/session.ts";
+import { blur, regression, speaker, width, type HandWritten } from "./helpers/hand-written.ts";
+import { add, buffer, f, kernel, load, store, workgroup } from "./helpers/kernels.ts";
+import { findDevice } from "./helpers/webgpu.ts";
+
+const found = await findDevice();
+const device = typeof found === "string" ? undefined : found;
+/** For the title of what is skipped. */
+const why = typeof found === "string" ? ` (skipped: ${found})` : "";
+
+/** A program of the CPU as one for WebGPU: hand-written kernels run anywhere. */
+const forGpu = ({ program, kernels }: HandWritten): { program: Program; shaders: string[] } => ({
+  program: { ...program, target: "webgpu" },
+  shaders: kernels.map((each) => printWgsl(each)),
+});
+const openGpu = (made: HandWritten, options: WebGpuOptions = {}): Promise<WebGpuSession> => {
+  const { program, shaders } = forGpu(made);
+  return openWebGpu(program, shaders, { device: device!, ...options });
+};
+const errorOf = async (act: () => unknown): Promise<string> => {
+  try {
+    await act();
+  } catch (error) {
+    const { code, message, help } = error as UserError;
+    return `${code} ${message} (${help})`;
+  }
+  return "no error";
+};
+
+const rows = (count: number, batches: number, seed: number) => ({
+  examples: count * batches,
+  batches,
+  batch: (index: number) => {
+    const x = Float32Array.from({ length: count * width }, (_, at) => Math.sin(seed + index * 31 + at * 7.7));
+    const y = Float32Array.from({ length: count }, (_, row) => x[row * width]! * 2 - x[row * width + 3]!);
+    return { x, y };
+  },
+});
+const data = {
+  train: rows(8, 100, 1),
+  held: rows(8, 3, 2),
+  tokenizers: {},
+  categories: {},
+  fingerprint: "made",
+  summary: [],
+  close: () => {},
+};
+
+describe.skipIf(device === undefined)(`a session on WebGPU${why}`, () => {
+  afterAll(() => device?.dispose());
+
+  test("trains, evaluates and checkpoints as on the CPU", async () => {
+    const made = regression();
+    const cpu = await openSession(made.program, made.wasm, { threads: 1, seed: 5 });
+    const gpu = await openGpu(made, { seed: 5 });
+    expect(await gpu.snapshot(["w"])).toEqual(new Map(cpu.snapshot(["w"])));
+    const curve = async (
+      session: Executor,
+    ): Promise<{ losses: number[]; held: number[]; saved: number[][] }> => {
+      const [losses, held, saved]: [number[], number[], number[][]] = [[], [], []];
+      await train(session, data as never, {
+        recipe: { evaluateEvery: 10, checkpointEvery: 20 },
+        onStep: ({ metrics, norm, rate }) => losses.push(metrics["loss"]!, norm, rate),
+        onEvaluation: ({ metrics }) => held.push(metrics["loss"]!),
+        save: async () => {
+          const values = await session.snapshot(["w", "m.w"]);
+          saved.push([...values.get("w")!, ...values.get("m.w")!]);
+        },
+      });
+      return { losses, held, saved };
+    };
+    const [wanted, actual] = [await curve(cpu), await curve(gpu)];
+    for (const key of ["losses", "held"] as const) {
+      expect(actual[key]).toHaveLength(wanted[key].length);
+      actual[key].forEach((value, at) => expect(value).toBeCloseTo(wanted[key][at]!, 4));
+    }
+    expect(wanted.losses.at(-3)).toBeLessThan(wanted.losses[0]!);
+    expect(actual.saved.length).toBe(wanted.saved.length);
+    actual.saved.flat().forEach((value, at) => expect(value).toBeCloseTo(wanted.saved.flat()[at]!, 4));
+    // Again from the start, the same bits.
+    gpu.initialise();
+    for (const name of ["m.w", "grad.w"]) gpu.clear(name);
+    expect(await curve(gpu)).toEqual(actual);
+    cpu.dispose();
+    gpu.dispose();
+  });
+
+  test("other sizes, outputs that were asked for, inputs that do not fit", async () => {
+    const gpu = await openGpu(regression(), { seed: 5 });
+    const { x, y } = rows(3, 1, 4).batch(0);
+    const at = gpu.bind({ B: 3 });
+    const all = await at.run("evaluate", { x, y });
+    expect(Object.keys(all)).toEqual(["loss"]);
+    expect(await at.run("evaluate", { x, y }, { outputs: [] })).toEqual({});
+    // Two at once, at different sizes: each has its own answer.
+    const other = rows(8, 1, 6).batch(0);
+    const [one, two] = await Promise.all([at.run("evaluate", { x, y }), gpu.run("evaluate", other)]);
+    expect(one).toEqual(all);
+    expect(two).toEqual(await gpu.run("evaluate", other));
+    expect(await errorOf(() => gpu.run("evaluate", { x, y }))).toMatch(/^R0504 .*has 12 elements, not 32/);
+    expect(await errorOf(() => gpu.run("forward", {}))).toMatch(/^R0505 the model has no `forward`/);
+    expect(await errorOf(() => gpu.read("v"))).toMatch(/^R0505 the model has no tensor `v`/);
+    expect(await errorOf(() => gpu.write("w", [1]))).toMatch(/^R0505 .*has 4 elements, not 1/);
+    expect(await errorOf(() => gpu.bind({ B: 0 }))).toMatch(/^R0506 /);
+    gpu.dispose();
+  });
+
+  test("generates the text that the CPU generates", async () => {
+    const made = speaker();
+    const cpu = await openSession(made.program, made.wasm, { threads: 1, seed: 2 });
+    const gpu = await openGpu(made, { seed: 2 });
+    const text = async (session: Executor): Promise<number[]> => {
+      const ids: number[] = [];
+      for await (const id of generate(session, { prompt: [1, 2, 3], tokens: 40, seed: 4 })) ids.push(id);
+      return ids;
+    };
+    expect(await text(gpu)).toEqual(await text(cpu));
+    cpu.dispose();
+    gpu.dispose();
+  });
+
+  test("a chain of values that share memory", async () => {
+    const made = blur(5, 2000);
+    const cpu = await openSession(made.program, made.wasm, { threads: 1 });
+    const gpu = await openGpu(made);
+    const x = Float32Array.from({ length: 2000 }, (_, at) => Math.sin(at * at));
+    const wanted = cpu.run("forward", { x })["y"]!;
+    (await gpu.run("forward", { x }))["y"]!.forEach((value, at) => expect(value).toBeCloseTo(wanted[at]!, 5));
+    const layout = layoutGpu(
+      gpu.program,
+      gpu.program.entries["forward"]!,
+      {},
+      { alignment: 256, buffer: 1e9 },
+    );
+    expect(layout.pools.length).toBeLessThanOrEqual(3);
+    cpu.dispose();
+    gpu.dispose();
+  });
+
+  test("a step that goes wrong is diagnosed", async () => {
+    const gpu = await openGpu(regression(), { seed: 5 });
+    gpu.write("w", [1, NaN, 1, 1]);
+    expect(await errorOf(() => train(gpu, data as never))).toMatch(
+      /^R0301 step 1 went wrong: its loss is NaN: `w` was NaN before it/,
+    );
+    const broken = await openGpu(regression(), { seed: 5 });
+    const { batch } = data.train;
+    const infinite = (index: number) => ({ ...batch(index), y: batch(index).y.map(() => 3e38) });
+    expect(
+      await errorOf(() => train(broken, { ...data, train: { ...data.train, batch: infinite } } as never)),
+    ).toMatch(
+      /^R0301 step 1 went wrong: its loss is Infinity: the first value that is infinite comes out of `gradient of w`/,
+    );
+    gpu.dispose();
+    broken.dispose();
+  });
+
+  test("takes the memory that was planned", async () => {
+    for (const made of [regression(), blur(7, 5000), speaker()]) {
+      const gpu = await openGpu(made);
+      for (const entry of gpu.entries) await gpu.prepare(entry);
+      const { total } = gpuMemoryPlan(gpu.program, gpu.entries);
+      // Besides: the few numbers that a kernel's launch tells it.
+      expect(gpu.bytes - total).toBeGreaterThanOrEqual(0);
+      expect(gpu.bytes - total).toBeLessThanOrEqual(64);
+      gpu.dispose();
+    }
+  });
+
+  test("measures dispatches", async () => {
+    const gpu = await openGpu(regression(), { profile: true });
+    await gpu.run("evaluate", rows(8, 1, 6).batch(0));
+    await gpu.run("evaluate", rows(8, 1, 7).batch(0));
+    const clock = device!.gpu.features.has("timestamp-query");
+    expect(gpu.timings().map(({ label, runs }) => [label, runs])).toEqual(
+      clock
+        ? [
+            ["prediction", 2],
+            ["mean square", 2],
+          ]
+        : [],
+    );
+    for (const { milliseconds } of gpu.timings()) expect(milliseconds).toBeGreaterThanOrEqual(0);
+    gpu.dispose();
+  });
+
+  test("a kernel that the device refuses is named, with what it does", async () => {
+    const { program, shaders } = forGpu(regression());
+    const broken = shaders.map((text) => text.replace("@compute", "@compile"));
+    expect(await errorOf(() => openWebGpu(program, broken, { device: device! }))).toMatch(
+      /^R0606 .* refuses the kernel error \(`prediction`\): line \d+: .*\(use the CPU/s,
+    );
+  });
+
+  test("what is larger than the device gives is refused before anything runs", async () => {
+    const much = constant(2 ** 40);
+    const { program, kernels } = plan(
+      [
+        {
+          name: "forward",
+          inputs: [],
+          outputs: [{ name: "y", type: "f32", shape: [constant(1)] }],
+          dispatches: [
+            {
+              kernel: kernel({ buffers: [buffer("a", "write", much)], body: [store("a", workgroup, f(1))] }),
+              buffers: [{ kind: "temporary", label: "huge", type: "f32", length: much }],
+              label: "a huge value",
+            },
+            {
+              kernel: kernel({ buffers: [buffer("y", "write", 1)], body: [store("y", workgroup, f(1))] }),
+              buffers: [{ kind: "output", name: "y" }],
+              label: "one",
+            },
+          ],
+          refusals: [],
+        },
+      ],
+      { name: "Huge", sizes: [], tensors: [], modalities: [], routers: [] },
+      "webgpu",
+    );
+    const session = await openWebGpu(
+      program,
+      kernels.map((each) => printWgsl(each)),
+      { device: device! },
+    );
+    expect(await errorOf(() => session.run("forward", {}))).toMatch(
+      /^R0604 `huge` needs 4398046\.5 MB in one piece/,
+    );
+    session.dispose();
+  });
+
+  test("a lost device is one message", async () => {
+    const own: Device = await openDevice();
+    const gpu = await openGpu(regression(), { device: own });
+    own.gpu.destroy();
+    await own.gpu.lost;
+    await Promise.resolve();
+    expect(await errorOf(() => gpu.run("evaluate", rows(8, 1, 6).batch(0)))).toMatch(
+      /^R0605 the connection to .* is lost: .*start again from the last checkpoint/,
+    );
+  });
+});
+
+test("a program for another device is refused", async () => {
+  const made = regression();
+  expect(await errorOf(() => openWebGpu(made.program, []))).toBe(
+    "R0607 the model Regression was built for the CPU, not for WebGPU (build it with `--target webgpu`)",
+  );
+  expect(await errorOf(() => openSession(forGpu(made).program, made.wasm))).toBe(
+    "R0607 the model Regression was built for WebGPU, not for the CPU (build it with `--target wasm`)",
+  );
+});
+
+describe("the layout", () => {
+  const limits = { alignment: 256, buffer: 1 << 20 };
+  const copy = kernel({
+    buffers: [buffer("x", "read", 100), buffer("out", "write", 100)],
+    body: [store("out", workgroup, add(load("x", workgroup), f(1)))],
+  });
+
+  /** No two that live together overlap; no dispatch reads and writes in one pool. */
+  function check(program: Program, layout: GpuLayout): void {
+    const entry = program.entries["forward"]!;
+    entry.temporaries.forEach((one, i) =>
+      entry.temporaries.forEach((other, j) => {
+        const [a, b] = [layout.temporaries[i]!, layout.temporaries[j]!];
+        const together = one.first <= other.last && other.first <= one.last;
+        if (i === j || a.pool !== b.pool || !together) return;
+        expect(a.offset + a.bytes <= b.offset || b.offset + b.bytes <= a.offset).toBe(true);
+      }),
+    );
+    for (const { kernel: number, buffers } of entry.dispatches) {
+      const pools = (writes: boolean): number[] =>
+        buffers.flatMap((ref, at) => {
+          if ((program.kernels[number]!.buffers[at]!.access !== "read") !== writes) return [];
+          if (ref.kind === "temporary") return [layout.temporaries[ref.index]!.pool];
+          return ref.kind === "output" ? [layout.outputs.get(ref.name)!.pool] : [];
+        });
+      for (const pool of pools(true)) expect(pools(false)).not.toContain(pool);
+    }
+    for (const { offset } of layout.temporaries) expect(offset % limits.alignment).toBe(0);
+  }
+
+  test("keeps what is read apart from what is written, and shares the rest", () => {
+    const chain = blur(20, 3000);
+    const layout = layoutGpu(chain.program, chain.program.entries["forward"]!, {}, limits);
+    check(chain.program, layout);
+    // Twenty values, of which two live at a time.
+    expect(layout.pools.length).toBe(2);
+    expect(layout.pools.reduce((a, b) => a + b)).toBeLessThanOrEqual(3 * 12_032);
+  });
+
+  test("opens another pool rather than a buffer that is too large", () => {
+    const lengths = [60_000, 60_000, 60_000, 60_000];
+    const buffers = lengths.map((length, at) => ({
+      ...({ kind: "temporary", label: `t${at}`, type: "f32" } as const),
+      length: constant(length),
+    }));
+    const dispatches = buffers.map((to) => ({
+      kernel: kernel({ buffers: [buffer("out", "write", 60_000)], body: [store("out", workgroup, f(1))] }),
+      buffers: [to],
+      label: to.label,
+    }));
+    const all = kernel({
+      buffers: [...lengths.map((length, at) => buffer(`x${at}`, "read", length)), buffer("y", "write", 1)],
+      body: [store("y", workgroup, f(1))],
+    });
+    const output = { kind: "output", name: "y" } as const;
+    const { program } = plan(
+      [
+        {
+          name: "forward",
+          inputs: [],
+          outputs: [{ name: "y", type: "f32", shape: [constant(1)] }],
+          dispatches: [...dispatches, { kernel: all, buffers: [...buffers, output], label: "all" }],
+          refusals: [],
+        },
+      ],
+      { name: "Wide", sizes: [], tensors: [], modalities: [], routers: [] },
+      "webgpu",
+    );
+    const layout = layoutGpu(program, program.entries["forward"]!, {}, { alignment: 256, buffer: 500_000 });
+    check(program, layout);
+    for (const bytes of layout.pools) expect(bytes).toBeLessThanOrEqual(500_000);
+    expect(layout.pools.length).toBe(3);
+  });
+
+  test("a kernel that reads and writes one value by two names is our mistake", () => {
+    const tensor = { kind: "tensor", name: "w" } as const;
+    const { program } = plan(
+      [
+        {
+          name: "forward",
+          inputs: [],
+          outputs: [],
+          dispatches: [{ kernel: copy, buffers: [tensor, tensor], label: "twice" }],
+          refusals: [],
+        },
+      ],
+      {
+        ...{ name: "Twice", sizes: [], modalities: [], routers: [] },
+        tensors: [
+          { name: "w", role: "parameter", type: "f32", shape: [100], init: { kind: "constant", value: 0 } },
+        ],
+      },
+      "webgpu",
+    );
+    expect(() => layoutGpu(program, program.entries["forward"]!, {}, limits)).toThrow(
+      "internal: twice: the kernel test binds tensor w twice and writes it",
+    );
+  });
+});
