@@ -15,7 +15,9 @@ export interface Measured {
   /** Highest resident memory of the process, in bytes. */
   readonly peak: number;
   readonly parameters?: number;
-  readonly growth?: number;
+  /** Of training: what the process held before the session touched its memory, and at most. */
+  readonly before?: number;
+  readonly most?: number;
   readonly allocated?: number;
   readonly predicted?: number;
 }
@@ -25,9 +27,13 @@ export type ChildName = "plan" | "compile" | "memory";
 export const trainingEntries = ["train", "update", "evaluate"];
 
 /** Wall time from start to end of the process is `wall`. */
-export function runChild(name: ChildName, argument: string): Measured & { readonly wall: number } {
+export function runChild(
+  name: ChildName,
+  argument: string,
+  script = process.argv[1]!,
+): Measured & { readonly wall: number } {
   const start = performance.now();
-  const args = ["--expose-gc", process.argv[1]!, "--child", name, argument];
+  const args = ["--expose-gc", script, "--child", name, argument];
   const { stdout, stderr, status } = spawnSync(process.execPath, args, { encoding: "utf8" });
   if (status !== 0) throw new Error(`internal: the child ${name} failed: ${stderr}`);
   const wall = (performance.now() - start) / 1000;
@@ -62,29 +68,26 @@ export async function child(name: string, argument: string): Promise<void> {
   console.log(JSON.stringify(measured));
 }
 
-/** Trains the compiled model in a folder for three steps, and sees how much the process has grown by it. What the engine and
- * its threads weigh is not the model's: a session of a tiny model is open before. */
+/** Trains the compiled model in a folder for three steps, and sees how much the process has grown by it. The engine, machine
+ * code and threads are not the plan's: they are there when the session is open, and what is held then is measured. */
 async function trainingMemory(folder: string, seconds: () => number, peak: () => number): Promise<Measured> {
-  const read = (name: string) => ({
-    program: JSON.parse(readFileSync(join(folder, `${name}.json`), "utf8")) as Program,
-    wasm: {
-      plain: readFileSync(join(folder, `${name}.plain.wasm`)),
-      relaxed: readFileSync(join(folder, `${name}.relaxed.wasm`)),
-    },
-  });
-  const tiny = await openWorkload(read("tiny"), { entries: ["forward"] });
-  tiny.forward();
-  const { program, wasm } = read("model");
+  const read = (name: string) => readFileSync(join(folder, name));
+  const program = JSON.parse(read("program.json").toString()) as Program;
+  const wasm = { plain: read("plain.wasm"), relaxed: read("relaxed.wasm") };
   const predicted = memoryPlan(program, trainingEntries, {}, 2).total;
+  const workload = await openWorkload({ program, wasm }, { entries: trainingEntries, initialise: false });
   globalThis.gc?.();
   const before = process.memoryUsage.rss();
-  const workload = await openWorkload({ program, wasm }, { entries: trainingEntries });
-  for (let step = 0; step < 3; step++) workload.step();
-  const evaluated = workload.inputs("evaluate");
-  workload.session.run("evaluate", evaluated, { views: true });
-  globalThis.gc?.();
-  const growth = process.memoryUsage.rss() - before;
-  const { bytes } = workload.session;
-  for (const { session } of [workload, tiny]) session.dispose();
-  return { seconds: seconds(), peak: peak(), growth, allocated: bytes, predicted };
+  const { session } = workload;
+  session.initialise();
+  let most = before;
+  for (let step = 0; step < 3; step++) {
+    workload.step();
+    most = Math.max(most, process.memoryUsage.rss());
+  }
+  session.run("evaluate", workload.inputs("evaluate"), { views: true });
+  most = Math.max(most, process.memoryUsage.rss());
+  const { bytes } = session;
+  session.dispose();
+  return { seconds: seconds(), peak: peak(), before, most, allocated: bytes, predicted };
 }

@@ -49,6 +49,8 @@ export interface WorkloadOptions {
   readonly sizes?: Sizes;
   readonly threads?: number;
   readonly entries?: readonly string[];
+  /** False leaves all tensors zero, and their memory untouched. */
+  readonly initialise?: boolean;
 }
 
 /** A session with two threads, unless said otherwise, and inputs of noise. */
@@ -58,8 +60,8 @@ export async function openWorkload(
 ): Promise<Workload> {
   const { program, wasm } = compiled;
   const entries = options.entries ?? ["forward", "train", "update"];
-  const { sizes = {}, threads = 2 } = options;
-  const session = await openSession(program, wasm, { threads, sizes, entries, seed: 1 });
+  const { sizes = {}, threads = 2, initialise = true } = options;
+  const session = await openSession(program, wasm, { threads, sizes, entries, seed: 1, initialise });
   const made = new Map<string, Inputs>();
   const inputs = (name: string): Inputs => {
     const before = made.get(name);

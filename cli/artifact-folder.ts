@@ -1,11 +1,15 @@
 // The compiled model in a folder: `program.json` and its two wasm modules, as `moe build` and `moe train` write them.
+// With kernels for a GPU there are more: `program.webgpu.json` and `model.wgsl`, `program.cuda.json` and `kernels.cu`.
 // In: a folder. Out: what a session needs. A note beside them (`build.json`, `run.json`) has their hashes: files that do not
 // belong together are refused before anything runs.
 
 import { join } from "node:path";
+import type { AnyArtifact } from "../runtime/artifact.ts";
 import type { Program } from "../runtime/program.ts";
 import { programVersion } from "../runtime/program.ts";
+import { cudaFiles } from "../runtime/cuda/folder.ts";
 import { UserError } from "../runtime/errors.ts";
+import { joinShaders } from "../runtime/webgpu/shader-file.ts";
 import { readBytes, readJson, sha256, writeWhole } from "./files.ts";
 
 export interface Artifact {
@@ -22,6 +26,18 @@ export const artifactFiles = ({ program, wasm }: Artifact): ReadonlyMap<string, 
     ["model.wasm", wasm.plain],
     ["model.relaxed.wasm", wasm.relaxed],
   ]);
+
+/** What is added for a GPU. */
+export function deviceFiles(artifact: AnyArtifact): ReadonlyMap<string, string> {
+  const program = `${JSON.stringify(artifact.program)}\n`;
+  if ("shaders" in artifact)
+    return new Map([
+      ["program.webgpu.json", program],
+      ["model.wgsl", joinShaders(artifact.shaders)],
+    ]);
+  if ("source" in artifact) return cudaFiles(artifact.program, artifact);
+  return new Map();
+}
 
 export const hashesOf = (files: ReadonlyMap<string, string | Uint8Array>): Hashes =>
   Object.fromEntries([...files].map(([name, content]) => [name, sha256(content)]));

@@ -9,6 +9,8 @@ import {
   type CompileRequest,
   type PlannedModel,
 } from "../compiler/compile.ts";
+import type { AnyArtifact } from "../runtime/artifact.ts";
+import type { Precision, TargetName } from "../runtime/program.ts";
 import type { Diagnostic } from "../grammar/diagnostic.ts";
 import { renderDiagnostics } from "../grammar/text.ts";
 import { plural } from "./numbers.ts";
@@ -23,6 +25,8 @@ export interface CompileOptions {
   readonly settings?: readonly string[] | undefined;
   /** Positions that the caches of decoding hold. */
   readonly context?: number | undefined;
+  /** Of contractions, in kernels for CUDA. */
+  readonly precision?: Precision | undefined;
 }
 
 export interface CompiledFile {
@@ -55,20 +59,55 @@ export function compileFile(
   return { path, base, compiled, sources, hash, givenHash: sourceHash(path, plain.texts()) };
 }
 
-/** The same without wasm. */
+/** The same model for another target; what is wrong with the file was printed when it was compiled for the CPU. */
+export function compileFor(
+  folder: string,
+  given: string,
+  options: CompileOptions,
+  target: Exclude<TargetName, "wasm">,
+): AnyArtifact {
+  const path = modulePath(folder, given);
+  const sources = sourcesWith(folder, path, options);
+  const { compiled } = compile({
+    ...requestOf(sources, path, options),
+    target,
+    ...precisionFor(target, options),
+  });
+  if (compiled === undefined)
+    throw new Error(`internal: ${given} compiles for the CPU and not for ${target}`);
+  return compiled;
+}
+
+/** The same without kernels in print. */
 export function planFile(
   shell: Shell,
   given: string,
-  options: CompileOptions = {},
+  options: CompileOptions & { readonly target?: TargetName } = {},
 ): PlannedModel | undefined {
   const path = modulePath(shell.folder, given);
   const sources = sourcesWith(shell.folder, path, options);
-  const { planned, diagnostics } = planModel(requestOf(sources, path, options));
+  const { target } = options;
+  const request = {
+    ...requestOf(sources, path, options),
+    ...(target === undefined ? {} : { target }),
+    ...precisionFor(target, options),
+  };
+  const { planned, diagnostics } = planModel(request);
   printDiagnostics(shell, diagnostics, sources);
   return planned;
 }
 
-const requestOf = (host: Sources, path: string, { model, context }: CompileOptions): CompileRequest => ({
+/** The other targets have no choice. */
+const precisionFor = (
+  target: TargetName | undefined,
+  { precision }: CompileOptions,
+): { readonly precision?: Precision } => (target === "cuda" && precision !== undefined ? { precision } : {});
+
+const requestOf = (
+  host: Sources,
+  path: string,
+  { model, context }: CompileOptions,
+): Omit<CompileRequest, "target"> => ({
   host,
   path,
   ...(model === undefined ? {} : { model }),

@@ -7,6 +7,7 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
@@ -16,6 +17,7 @@ import {
 } from "node:fs";
 import { createHash } from "node:crypto";
 import { basename, dirname, join, resolve } from "node:path";
+import { nearest } from "../grammar/spelling.ts";
 import { UserError } from "../runtime/errors.ts";
 
 const reasons: Readonly<Record<string, string>> = {
@@ -48,7 +50,7 @@ export function readBytes(folder: string, shown: string): Uint8Array<ArrayBuffer
   } catch (error) {
     const code = codeOf(error);
     if (code === "ENOENT")
-      throw new UserError("C0101", `there is no file ${shown}`, { file: shown, help: "check the path" });
+      throw new UserError("C0101", `there is no file ${shown}`, { file: shown, help: nearby(folder, shown) });
     if (code === "EISDIR")
       throw new UserError("C0102", `${shown} is a folder`, { file: shown, help: "give a file in it" });
     throw new UserError("C0104", `cannot read ${shown}: ${reasonOf(error)}`, {
@@ -56,6 +58,19 @@ export function readBytes(folder: string, shown: string): Uint8Array<ArrayBuffer
       help: "make the file readable",
     });
   }
+}
+
+/** What may have been meant by a path that names nothing. */
+export function nearby(folder: string, shown: string): string {
+  const parent = dirname(shown);
+  let names: string[];
+  try {
+    names = readdirSync(resolve(folder, parent)).filter((name) => !name.startsWith("."));
+  } catch {
+    return `there is no folder ${parent} either: check the path`;
+  }
+  const [close] = nearest(basename(shown), names);
+  return close === undefined ? "check the path" : `did you mean \`${join(parent, close)}\`?`;
 }
 
 /** UTF-8 text of a file that must be there; a byte order mark is left out. */

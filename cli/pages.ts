@@ -29,6 +29,8 @@ const groups: Readonly<Record<string, string>> = {
   R03: "Runs",
   R04: "Generation",
   R05: "Sessions",
+  R06: "Sessions on WebGPU",
+  R07: "Sessions on CUDA",
   C01: "Files that are read",
   C02: "Files that are written",
   C03: "Run folders",

@@ -4,6 +4,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { exitCodes, fail, type ExitCode } from "./exit.ts";
 import { UserError } from "../runtime/errors.ts";
+import { deviceNames, precisionNames } from "./device-names.ts";
 import { paintWith } from "./paint.ts";
 import type { Shell } from "./shell.ts";
 import { version } from "./version.ts";
@@ -21,11 +22,24 @@ function real(text: string): number {
   if (text.trim() !== "" && Number.isFinite(value)) return value;
   throw new InvalidArgumentError("It must be a number.");
 }
+const oneOfSeveral =
+  (choices: readonly string[]) =>
+  (text: string, before: readonly string[] = []): readonly string[] => {
+    if (choices.includes(text)) return [...before, text];
+    throw new InvalidArgumentError(`It must be one of ${choices.join(", ")}.`);
+  };
 const several = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
 
 const model = (): Option => new Option("-m, --model <name>", "which model, when the file has several");
 const json = (): Option => new Option("--json", "print JSON");
 const threads = (): Option => new Option("--threads <n>", "threads, this one included").argParser(whole(1));
+const device = (): Option =>
+  new Option("--device <device>", "where it runs (default: cpu)").choices(deviceNames);
+const precision = (): Option =>
+  new Option(
+    "--precision <type>",
+    "of contractions on CUDA: bf16 and f16 use matrix units (default: f32)",
+  ).choices(precisionNames);
 const checkpoint = (): Option =>
   new Option("--checkpoint <which>", "best, last, previous, or a .safetensors file (default: best)");
 
@@ -100,7 +114,12 @@ export function makeProgram(shell: Shell, end: (code: ExitCode) => void): Comman
     .addOption(
       new Option("--length <n>", "tokens in one example (default: the recipe's)").argParser(whole(1)),
     )
-    .addOption(new Option("--target <target>", "what it is compiled for").choices(["wasm"]).default("wasm"))
+    .addOption(
+      new Option("--target <target>", "what it is compiled for")
+        .choices(["wasm", "webgpu", "cuda"])
+        .default("wasm"),
+    )
+    .addOption(precision())
     .addOption(threads())
     .option("--all", "every kernel, tensor and refusal")
     .addOption(json())
@@ -140,6 +159,8 @@ export function makeProgram(shell: Shell, end: (code: ExitCode) => void): Comman
       new Option("--set <setting>", "replace a setting of the recipe; may be repeated").argParser(several),
     )
     .option("--resume", "go on from the last checkpoint")
+    .addOption(device())
+    .addOption(precision())
     .addOption(threads())
     .option("-q, --quiet", "print nothing but errors")
     .addOption(json())
@@ -155,6 +176,8 @@ export function makeProgram(shell: Shell, end: (code: ExitCode) => void): Comman
     .addOption(model())
     .addOption(checkpoint())
     .addOption(new Option("--batches <n>", "at most so many batches (default: all)").argParser(whole(1)))
+    .addOption(device())
+    .addOption(precision())
     .addOption(threads())
     .addOption(json())
     .action((file: string, options: object) =>
@@ -177,6 +200,8 @@ export function makeProgram(shell: Shell, end: (code: ExitCode) => void): Comman
     )
     .addOption(new Option("--seed <n>", "another seed, another text").argParser(whole(0)))
     .addOption(checkpoint())
+    .addOption(device())
+    .addOption(precision())
     .addOption(threads())
     .addOption(json())
     .action((folder: string, options: object) =>
@@ -190,6 +215,12 @@ export function makeProgram(shell: Shell, end: (code: ExitCode) => void): Comman
     .argument("<file>", "a .moe file")
     .addOption(model())
     .option("-o, --out <folder>", "where to (default: dist)")
+    .addOption(
+      new Option("--target <target>", "webgpu or cuda: kernels for GPUs as well; may be repeated").argParser(
+        oneOfSeveral(["wasm", "webgpu", "cuda"]),
+      ),
+    )
+    .addOption(precision())
     .addOption(new Option("--context <n>", "tokens that generation can look back on").argParser(whole(1)))
     .option("--check", "write nothing; fail when the folder is stale")
     .addOption(json())
@@ -231,6 +262,8 @@ export async function main(shell: Shell, args: readonly string[]): Promise<ExitC
   }
 }
 
+const flags: ReadonlySet<string> = new Set(["--json", "--quiet", "--resume", "--check", "--all", "--help"]);
+
 /** Commander's sentence as one of ours: lower case after a colon, no full stop, names in backquotes. */
 function usage(error: CommanderError, args: readonly string[]): UserError {
   const [first = "", second = ""] = error.message.replace(/^error: /, "").split("\n");
@@ -242,6 +275,10 @@ function usage(error: CommanderError, args: readonly string[]): UserError {
   const suggestion = /\(Did you mean (?:one of )?(.*)\?\)/.exec(second)?.[1];
   const verb = args.find((arg) => !arg.startsWith("-"));
   const known = error.code !== "commander.unknownCommand" && verb !== undefined;
+  // A flag that was given a value is not unknown.
+  const flag = /^unknown option `(--[a-z]+)=/.exec(message)?.[1];
+  if (flag !== undefined && flags.has(flag))
+    return new UserError("C0401", `\`${flag}\` takes no value`, { help: `write \`${flag}\` alone` });
   const help =
     suggestion === undefined
       ? `see \`moe ${known ? `${verb} ` : ""}--help\``

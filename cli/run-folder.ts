@@ -9,19 +9,16 @@
 import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { UserError } from "../runtime/errors.ts";
-import type { Program } from "../runtime/program.ts";
+import type { Data } from "../runtime/data/data.ts";
+import { openData } from "../runtime/data/open-node.ts";
+import type { Modality, Program, Training } from "../runtime/program.ts";
 import type { Tokenizer } from "../runtime/tokenizer.ts";
 import { tokenizerFromJSON } from "../runtime/tokenizer-load.ts";
-import {
-  artifactFiles,
-  hashesOf,
-  readArtifact,
-  writeFiles,
-  type Artifact,
-  type Hashes,
-} from "./artifact-folder.ts";
+import { artifactFiles, hashesOf, readArtifact, writeFiles, type Hashes } from "./artifact-folder.ts";
 import type { CompiledFile } from "./compiling.ts";
-import { readJson, writeWhole } from "./files.ts";
+import type { CompileFor } from "./devices.ts";
+import type { Trained } from "./sessions.ts";
+import { nearby, readJson, writeWhole } from "./files.ts";
 import { tool } from "./version.ts";
 
 export const runVersion = 1;
@@ -48,7 +45,7 @@ export interface RunNote {
   readonly files: Hashes;
 }
 
-export interface Run extends Artifact {
+export interface Run extends Trained {
   /** As the user names it. */
   readonly shown: string;
   /** Absolute. */
@@ -113,15 +110,28 @@ export function openRun(from: string, given: string): Run {
   const shown = given.replace(/[\\/]+$/, "") || given;
   const note = readNote(from, shown);
   const artifact = readArtifact(from, shown, note.files);
-  return { ...artifact, shown, folder, note, tokenizers: readTokenizers(from, shown, artifact.program) };
+  const tokenizers = readTokenizers(from, shown, artifact.program);
+  return { ...artifact, shown, folder, note, tokenizers, compileFor: compilerOf(folder, note) };
 }
+
+/** Kernels for other devices are made of the run's own source, when somebody wants them. */
+const compilerOf =
+  (folder: string, { main, model }: RunNote): CompileFor =>
+  async (target, precision) => {
+    const { compileFor } = await import("./compiling.ts");
+    return compileFor(folder, join(folder, "source", main), { model, precision }, target);
+  };
 
 function readNote(from: string, shown: string): RunNote {
   const folder = resolve(from, shown);
   const refuse = (message: string, help: string): never => {
     throw new UserError("C0301", message, { file: shown, help });
   };
-  if (!existsSync(folder)) return refuse(`there is no folder ${shown}`, "train first: moe train FILE.moe");
+  if (!existsSync(folder)) {
+    const close = nearby(from, shown);
+    const help = close.startsWith("did you mean") ? close : "train first: moe train FILE.moe";
+    return refuse(`there is no folder ${shown}`, help);
+  }
   if (!statSync(folder).isDirectory())
     return refuse(
       `${shown} is a file, not the folder of a run`,
@@ -209,4 +219,28 @@ export function givenFolder(from: string, given: string): string {
     file: given,
     help: "choose another folder",
   });
+}
+
+/** The data of a run, from where they were when it began, seen from its folder. A folder that was moved without them says so. */
+export async function openRunData(
+  { folder, shown, note }: Run,
+  training: Training,
+  modalities: readonly Modality[],
+): Promise<Data> {
+  const base = resolve(folder, note.base);
+  try {
+    return await openData(training, modalities, base);
+  } catch (error) {
+    if (!(error instanceof UserError) || error.code !== "R0101") throw error;
+    throw new UserError(
+      "R0101",
+      `${error.message} in ${base}, where ${shown} looks for its data (its run.json says \`${note.base}\`, seen from the run)`,
+      {
+        file: join(shown, "run.json"),
+        help:
+          "the run or its data were moved: bring the data there, or change `base` in that run.json to the folder that they " +
+          "are relative to now",
+      },
+    );
+  }
 }

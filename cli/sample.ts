@@ -3,8 +3,10 @@
 
 import { UserError } from "../runtime/errors.ts";
 import { generate } from "../runtime/generate.ts";
+import type { Precision } from "../runtime/program.ts";
 import type { SampleOptions } from "../runtime/sample.ts";
 import { streamingDecoder, type Tokenizer } from "../runtime/tokenizer.ts";
+import type { DeviceName } from "./devices.ts";
 import type { Run } from "./run-folder.ts";
 import { checkpointIn, openTrained } from "./sessions.ts";
 
@@ -14,6 +16,8 @@ export interface TextOptions extends SampleOptions {
   readonly seed?: number;
   readonly checkpoint?: string;
   readonly threads?: number;
+  readonly device?: DeviceName;
+  readonly precision?: Precision;
   readonly signal?: AbortSignal;
 }
 
@@ -33,11 +37,16 @@ export function voiceOf(run: Run): Tokenizer {
 export async function* textOf(
   folder: string,
   run: Run,
-  { prompt, checkpoint, threads, ...options }: TextOptions,
+  { prompt, checkpoint, threads, device, precision, ...options }: TextOptions,
 ): AsyncGenerator<string, void, void> {
   const tokenizer = voiceOf(run);
   const path = checkpointIn(folder, run.shown, checkpoint);
-  const { session } = await openTrained(run, folder, path, { entries: ["decode"], threads });
+  const { session } = await openTrained(run, folder, path, {
+    entries: ["decode"],
+    threads,
+    device,
+    precision,
+  });
   try {
     const decoder = streamingDecoder(tokenizer);
     const ids =

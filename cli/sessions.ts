@@ -6,20 +6,29 @@ import { join, resolve } from "node:path";
 import { savedTensors } from "../runtime/arena-plan.ts";
 import { checkpointPath, readCheckpoint } from "../runtime/checkpoint-file.ts";
 import { UserError } from "../runtime/errors.ts";
-import type { Program } from "../runtime/program.ts";
-import { openSession, type Session } from "../runtime/session.ts";
+import type { Precision, Program } from "../runtime/program.ts";
+import type { Executor } from "../runtime/executor.ts";
 import type { Sizes } from "../runtime/size.ts";
 import type { Artifact } from "./artifact-folder.ts";
+import { openOn, type CompileFor, type DeviceName } from "./devices.ts";
 
 export interface OpenOptions {
   readonly entries: readonly string[];
   readonly sizes?: Sizes;
   readonly threads?: number | undefined;
   readonly seed?: number | undefined;
+  readonly device?: DeviceName | undefined;
+  /** Of contractions on CUDA. */
+  readonly precision?: Precision | undefined;
+}
+
+/** What checkpoints are of. */
+export interface Trained extends Artifact {
+  readonly compileFor: CompileFor;
 }
 
 export interface Loaded {
-  readonly session: Session;
+  readonly session: Executor;
   /** Optimiser steps of the checkpoint. */
   readonly step: number;
   /** As the user would name it. */
@@ -28,20 +37,21 @@ export interface Loaded {
 
 /** Opens a session and loads a checkpoint; `checkpoint` is relative to `folder`. */
 export async function openTrained(
-  { program, wasm }: Artifact,
+  { program, wasm, compileFor }: Trained,
   folder: string,
   checkpoint: string,
-  { entries, sizes, threads, seed }: OpenOptions,
+  { entries, sizes, threads, seed, device, precision }: OpenOptions,
 ): Promise<Loaded> {
   const path = resolve(folder, checkpoint);
   const { state, tensors } = named(checkpoint, path, () => readCheckpoint(path, savedTensors(program)));
-  const session = await openSession(program, wasm, {
+  const options = {
     entries,
     initialise: false,
     seed: seed ?? state.seed,
     ...(sizes === undefined ? {} : { sizes }),
     ...(threads === undefined ? {} : { threads }),
-  });
+  };
+  const session = await openOn(device, { program, wasm }, compileFor, { ...options, precision });
   session.load(tensors);
   return { session, step: state.step, checkpoint };
 }

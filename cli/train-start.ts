@@ -1,26 +1,33 @@
 // How a run begins: a new one from a file, or one that goes on from its folder. In: what the user named. Out: a compiled model,
-// its data, and a run folder that is whole before the first step. Nothing is written before the data have been read.
+// its data, and a run folder that is whole before the first step and that no other process trains in. Nothing is written before
+// the data, and the checkpoint to go on from, have been read and found good.
 
 import { existsSync } from "node:fs";
 import { join, resolve, sep } from "node:path";
 import { loadModel } from "../compiler/resolve.ts";
-import { checkpointPath } from "../runtime/checkpoint-file.ts";
+import { savedTensors } from "../runtime/arena-plan.ts";
+import type { RunState } from "../runtime/checkpoint.ts";
+import { checkpointPath, readCheckpoint } from "../runtime/checkpoint-file.ts";
 import type { Data } from "../runtime/data/data.ts";
 import { openData } from "../runtime/data/open-node.ts";
 import { UserError } from "../runtime/errors.ts";
+import type { Executor } from "../runtime/executor.ts";
 import type { Training } from "../runtime/program.ts";
-import type { Artifact } from "./artifact-folder.ts";
-import { compileFile, type CompiledFile } from "./compiling.ts";
+import { lockRun, type RunLock } from "../runtime/run-lock.ts";
+import { checkResume } from "../runtime/train.ts";
+import { compileFile, compileFor, type CompiledFile } from "./compiling.ts";
 import {
   createRun,
   freshFolder,
   givenFolder,
   isRunFolder,
   openRun,
+  openRunData,
   runsIn,
   type Run,
   type RunNote,
 } from "./run-folder.ts";
+import type { Trained } from "./sessions.ts";
 import type { Shell } from "./shell.ts";
 import { modulePath, openSources, sourceHash } from "./sources.ts";
 
@@ -34,13 +41,17 @@ export interface StartOptions {
 }
 
 export interface Start {
-  readonly artifact: Artifact;
+  readonly artifact: Trained;
   readonly training: Training;
   readonly data: Data;
   /** As the user names it. */
   readonly run: string;
   readonly note: RunNote;
   readonly resume: boolean;
+  /** Gives the session the tensors of the checkpoint to go on from, once; says where the run stands. */
+  readonly restore?: (session: Executor) => RunState;
+  /** Of the run folder: whoever started the run releases it. */
+  readonly lock: RunLock;
 }
 
 /** Undefined when the file has errors, which are then printed. */
@@ -66,15 +77,25 @@ export async function startRun(
     });
   const out = options.out === undefined ? undefined : givenFolder(shell.folder, options.out);
   const data = await openData(training, read.compiled.program.modalities, read.base);
+  let lock: RunLock | undefined;
   try {
     const run = out ?? freshFolder(shell.folder, read.path);
+    lock = lockRun(resolve(shell.folder, run));
+    // Another process may have made a run of it meanwhile.
+    if (out !== undefined) givenFolder(shell.folder, out);
     const prompt = promptOf(read, data);
     const note = createRun(resolve(shell.folder, run), read, data.tokenizers, {
       seed: training.seed,
       ...(prompt === undefined ? {} : { prompt }),
     });
-    return { artifact: read.compiled, training, data, run, note, resume: false };
+    const artifact: Trained = {
+      ...read.compiled,
+      compileFor: async (target, precision) =>
+        compileFor(shell.folder, given, { model: options.model, settings, precision }, target),
+    };
+    return { artifact, training, data, run, note, resume: false, lock };
   } catch (error) {
+    lock?.release();
     data.close();
     throw error;
   }
@@ -93,16 +114,33 @@ async function resumeRun(shell: Shell, given: string, options: StartOptions): Pr
       help: `leave out \`${changed[0]}\`, or begin a new run without --resume`,
     });
   const run = openRun(shell.folder, runToResume(shell, given, options.out));
-  if (!existsSync(checkpointPath(run.folder, "last")))
-    throw new UserError("C0302", `${run.shown} has no checkpoint to go on from`, {
-      file: run.shown,
-      help: "begin a new run without --resume",
-    });
   if (given.endsWith(".moe")) sameSource(shell, given, run);
-  const { training, modalities } = run.program;
+  const { training, modalities, name } = run.program;
   if (training === undefined) throw new Error("internal: a run without a recipe");
-  const data = await openData(training, modalities, resolve(run.folder, run.note.base));
-  return { artifact: run, training, data, run: run.shown, note: run.note, resume: true };
+  const lock = lockRun(run.folder);
+  let data: Data | undefined;
+  try {
+    if (!existsSync(checkpointPath(run.folder, "last")))
+      throw new UserError("C0302", `${run.shown} has no checkpoint to go on from`, {
+        file: run.shown,
+        help: "begin a new run without --resume",
+      });
+    const { state, tensors } = readCheckpoint(run.folder, savedTensors(run.program));
+    data = await openRunData(run, training, modalities);
+    checkResume(state, { model: name, seed: run.note.seed, data: data.fingerprint });
+    // Emptied when the session has them: nobody keeps them while the run goes on.
+    const values = new Map(tensors);
+    const restore = (session: Executor): RunState => {
+      session.load(values);
+      values.clear();
+      return state;
+    };
+    return { artifact: run, training, data, run: run.shown, note: run.note, resume: true, restore, lock };
+  } catch (error) {
+    data?.close();
+    lock.release();
+    throw error;
+  }
 }
 
 /** The folder of `--out`, the folder that was named, or the latest run of the file. */

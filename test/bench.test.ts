@@ -1,9 +1,13 @@
 // The bench itself, with tiny repeats: every part that needs no other library runs and gives finite numbers.
 
-import { describe, expect, test } from "vitest";
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { buildSync } from "esbuild";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { candidate, interleave, ratios, spread, type MeasureOptions } from "../bench/measure.ts";
 import { markdownSection, meets, printSection, type Row, type Section } from "../bench/section.ts";
-import { contractionCases, contractionSection } from "../bench/sections/contraction.ts";
+import { compilerSection, memorySection } from "../bench/sections/compiler.ts";
+import { contractionCases, contractionSection, threadsSection } from "../bench/sections/contraction.ts";
 import { layerSection } from "../bench/sections/layer.ts";
 import { routedModel } from "../bench/peers/onnx-model.ts";
 
@@ -79,6 +83,47 @@ test("the routed layer in all its variants", async () => {
   const section = await layerSection(tiny, [{ tokens: 64, width: 32, hidden: 16 }], 16);
   expectFinite(section);
   expect(section.rows).toHaveLength(6);
+});
+
+test("two threads against one", async () => {
+  const section = await threadsSection(tiny);
+  expectFinite(section);
+  expect(section.rows).toHaveLength(2);
+});
+
+describe("in processes of their own", () => {
+  // Beside the packages, which the bundle leaves out.
+  const folder = join(import.meta.dirname, `../node_modules/.cache/bench-test-${process.pid}`);
+  const script = join(folder, "bench.mjs");
+  beforeAll(() => {
+    mkdirSync(folder, { recursive: true });
+    buildSync({
+      entryPoints: [join(import.meta.dirname, "../bench/main.ts")],
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      packages: "external",
+      outfile: script,
+    });
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test("the compiler's time and memory", () => {
+    const section = compilerSection(1, ["the book", "examples/book/book.moe"], script);
+    expectFinite(section);
+    expect(section.rows).toHaveLength(3);
+    expect(section.rows[0]!.note).toBe("2.17 M parameters");
+  });
+
+  test("training's memory is what the plan says, within a tenth", () => {
+    const section = memorySection(1, [["examples/book", "examples/book/book.moe"]], script);
+    expectFinite(section);
+    const [session, growth, whole] = section.rows;
+    for (const row of [session!, whole!]) expect(meets(row), `${row.name}: ${row.note}`).toBe(true);
+    // Beside what was planned the heap of JavaScript grows by some megabytes: a tenth of this small model, or a little more.
+    expect(growth!.median, growth!.note).toBeGreaterThan(0.9);
+    expect(growth!.median, growth!.note).toBeLessThan(1.25);
+  });
 });
 
 test("the ONNX file says what it holds", () => {

@@ -15,7 +15,7 @@ const run = (line: string): Promise<Outcome> => shell.run(line.split(" "));
 beforeAll(async () => {
   shell = testShell({ "tiny.moe": tinyModel, "data/a.txt": tinyText });
   first = await run("train tiny.moe --threads 1");
-});
+}, 60_000);
 afterAll(() => shell.remove());
 
 describe("train", () => {
@@ -44,12 +44,14 @@ describe("train", () => {
       state: "finished",
     });
     expect(first.err).toMatch(
-      /^Tiny\n {2}model .* active per token\n {2}data .*\n {2}recipe {2}6 steps of 2 x 8, adamw .*\n {2}run {5}runs\/tiny {2}\(1 thread\)\n\n/,
+      /^Tiny\n {2}model .* active per token\n {2}data .*\n {2}recipe {2}6 steps of 2 x 8, adamw .*\n {2}memory {2}[\d.]+ MiB planned: .* for the model, .*\n {2}run {5}runs\/tiny {2}\(.*1 thread\)\n\n/,
     );
     expect(first.err).toMatch(
       /\nstep 6\/6 {2}loss \d\.\d+ {2}held-out \d\.\d+ {2}[\d,]+ tokens\/s {2}0\.0 s left\n$/,
     );
-    expect(first.out).toMatch(/^trained 6 steps {2}in .* {2}held-out loss \d\.\d+/);
+    expect(first.out).toMatch(
+      /^trained 6 steps {2}in .* {2}held-out loss \d\.\d+.*\nmemory at most [\d.]+ MiB, planned [\d.]+ MiB\n/,
+    );
     expect(first.out).toMatch(
       /\n {2}look {5}runs\/tiny\/report\.html\n {2}more {5}moe generate runs\/tiny --prompt "/,
     );
@@ -84,7 +86,12 @@ describe("train", () => {
   test("--json is the summary alone", async () => {
     const { code, out, err } = await run("train tiny.moe --json --threads 1 --steps 2 --out elsewhere/run");
     expect({ code, err }).toEqual({ code: 0, err: "" });
-    expect(JSON.parse(out)).toMatchObject({ run: "elsewhere/run", state: "finished", step: 2, steps: 2 });
+    const summary = JSON.parse(out) as { memory: { planned: number; peak: number } };
+    expect(summary).toMatchObject({ run: "elsewhere/run", state: "finished", step: 2, steps: 2 });
+    // Of the whole process, most of which is none of the model's here.
+    const { planned, peak } = summary.memory;
+    expect(peak).toBeGreaterThan(0.9 * planned);
+    expect(peak).toBeLessThan(1.5 * planned);
   });
 
   test("a run that goes wrong says so, and keeps its report", async () => {

@@ -336,6 +336,11 @@ describe("tables", () => {
       const whole = `text ${i}`;
       expect(tokenizers["text"]!.decode(rowsOf(batch, "text", 8)[row]!)).toBe(whole);
       expect(tokenizers["text"]!.decode(rowsOf(batch, "text.next", 8)[row]!)).toBe(whole.slice(1));
+      // The end is a token to be learned; what follows is padding.
+      const filled = (ids: readonly number[]): number[] => [...ids, ...Array<number>(8).fill(-1)].slice(0, 8);
+      const ids = [...Buffer.from(whole), 0];
+      expect([...rowsOf(batch, "text", 8)[row]!]).toEqual(filled(ids));
+      expect([...rowsOf(batch, "text.next", 8)[row]!]).toEqual(filled(ids.slice(1)));
     });
   });
 

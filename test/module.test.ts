@@ -73,16 +73,18 @@ export default { name: "Regression", load };
         /** What was compiled, as data. */
         readonly program: moe.Program;
         /** For what is not here: whole runs with \`train\` of the runtime, timings, single entries. */
-        readonly session: moe.Session;
+        readonly session: moe.Executor;
         /** Losses and metrics, in inference mode. Changes nothing. */
-        evaluate(batch: RegressionBatch): RegressionMetrics;
+        evaluate(batch: RegressionBatch): Promise<RegressionMetrics>;
         /**
          * One training step on a batch: gradients, and the update of the recipe (momentum 0.9). Stops
          * with an error when the loss is not a finite number.
          */
-        trainStep(batch: RegressionBatch): RegressionStep;
+        trainStep(batch: RegressionBatch): Promise<RegressionStep>;
         /** A copy of a parameter, or of a layer's state. */
-        parameter<Name extends keyof RegressionParameters>(name: Name): RegressionParameters[Name];
+        parameter<Name extends keyof RegressionParameters>(
+          name: Name,
+        ): Promise<RegressionParameters[Name]>;
         /** Replaces the values of one. */
         setParameter<Name extends keyof RegressionParameters>(
           name: Name,
@@ -92,7 +94,7 @@ export default { name: "Regression", load };
          * A safetensors file of parameters and state; with the optimiser's state, training can go on
          * from it.
          */
-        saveWeights(options?: { readonly optimiser?: boolean }): Uint8Array<ArrayBuffer>;
+        saveWeights(options?: { readonly optimiser?: boolean }): Promise<Uint8Array<ArrayBuffer>>;
         /**
          * Loads weights of this model: bytes, path or URL of a safetensors file or checkpoint. Changes
          * nothing when they do not fit.
@@ -161,7 +163,7 @@ export default { name: "Regression", load };
 
   test("accumulated batches are a tuple", async () => {
     expect((await text(regression({ accumulate: 2 }).program)).dts).toMatch(
-      /trainStep\(batches: readonly \[RegressionBatch, RegressionBatch\]\): RegressionStep/,
+      /trainStep\(batches: readonly \[RegressionBatch, RegressionBatch\]\): Promise<RegressionStep>/,
     );
     expect(repeated("B", 3)).toBe("readonly [B, B, B]");
     expect(repeated("B", 17)).toBe("readonly B[]");

@@ -54,7 +54,7 @@ describe("the page", () => {
       about: {
         source: "book.moe",
         state: "finished",
-        threads: 2,
+        where: "CPU, 2 threads",
         prompt: "Call me",
         text: " Ishmael.",
         data: ["text: 12 kB"],
@@ -315,8 +315,8 @@ describe("collecting", () => {
     close: () => {},
   });
 
-  test("adds up the held-out batches", () => {
-    const report = collectRouting(session, data(3), { step: 7 })!;
+  test("adds up the held-out batches", async () => {
+    const report = (await collectRouting(session, data(3), { step: 7 }))!;
     expect(report).toMatchObject({ step: 7, batches: 3, examples: 6, held: true });
     const picks = [0, 1, 2].flatMap((index) => [...madeSeen(program, batchOf(index), 2).picks[1]!]);
     expect(report.routers[1]!.load).toEqual(
@@ -336,16 +336,19 @@ describe("collecting", () => {
     expect(JSON.parse(JSON.stringify(report))).toEqual(report);
   });
 
-  test("takes training data where nothing is held out, and as many batches as asked", () => {
-    expect(collectRouting(session, data(0), { batches: 2 })).toMatchObject({ batches: 2, held: false });
+  test("takes training data where nothing is held out, and as many batches as asked", async () => {
+    expect(await collectRouting(session, data(0), { batches: 2 })).toMatchObject({ batches: 2, held: false });
   });
 
-  test("has nothing to say without routers, or without the entry", () => {
+  test("has nothing to say without routers, or without the entry", async () => {
     expect(
-      collectRouting({ ...session, program: { ...program, routers: [] } } as unknown as Session, data(1)),
+      await collectRouting(
+        { ...session, program: { ...program, routers: [] } } as unknown as Session,
+        data(1),
+      ),
     ).toBeUndefined();
     expect(
-      collectRouting({ ...session, program, entries: ["train"] } as unknown as Session, data(1)),
+      await collectRouting({ ...session, program, entries: ["train"] } as unknown as Session, data(1)),
     ).toBeUndefined();
   });
 });

@@ -230,7 +230,8 @@ describe("threads", () => {
       ["esbuild", "--bundle", "--platform=node", "--format=esm", "--packages=external", "--loader=ts"],
       { input: script, encoding: "utf8" },
     );
-    const run = spawnSync(process.execPath, ["--input-type=module", "-e", bundled.stdout], {
+    const run = spawnSync(process.execPath, ["--input-type=module", "-"], {
+      input: bundled.stdout,
       encoding: "utf8",
       timeout: 20_000,
     });

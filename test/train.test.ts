@@ -177,10 +177,10 @@ describe("train", () => {
     const losses: number[] = [];
     const visit = (_: unknown, outputs: Readonly<Record<string, ArrayLike<number>>>): void =>
       void losses.push(outputs["loss"]![0]!);
-    const all = evaluate(session, rows(2, 3), { visit })!;
+    const all = (await evaluate(session, rows(2, 3), { visit }))!;
     expect(all.metrics["loss"]).toBeCloseTo((losses[0]! + losses[1]! + losses[2]!) / 3, 12);
-    expect(evaluate(session, rows(2, 3), { limit: 1 })!.metrics["loss"]).toBe(losses[0]);
-    expect(evaluate(session, rows(2, 0))).toBeUndefined();
+    expect((await evaluate(session, rows(2, 3), { limit: 1 }))!.metrics["loss"]).toBe(losses[0]);
+    expect(await evaluate(session, rows(2, 0))).toBeUndefined();
     expect(tensorsOf(session)).toEqual(before);
   });
 

@@ -1,12 +1,18 @@
-// moe build: the artifact folder of a model: program, wasm, kernels as text, a typed module. In: a file. Out: a folder whose
+// moe build: the artifact folder of a model: program, wasm, kernels as text, a typed module, and with `--target` kernels for GPUs
+// beside those for the CPU, which every machine can run. In: a file. Out: a folder whose
 // bytes depend on the file and the version of moe alone. `--check` writes nothing and fails when the folder is stale.
 
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { printKernel } from "../../compiler/print-kernel.ts";
+import type { AnyArtifact } from "../../runtime/artifact.ts";
+import { imageFiles } from "../../runtime/cuda/folder.ts";
+import { compileImages } from "../../runtime/cuda/nvcc.ts";
 import { UserError } from "../../runtime/errors.ts";
-import { artifactFiles, hashesOf, writeFiles } from "../artifact-folder.ts";
-import { compileFile, type CompiledFile, type CompileOptions } from "../compiling.ts";
+import type { TargetName } from "../../runtime/program.ts";
+import { artifactFiles, deviceFiles, hashesOf, writeFiles } from "../artifact-folder.ts";
+import { compileFile, compileFor, type CompiledFile, type CompileOptions } from "../compiling.ts";
+import { checkPrecision } from "../devices.ts";
 import { exitCodes, type ExitCode } from "../exit.ts";
 import { readBytes } from "../files.ts";
 import { bytes } from "../numbers.ts";
@@ -17,22 +23,35 @@ import { moduleText } from "../module/module.ts";
 import { tool, version } from "../version.ts";
 
 export interface BuildOptions extends CompileOptions {
+  /** Besides the CPU. */
+  readonly target?: readonly TargetName[];
   readonly out?: string;
   readonly check?: boolean;
   readonly json?: boolean;
 }
 
-type Files = ReadonlyMap<string, string | Uint8Array>;
+type Files = Map<string, string | Uint8Array>;
 
 export async function build(shell: Shell, file: string, options: BuildOptions): Promise<ExitCode> {
   const shown = options.out ?? "dist";
   const folder = resolve(shell.folder, shown);
   const read = compileFile(shell, file, options);
   if (read === undefined) return exitCodes.findings;
-  const files = await contents(read);
+  checkPrecision(options.precision, options.target?.includes("cuda") === true, "--target cuda");
+  const targets = [...new Set(options.target ?? [])].flatMap((target) => (target === "wasm" ? [] : [target]));
+  const others = targets.map((target) => compileFor(shell.folder, file, options, target));
+  const files = await contents(read, others);
   if (options.check === true) return compare(shell, folder, shown, files);
   guard(folder, shown, files);
   writeFiles(folder, files, shown);
+  // Not among the files that are compared: they depend on the compiler of the machine.
+  for (const artifact of others)
+    if ("source" in artifact) {
+      const images = (await compileImages(artifact.source)) ?? [];
+      const made = imageFiles({ ...artifact, images });
+      writeFiles(folder, made, shown);
+      for (const [name, content] of made) files.set(name, content);
+    }
   const size = (content: string | Uint8Array): number =>
     typeof content === "string" ? new TextEncoder().encode(content).length : content.length;
   if (options.json === true) {
@@ -51,17 +70,22 @@ export async function build(shell: Shell, file: string, options: BuildOptions): 
 }
 
 /** Every file of the folder, build.json last. */
-async function contents({ path, compiled, hash }: CompiledFile): Promise<Files> {
+async function contents(
+  { path, compiled, hash }: CompiledFile,
+  others: readonly AnyArtifact[],
+): Promise<Files> {
   const { program, kernels } = compiled;
   const main = path.split("/").at(-1)!;
   const { js, dts } = await moduleText(program, {
     ...{ source: main, version, sourceHash: hash },
     docs: docsOf(compiled.model, program.name),
+    webgpu: others.some((artifact) => "shaders" in artifact),
   });
   const head = `// Made by ${tool} from ${main} (${hash}). Do not edit.\n`;
   const name = program.name.toLowerCase();
   const files = new Map<string, string | Uint8Array>([
     ...artifactFiles(compiled),
+    ...others.flatMap((artifact) => [...deviceFiles(artifact)]),
     ["kernels.txt", `${head}\n${kernels.map(printKernel).join("\n")}`],
     [`${name}.js`, js],
     [`${name}.d.ts`, dts],

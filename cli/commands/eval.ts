@@ -1,18 +1,19 @@
 // moe eval: a trained model on held-out data. In: a run folder, or a file and a checkpoint. Out: metrics, and how evenly each
 // router loads its experts. Changes nothing.
 
-import { dirname, resolve } from "node:path";
+import { dirname } from "node:path";
+import type { Data } from "../../runtime/data/data.ts";
 import { openData } from "../../runtime/data/open-node.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { evaluate, type Evaluation } from "../../runtime/evaluate.ts";
-import type { Program } from "../../runtime/program.ts";
-import type { Artifact } from "../artifact-folder.ts";
-import { compileFile, type CompileOptions } from "../compiling.ts";
+import type { Program, Training } from "../../runtime/program.ts";
+import { compileFile, compileFor, type CompileOptions } from "../compiling.ts";
+import { checkDevice, type DeviceName } from "../devices.ts";
 import { exitCodes, type ExitCode } from "../exit.ts";
 import { loss, percent, plural } from "../numbers.ts";
 import { paintWith } from "../paint.ts";
-import { isRunFolder, openRun } from "../run-folder.ts";
-import { checkpointIn, openTrained, trainingSizes } from "../sessions.ts";
+import { isRunFolder, openRun, openRunData } from "../run-folder.ts";
+import { checkpointIn, openTrained, trainingSizes, type Trained } from "../sessions.ts";
 import type { Shell } from "../shell.ts";
 import { table } from "../table.ts";
 
@@ -20,34 +21,38 @@ export interface EvalOptions extends CompileOptions {
   readonly checkpoint?: string;
   readonly batches?: number;
   readonly threads?: number;
+  readonly device?: DeviceName;
   readonly json?: boolean;
 }
 
-interface Subject extends Artifact {
-  readonly base: string;
+interface Subject extends Trained {
+  readonly openData: (training: Training) => Promise<Data>;
   readonly checkpoint: string;
 }
 
 export async function evaluateCommand(shell: Shell, given: string, options: EvalOptions): Promise<ExitCode> {
+  await checkDevice(options.device, options.threads, options.precision);
   const subject = subjectOf(shell, given, options);
   if (subject === undefined) return exitCodes.findings;
-  const { program, base } = subject;
+  const { program } = subject;
   const { training } = program;
   if (training === undefined || program.entries["evaluate"] === undefined)
     throw new UserError("C0304", `the model ${program.name} names no data to evaluate on`, {
       file: given,
       help: "give it a `loss` and a `train` block",
     });
-  const data = await openData(training, program.modalities, base);
+  const data = await subject.openData(training);
   try {
     const { session, step, checkpoint } = await openTrained(subject, shell.folder, subject.checkpoint, {
       entries: ["evaluate"],
       sizes: trainingSizes(program),
       threads: options.threads,
+      device: options.device,
+      precision: options.precision,
     });
     try {
       const limit = options.batches === undefined ? {} : { limit: options.batches };
-      const found = evaluate(session, data.held, { step, ...limit });
+      const found = await evaluate(session, data.held, { step, ...limit });
       if (found === undefined)
         throw new UserError("C0304", "no data are held out", {
           file: given,
@@ -70,8 +75,11 @@ export async function evaluateCommand(shell: Shell, given: string, options: Eval
 function subjectOf(shell: Shell, given: string, options: EvalOptions): Subject | undefined {
   if (isRunFolder(shell.folder, given) || !given.endsWith(".moe")) {
     const run = openRun(shell.folder, given);
-    const base = resolve(run.folder, run.note.base);
-    return { ...run, base, checkpoint: checkpointIn(shell.folder, run.shown, options.checkpoint) };
+    return {
+      ...run,
+      openData: (training) => openRunData(run, training, run.program.modalities),
+      checkpoint: checkpointIn(shell.folder, run.shown, options.checkpoint),
+    };
   }
   if (options.checkpoint === undefined)
     throw new UserError("C0401", `${given} has no trained parameters of its own`, {
@@ -81,7 +89,14 @@ function subjectOf(shell: Shell, given: string, options: EvalOptions): Subject |
   const read = compileFile(shell, given, options);
   if (read === undefined) return undefined;
   const checkpoint = checkpointIn(shell.folder, dirname(options.checkpoint), options.checkpoint);
-  return { ...read.compiled, base: read.base, checkpoint };
+  const { compiled, base } = read;
+  return {
+    ...compiled,
+    compileFor: async (target, precision) =>
+      compileFor(shell.folder, given, { ...options, precision }, target),
+    openData: (training) => openData(training, compiled.program.modalities, base),
+    checkpoint,
+  };
 }
 
 function print(shell: Shell, program: Program, checkpoint: string, step: number, found: Evaluation): string {

@@ -10,10 +10,12 @@ import {
   type MemoryPlan,
 } from "../../runtime/arena-plan.ts";
 import { UserError } from "../../runtime/errors.ts";
-import type { Program } from "../../runtime/program.ts";
+import type { Precision, Program, TargetName } from "../../runtime/program.ts";
 import type { Sizes } from "../../runtime/size.ts";
+import { gpuMemoryPlan } from "../../runtime/webgpu/plan.ts";
 import { planFile, type CompileOptions } from "../compiling.ts";
 import { costOf, foldedLabel, type EntryCost } from "../cost.ts";
+import { checkPrecision } from "../devices.ts";
 import { exitCodes, type ExitCode } from "../exit.ts";
 import { bytes, count, flops, percent, whole } from "../numbers.ts";
 import { paintWith, type Paint } from "../paint.ts";
@@ -24,6 +26,7 @@ export interface PlanOptions extends CompileOptions {
   readonly batch?: number;
   readonly length?: number;
   readonly threads?: number;
+  readonly target?: TargetName;
   /** All kernels, all tensors, all refusals. */
   readonly all?: boolean;
   readonly json?: boolean;
@@ -32,6 +35,8 @@ export interface PlanOptions extends CompileOptions {
 interface Plan {
   readonly model: string;
   readonly sizes: Sizes;
+  /** What contractions round their operands to; absent: nothing is rounded. */
+  readonly precision?: Precision;
   /** Tokens (or examples) in one run. */
   readonly tokens: number;
   readonly unit: "token" | "example";
@@ -45,6 +50,7 @@ interface Plan {
 }
 
 export async function plan(shell: Shell, file: string, options: PlanOptions): Promise<ExitCode> {
+  checkPrecision(options.precision, options.target === "cuda", "--target cuda");
   const read = planFile(shell, file, options);
   if (read === undefined) return exitCodes.findings;
   const { program } = read;
@@ -103,11 +109,12 @@ export function planOf(program: Program, sizes: Sizes, threads: number): Plan {
     if (there[0] !== wanted[0]) continue;
     const carried = heldTensors(program, there).filter(({ role }) => role === "carry");
     const gradients = carried.reduce((sum, tensor) => sum + tensorBytes(tensor), 0);
-    memory[use] = { ...memoryPlan(program, there, values, threads), gradients };
+    memory[use] = { ...memoryOn(program, there, values, threads), gradients };
   }
   return {
     model: program.name,
     sizes,
+    ...(program.precision === undefined ? {} : { precision: program.precision }),
     tokens,
     unit: length === undefined ? "example" : "token",
     parameters: countParameters(program, (router) => Math.min(router.width, router.experts)),
@@ -121,6 +128,12 @@ export function planOf(program: Program, sizes: Sizes, threads: number): Plan {
   };
 }
 
+function memoryOn(program: Program, entries: readonly string[], sizes: Sizes, threads: number): MemoryPlan {
+  if (program.target === "webgpu") return gpuMemoryPlan(program, entries, sizes);
+  const plan = memoryPlan(program, entries, sizes, threads);
+  return program.target === "wasm" ? plan : { ...plan, threads: 0, total: plan.total - plan.threads };
+}
+
 function print(result: Plan, all: boolean, paint: Paint): string {
   const { total, active } = result.parameters;
   const { forward, training } = result.flops;
@@ -128,6 +141,7 @@ function print(result: Plan, all: boolean, paint: Paint): string {
   const sizes = Object.entries(result.sizes).map(
     ([name, value]) => `${sizeWords[name] ?? name} ${whole(value)}`,
   );
+  if (result.precision !== undefined) sizes.push(`contractions of ${result.precision}`);
   const chosen = result.entries.filter(
     ({ name }) => all || name === (training === undefined ? "forward" : "train"),
   );

@@ -2,11 +2,13 @@
 // `--resume` a file or a run folder. Ctrl-C ends the run at a clean checkpoint.
 
 import { join, resolve } from "node:path";
-import type { Training } from "../../runtime/program.ts";
-import { openSession, type Session } from "../../runtime/session.ts";
+import type { Precision, Training } from "../../runtime/program.ts";
+import type { Executor } from "../../runtime/executor.ts";
 import type { TrainResult } from "../../runtime/train.ts";
 import { trainInFolder } from "../../runtime/train-folder.ts";
+import { checkDevice, openOn, type DeviceName } from "../devices.ts";
 import { exitCodes, type ExitCode } from "../exit.ts";
+import { showPeak, showPlan, watchMemory, type MemoryWatch } from "../memory.ts";
 import { count, duration, loss, whole } from "../numbers.ts";
 import { paintWith } from "../paint.ts";
 import { progressView } from "../progress.ts";
@@ -24,28 +26,51 @@ import { defaultTemperature } from "./generate.ts";
 
 export interface TrainOptions extends StartOptions {
   readonly threads?: number;
+  readonly device?: DeviceName;
+  /** Of contractions on CUDA. */
+  readonly precision?: Precision;
   readonly quiet?: boolean;
   readonly json?: boolean;
 }
 
 export async function train(shell: Shell, given: string, options: TrainOptions): Promise<ExitCode> {
+  await checkDevice(options.device, options.threads, options.precision);
   const start = await startRun(shell, given, options);
   if (start === undefined) return exitCodes.findings;
+  try {
+    return await trainRun(shell, given, start, options);
+  } finally {
+    start.data.close();
+    start.lock.release();
+  }
+}
+
+async function trainRun(shell: Shell, given: string, start: Start, options: TrainOptions): Promise<ExitCode> {
   const { artifact, data, run } = start;
   const folder = resolve(shell.folder, run);
   const quiet = options.quiet === true || options.json === true;
-  const session = await openSession(artifact.program, artifact.wasm, {
-    entries: ["train", "update", "evaluate"].filter((name) => artifact.program.entries[name] !== undefined),
+  const entries = ["train", "update", "evaluate"].filter(
+    (name) => artifact.program.entries[name] !== undefined,
+  );
+  const session = await openOn(options.device, artifact, artifact.compileFor, {
+    entries,
     sizes: trainingSizes(artifact.program),
     seed: start.note.seed,
+    initialise: false,
+    precision: options.precision,
     ...(options.threads === undefined ? {} : { threads: options.threads }),
   });
   try {
-    if (!quiet) shell.err(head(shell, start, session));
-    const about = { tool, source: start.note.main, threads: session.threads, data: data.summary };
-    const result = await steps(shell, start, session, folder, quiet, about);
+    // Before the first tensor is written: what the session allocated counts only when it is touched.
+    const memory = watchMemory(artifact.program, entries, session);
+    session.initialise();
+    // What the device refuses, it refuses before the first step.
+    for (const entry of entries) await session.prepare(entry);
+    if (!quiet) shell.err(head(shell, start, session, memory));
+    const about = { tool, source: start.note.main, where: session.where, data: data.summary };
+    const result = await steps(shell, start, session, folder, quiet, about, memory);
     writeNote(folder, { ...start.note, state: result.reason });
-    const routing = collectRouting(session, data, { step: result.step });
+    const routing = await collectRouting(session, data, { step: result.step });
     const sample = result.reason === "interrupted" ? undefined : await sampleOf(shell, run);
     await writeReport(folder, {
       ...about,
@@ -54,17 +79,21 @@ export async function train(shell: Shell, given: string, options: TrainOptions):
       ...sample,
     });
     if (options.json === true)
-      shell.out(`${JSON.stringify(summary(start, result, sample?.text), null, 2)}\n`);
-    else if (!quiet) conclude(shell, given, start, result, sample);
+      shell.out(`${JSON.stringify(summary(start, result, memory, sample?.text), null, 2)}\n`);
+    else if (!quiet) conclude(shell, given, start, result, memory, sample);
     return result.reason === "interrupted" ? exitCodes.interrupted : exitCodes.good;
   } finally {
     session.dispose();
-    data.close();
   }
 }
 
 /** What is trained, on what, where. */
-function head(shell: Shell, { artifact, data, run, training, resume }: Start, session: Session): string {
+function head(
+  shell: Shell,
+  { artifact, data, run, training, resume }: Start,
+  session: Executor,
+  memory: MemoryWatch,
+): string {
   const paint = paintWith(shell.colour.err);
   const { program } = artifact;
   const { total, active } = countParameters(program, (router) => Math.min(router.width, router.experts));
@@ -74,10 +103,8 @@ function head(shell: Shell, { artifact, data, run, training, resume }: Start, se
     ["model", `${count(total)} parameters${size}`],
     ...data.summary.map((line): [string, string] => ["data", line]),
     ["recipe", recipe(training)],
-    [
-      "run",
-      `${run}${resume ? ", continued" : ""}  (${session.threads === 1 ? "1 thread" : `${session.threads} threads`})`,
-    ],
+    ["memory", showPlan(memory)],
+    ["run", `${run}${resume ? ", continued" : ""}  (${session.where})`],
   ];
   return `${paint.bold(program.name)}\n${facts.map(([name, text]) => `  ${paint.dim(name.padEnd(7))} ${text}\n`).join("")}\n`;
 }
@@ -87,11 +114,12 @@ const recipe = ({ steps, batch, length, accumulate, optimiser }: Training): stri
 
 async function steps(
   shell: Shell,
-  { data, training, note, run, resume }: Start,
-  session: Session,
+  { data, training, note, run, restore }: Start,
+  session: Executor,
   folder: string,
   quiet: boolean,
   about: ReportAbout,
+  memory: MemoryWatch,
 ): Promise<TrainResult> {
   const view = await progressView(shell, training.steps, quiet);
   const stop = new AbortController();
@@ -101,10 +129,17 @@ async function steps(
   });
   try {
     return await trainInFolder(session, data, folder, {
-      resume,
+      resume: restore?.(session) ?? false,
+      locked: true,
       signal: stop.signal,
-      onStep: (progress) => view.step(progress),
-      onEvaluation: (record) => view.evaluation(record),
+      onStep: (progress) => {
+        memory.look();
+        view.step(progress);
+      },
+      onEvaluation: (record) => {
+        memory.look();
+        view.evaluation(record);
+      },
     });
   } catch (error) {
     view.end();
@@ -136,7 +171,12 @@ async function sampleOf(shell: Shell, shown: string): Promise<Sample | undefined
   return { prompt, text };
 }
 
-function summary({ run, training }: Start, result: TrainResult, text: string | undefined): object {
+function summary(
+  { run, training }: Start,
+  result: TrainResult,
+  { before, model, peak }: MemoryWatch,
+  text: string | undefined,
+): object {
   const { reason, step, evaluation, best, seconds } = result;
   return {
     run,
@@ -146,6 +186,7 @@ function summary({ run, training }: Start, result: TrainResult, text: string | u
     ...(evaluation === undefined ? {} : { heldOut: evaluation.metrics }),
     ...(best === undefined ? {} : { best }),
     seconds,
+    memory: { planned: before + model, peak: peak() },
     report: join(run, "report.html"),
     ...(text === undefined ? {} : { text }),
   };
@@ -156,6 +197,7 @@ function conclude(
   given: string,
   { run, training, note, resume }: Start,
   result: TrainResult,
+  memory: MemoryWatch,
   sample: Sample | undefined,
 ): void {
   // A run that had ended before: nothing was done.
@@ -178,6 +220,7 @@ function conclude(
       : [`held-out loss ${loss(held)}${best === undefined || best === held ? "" : ` (best ${loss(best)})`}`]),
   ];
   shell.out(`${out.bold(facts.join("  "))}\n`);
+  if (!already) shell.out(`${out.dim(showPeak(memory))}\n`);
   if (sample !== undefined) shell.out(`\n${out.dim(printable(sample.prompt))}${printable(sample.text)}\n`);
   // Who came by an npm script or npx has no `moe` on the path.
   const moe = shell.environment["npm_lifecycle_event"] === undefined ? "moe" : "npx moe";

@@ -109,7 +109,7 @@ class Declarations {
       "What `forward` gives: values in row-major order, and their shape.",
       entry.outputs.map(({ name, type, shape, doc }) => port(name, shapedType(type, shape), doc ?? "")),
     );
-    return method("forward", { inputs }, outputs, "Runs the model, in inference mode.");
+    return method("forward", { inputs }, promise(outputs), "Runs the model, in inference mode.");
   }
 
   #metrics(): void {
@@ -134,7 +134,7 @@ class Declarations {
       method(
         "evaluate",
         { batch },
-        `${this.#name}Metrics`,
+        promise(`${this.#name}Metrics`),
         "Losses and metrics, in inference mode. Changes nothing.",
       ),
     ];
@@ -161,7 +161,7 @@ class Declarations {
     );
     return [
       ...methods,
-      method("routes", { batch }, routes, "What the routers do with a batch, in inference mode."),
+      method("routes", { batch }, promise(routes), "What the routers do with a batch, in inference mode."),
     ];
   }
 
@@ -192,7 +192,7 @@ class Declarations {
     return method(
       "trainStep",
       parameter,
-      step,
+      promise(step),
       `${what}: gradients, and the update of the recipe${recipe}. Stops with an error when the loss is not a finite number.`,
     );
   }
@@ -265,7 +265,7 @@ class Declarations {
         ...method(
           "parameter",
           { name: "Name" },
-          `${all}[Name]`,
+          promise(`${all}[Name]`),
           "A copy of a parameter, or of a layer's state.",
         ),
         typeParameters: [{ name: "Name", constraint: `keyof ${all}` }],
@@ -310,6 +310,9 @@ class Declarations {
     return `${count.toLocaleString("en-US")} parameters${routed}.`;
   }
 }
+
+/** A device may take its time: what computes, or reads what was computed, promises. */
+const promise = (type: string): string => `Promise<${type}>`;
 
 /** Equal when the ports are: same names, types and shapes. */
 const key = (ports: readonly Port[]): string =>

@@ -66,7 +66,7 @@ export const properties = (model: string, isText: boolean): Property[] => [
   {
     name: "session",
     isReadonly: true,
-    type: `${runtime}.Session`,
+    type: `${runtime}.Executor`,
     docs: ["For what is not here: whole runs with `train` of the runtime, timings, single entries."],
   },
 ];
@@ -80,7 +80,7 @@ export const lifeMethods: readonly Method[] = [
   method(
     "saveWeights",
     { "options?": "{ readonly optimiser?: boolean }" },
-    "Uint8Array<ArrayBuffer>",
+    "Promise<Uint8Array<ArrayBuffer>>",
     "A safetensors file of parameters and state; with the optimiser's state, training can go on from it.",
   ),
   method(

@@ -13,6 +13,8 @@ export interface ModuleOptions {
   /** Of the tool. */
   readonly version: string;
   readonly sourceHash: string;
+  /** Whether shaders lie beside it, too. */
+  readonly webgpu?: boolean;
   /** `docsOf(model, name)`; what a comment in the file says. */
   readonly docs?: Docs;
 }
@@ -25,7 +27,8 @@ export interface ModuleText {
 export async function moduleText(program: Program, options: ModuleOptions): Promise<ModuleText> {
   const head = header(options);
   const dts = declarations(program, options.docs ?? noDocs, head);
-  return { js: await formatted(javascript(program, head), "babel"), dts: await formatted(dts, "typescript") };
+  const js = javascript(program, head, options.webgpu === true);
+  return { js: await formatted(js, "babel"), dts: await formatted(dts, "typescript") };
 }
 
 const oneLine = (text: string): string => text.replaceAll(/[\r\n\u2028\u2029]+/g, " ");
@@ -35,7 +38,7 @@ const header = ({ source, version, sourceHash }: ModuleOptions): string =>
   `// Do not edit: change ${oneLine(source)} and run \`moe build\` again.\n`;
 
 /** `new URL(..., import.meta.url)` in this very form is what bundlers look for. */
-const javascript = ({ name }: Program, head: string): string => `${head}
+const javascript = ({ name }: Program, head: string, webgpu: boolean): string => `${head}
 import { openModel } from "moelang/runtime";
 
 export { tensor } from "moelang/runtime";
@@ -45,13 +48,19 @@ const files = {
   wasm: {
     plain: new URL("./model.wasm", import.meta.url),
     relaxed: new URL("./model.relaxed.wasm", import.meta.url),
-  },
+  },${webgpu ? shaders : ""}
 };
 
 export const load = (options) => openModel(files, options);
 
 export default { name: ${JSON.stringify(name)}, load };
 `;
+
+const shaders = `
+  webgpu: {
+    program: new URL("./program.webgpu.json", import.meta.url),
+    shaders: new URL("./model.wgsl", import.meta.url),
+  },`;
 
 const formatted = (text: string, parser: "babel" | "typescript"): Promise<string> =>
   format(text, { parser, printWidth: 100, endOfLine: "lf" });

@@ -2,7 +2,7 @@
 // RoutingReport, plain JSON.
 // The command that trains calls it once, when training has ended and before the session is closed:
 //
-//     const routing = collectRouting(session, data, { step: result.step });
+//     const routing = await collectRouting(session, data, { step: result.step });
 //     writeReport(folder, routing === undefined ? {} : { routing });        // report.ts; keeps it as routing.json too
 //
 // How loads change over the run is in metrics.jsonl already, step by step; nothing needs to be collected on the way.
@@ -11,7 +11,7 @@
 import type { Batch, Data } from "../../runtime/data/data.ts";
 import { evaluate } from "../../runtime/evaluate.ts";
 import type { Modality, Program, RouterInfo } from "../../runtime/program.ts";
-import type { Session } from "../../runtime/session.ts";
+import type { Executor } from "../../runtime/executor.ts";
 import { evaluate as evaluateSize } from "../../runtime/size.ts";
 import { streamingDecoder, type Tokenizer } from "../../runtime/tokenizer.ts";
 import { countPicks } from "./count.ts";
@@ -38,11 +38,11 @@ const mostSampled = 320;
 const mostSampledPicks = 6;
 
 /** Undefined when there is nothing to see: no routers, no `evaluate`, no data. */
-export function collectRouting(
-  session: Session,
+export async function collectRouting(
+  session: Executor,
   data: Data,
   options: CollectOptions = {},
-): RoutingReport | undefined {
+): Promise<RoutingReport | undefined> {
   const { program } = session;
   const entry = program.entries["evaluate"];
   if (program.routers.length === 0 || entry === undefined || !session.entries.includes("evaluate"))
@@ -55,7 +55,7 @@ export function collectRouting(
   let limit = Math.min(batches.batches, options.batches ?? 64);
   for (let index = 0; index < limit; index++) {
     const one = { examples: batches.examples, batches: 1, batch: () => batches.batch(index) };
-    evaluate(session, one, {
+    await evaluate(session, one, {
       ...(options.step === undefined ? {} : { step: options.step }),
       visit: (batch, outputs) => {
         // Views: the next run overwrites them.

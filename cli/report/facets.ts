@@ -70,6 +70,8 @@ function tokensFacet(input: FacetInput, modality: Modality, ids: ArrayLike<numbe
   const bytesOf = (id: number): Uint8Array => tokenizer?.bytes(id) ?? new Uint8Array(0);
   const labelOf = (id: number): string => (tokenizer === undefined ? `token ${id}` : tokenLabel(bytesOf(id)));
   const byToken = countValues(picks, width, experts, (row) => ids[row]!);
+  // Padding is no token.
+  byToken.delete(-1);
   const all = [...byToken.values()];
   const frequent = all.toSorted((a, b) => b.rows - a.rows || a.value - b.value).slice(0, mostFrequent);
   const kinds =

@@ -121,15 +121,7 @@ function header({ program, records, about }: RunData, layers: readonly Layer[]):
           whole(last.step),
           asked !== undefined && asked !== last.step ? `of ${whole(asked)}` : undefined,
         ),
-    last === undefined
-      ? undefined
-      : tile(
-          "time",
-          duration(last.seconds),
-          about.threads === undefined
-            ? undefined
-            : `${about.threads} ${about.threads === 1 ? "thread" : "threads"}`,
-        ),
+    last === undefined ? undefined : tile("time", duration(last.seconds), about.where),
     perSecond === undefined
       ? undefined
       : tile(

@@ -2,7 +2,7 @@
 // In: a folder with program.json and metrics.jsonl, and routing.json where routing was collected before. Out: the page's
 // path. The page is a file of its own: no network, no other file. Whoever trains calls it at the end:
 //
-//     const routing = collectRouting(session, data, { step: result.step });   // collect.ts
+//     const routing = await collectRouting(session, data, { step: result.step });   // collect.ts
 //     const path = await writeReport(folder, { ...(routing === undefined ? {} : { routing }), state: result.reason, ... });
 
 import { existsSync, readFileSync } from "node:fs";

@@ -13,7 +13,8 @@ export interface ReportAbout {
   /** The file that was trained, and the tool with its version. */
   readonly source?: string;
   readonly tool?: string;
-  readonly threads?: number;
+  /** What it was trained on: `CPU, 2 threads`. */
+  readonly where?: string;
   /** Lines about the data, as `Data.summary`. */
   readonly data?: readonly string[];
   /** Text that the trained model wrote, and how it was begun. */

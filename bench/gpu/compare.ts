@@ -1,0 +1,177 @@
+// One case on the CPU and on a GPU. In: the program for both, and the case. Out: what does not agree, in a sentence; undefined when all does.
+// Every entry starts from the same tensors on both; each runs twice on the GPU and must give the same bits.
+
+import type { Executor } from "../../runtime/executor.ts";
+import { threefry, uniform } from "../../runtime/random.ts";
+import type { Tensor } from "../../runtime/program.ts";
+import type { Inputs, Outputs, Values } from "../../runtime/session-values.ts";
+import { evaluate } from "../../runtime/size.ts";
+import type { Case } from "./manifest.ts";
+
+export type Open = (where: "cpu" | "gpu") => Promise<Executor>;
+
+export async function disagreement(tested: Case, open: Open): Promise<string | undefined> {
+  return tested.kind === "alike" ? entriesDiffer(tested, open) : curvesDiffer(tested, open);
+}
+
+/** Numbers in [-1, 1), the same in every run. */
+export const noise = (seed: number, length: number): Float32Array =>
+  Float32Array.from({ length }, (_, i) => 2 * uniform(threefry(seed, 23, i, 5)[0]) - 1);
+
+const hash = (text: string): number =>
+  [...text].reduce((sum, letter) => (Math.imul(sum, 31) + letter.charCodeAt(0)) | 0, 7);
+
+/** Parameters are noise, states what they begin with and a little more. */
+function noisy({ name, role, shape, init }: Tensor): Float32Array {
+  const length = shape.reduce((a, b) => a * b, 1);
+  const start = init.kind === "constant" ? init.value : 0;
+  if (role === "parameter") return noise(hash(name), length).map((x) => start + 0.7 * x);
+  if (role === "state" && !name.startsWith("cache"))
+    return noise(hash(name), length).map((x) => start + 0.1 * x);
+  return new Float32Array(length).fill(start);
+}
+
+/** Ids below the modality's count, numbers elsewhere; what the case gives as it is. */
+function inputsOf({ program, sizes }: Executor, entry: string, given: Case["inputs"] = {}): Inputs {
+  const inputs: Record<string, number[]> = {};
+  for (const { name, type, shape } of program.entries[entry]!.inputs) {
+    const length = shape.reduce((product, size) => product * evaluate(size, sizes), 1);
+    const modality = program.modalities.find(({ ports }) => ports.includes(name));
+    if (given[name] !== undefined) inputs[name] = given[name].slice(0, length).map(Number);
+    else if (name.startsWith("$")) inputs[name] = [{ $seed: 11, $draw: 3, $step: 2 }[name] ?? 0];
+    else if (type === "i32")
+      inputs[name] = Array.from(noise(hash(name), length), (x) =>
+        Math.floor(((x + 1) / 2) * (modality?.count ?? 2)),
+      );
+    else
+      inputs[name] = Array.from(noise(hash(name), length), (x) =>
+        modality?.kind === "image" ? Math.abs(x) : x,
+      );
+  }
+  return inputs;
+}
+
+/** Update comes after train: it finds gradients to work with. */
+const order = ["forward", "evaluate", "decode", "train", "update"];
+
+async function entriesDiffer(tested: Case, open: Open): Promise<string | undefined> {
+  const cpu = await open("cpu");
+  const gpu = await open("gpu");
+  try {
+    if (tested.start === "noise") for (const tensor of cpu.tensors()) cpu.write(tensor.name, noisy(tensor));
+    const entries = cpu.entries.filter((name) => tested.entries?.includes(name) !== false);
+    const names = cpu.tensors().map(({ name }) => name);
+    const fill = (from: ReadonlyMap<string, Values>): void => {
+      for (const name of names) gpu.write(name, from.get(name)!);
+    };
+    for (const entry of entries.sort((a, b) => order.indexOf(a) - order.indexOf(b))) {
+      const before = new Map<string, Values>();
+      for (const name of names) before.set(name, (await cpu.read(name)).slice());
+      const inputs = inputsOf(cpu, entry, tested.inputs);
+      const wanted = await cpu.run(entry, inputs);
+      fill(before);
+      const found = await gpu.run(entry, inputs);
+      const tensors = await snapshot(gpu, names);
+      for (const [port, values] of Object.entries(wanted)) {
+        const told = difference(found[port]!, values, tested.tolerance);
+        if (told !== undefined) return `${entry}: ${port}${told}`;
+      }
+      for (const name of names) {
+        const told = difference(tensors.get(name)!, await cpu.read(name), tested.tolerance);
+        if (told !== undefined) return `${entry}: the tensor ${name}${told}`;
+      }
+      fill(before);
+      const told =
+        moved(found, await gpu.run(entry, inputs)) ??
+        moved(Object.fromEntries(tensors), Object.fromEntries(await snapshot(gpu, names)));
+      if (told !== undefined) return `${entry}: ${told}`;
+    }
+    return undefined;
+  } finally {
+    cpu.dispose();
+    gpu.dispose();
+  }
+}
+
+async function snapshot(session: Executor, names: readonly string[]): Promise<Map<string, Values>> {
+  const all = new Map<string, Values>();
+  for (const name of names) all.set(name, (await session.read(name)).slice());
+  return all;
+}
+
+/** A difference of bits between two runs. */
+function moved(one: Outputs, other: Outputs): string | undefined {
+  for (const [name, values] of Object.entries(one)) {
+    const [a, b] = [values, other[name]!].map((of) => new Uint32Array(of.buffer, of.byteOffset, of.length));
+    const at = a!.findIndex((bits, i) => bits !== b![i]);
+    if (at >= 0) return `${name}[${at}] is ${values[at]}, and ${other[name]![at]} when it runs again`;
+  }
+  return undefined;
+}
+
+/** Infinities and NaN must stand in the same places. */
+function difference(
+  actual: ArrayLike<number>,
+  wanted: ArrayLike<number>,
+  tolerance: number,
+): string | undefined {
+  if (actual.length !== wanted.length) return ` has ${actual.length} elements, and ${wanted.length} on the CPU`;
+  let largest = 1e-3;
+  for (let i = 0; i < wanted.length; i++)
+    if (Number.isFinite(wanted[i])) largest = Math.max(largest, Math.abs(wanted[i]!));
+  for (let i = 0; i < wanted.length; i++) {
+    const [a, b] = [actual[i]!, wanted[i]!];
+    if (a === b || (Number.isNaN(a) && Number.isNaN(b)) || Math.abs(a - b) <= tolerance * largest) continue;
+    return `[${i}] is ${a}, and ${b} on the CPU (within ${(tolerance * largest).toPrecision(2)})`;
+  }
+  return undefined;
+}
+
+/** Texts that can be learned: each token says what comes next. */
+function sequence(session: Executor, step: number, shift: number): number[] {
+  const [batch, length] = [session.sizes["B"]!, session.sizes["T"]!];
+  const count = session.program.modalities[0]!.count!;
+  const at = (b: number, t: number): number => (step * 5 + b * 2 + t * (1 + (b % 2))) % count;
+  return Array.from({ length: batch * length }, (_, i) => at(Math.floor(i / length), (i % length) + shift));
+}
+
+async function losses(session: Executor): Promise<number[]> {
+  const ports = new Map(
+    ["train", "update"].map((entry) => [
+      entry,
+      new Set(session.program.entries[entry]!.inputs.map(({ name }) => name)),
+    ]),
+  );
+  const only = (entry: string, inputs: Record<string, number | number[]>): Inputs =>
+    Object.fromEntries(Object.entries(inputs).filter(([name]) => ports.get(entry)!.has(name)));
+  const all: number[] = [];
+  try {
+    for (let step = 0; step < session.program.training!.steps; step++) {
+      const inputs = {
+        text: sequence(session, step, 0),
+        "text.next": sequence(session, step, 1),
+        $step: step,
+      };
+      const { loss } = await session.run("train", only("train", inputs), { outputs: ["loss"] });
+      await session.run("update", only("update", { $step: step }), { outputs: [] });
+      all.push(loss![0]!);
+    }
+  } finally {
+    session.dispose();
+  }
+  return all;
+}
+
+async function curvesDiffer({ tolerance }: Case, open: Open): Promise<string | undefined> {
+  const wanted = await losses(await open("cpu"));
+  const found = await losses(await open("gpu"));
+  const again = await losses(await open("gpu"));
+  for (const [step, loss] of found.entries()) {
+    if (!(Math.abs(loss - wanted[step]!) <= tolerance * wanted[step]!))
+      return `the loss of step ${step} is ${loss}, and ${wanted[step]} on the CPU`;
+    if (loss !== again[step])
+      return `the loss of step ${step} is ${loss}, and ${again[step]} when it runs again`;
+  }
+  if (found.at(-1)! >= 0.75 * found[0]!) return `nothing was learned: ${found[0]} became ${found.at(-1)}`;
+  return undefined;
+}

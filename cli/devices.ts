@@ -1,0 +1,78 @@
+// Where a model runs: the CPU, a GPU by WebGPU, or an NVIDIA GPU by CUDA. In: what was compiled for the CPU, and how to compile it
+// for something else. Out: an executor. Folders keep the program for the CPU and the source; kernels for a GPU are made from the
+// same source when they are asked for, so that a run can move from one device to another.
+
+import type { AnyArtifact, Artifact } from "../runtime/artifact.ts";
+import type { Executor } from "../runtime/executor.ts";
+import type { Precision, Program, TargetName } from "../runtime/program.ts";
+import { openSession, type SessionOptions } from "../runtime/session.ts";
+import { UserError } from "../runtime/errors.ts";
+import type { DeviceName } from "./device-names.ts";
+
+export type { DeviceName } from "./device-names.ts";
+
+/** Compiles the same model for another target; `precision` of the operands of contractions, where the target has a choice. */
+export type CompileFor = (target: Exclude<TargetName, "wasm">, precision?: Precision) => Promise<AnyArtifact>;
+
+export async function openOn(
+  device: DeviceName | undefined,
+  onCpu: Pick<Artifact, "program" | "wasm">,
+  compileFor: CompileFor,
+  { precision, ...options }: SessionOptions & { readonly precision?: Precision | undefined },
+): Promise<Executor> {
+  if (device === undefined || device === "cpu") return openSession(onCpu.program, onCpu.wasm, options);
+  const artifact = await compileFor(device, precision);
+  sameModel(onCpu.program, artifact.program);
+  if ("shaders" in artifact) {
+    const { openWebGpu } = await import("../runtime/webgpu/open.ts");
+    return openWebGpu(artifact.program, artifact.shaders, options);
+  }
+  if ("source" in artifact) {
+    const { openCuda } = await import("../runtime/cuda/session.ts");
+    return openCuda(artifact.program, artifact, options);
+  }
+  throw new Error(`internal: ${device} was asked for, and ${artifact.program.target} was compiled`);
+}
+
+/** Whether there is such a device, before anything is compiled or written. */
+export async function checkDevice(
+  device: DeviceName | undefined,
+  threads: number | undefined,
+  precision?: Precision,
+): Promise<void> {
+  checkPrecision(precision, device === "cuda", "--device cuda");
+  if (device === undefined || device === "cpu") return;
+  if (threads !== undefined)
+    throw new UserError("C0401", "`--threads` is for the CPU", {
+      help: `leave out \`--threads\`, or \`--device ${device}\``,
+    });
+  if (device === "webgpu") {
+    const { openDevice } = await import("../runtime/webgpu/open.ts");
+    (await openDevice()).dispose();
+  } else {
+    const { openCudaDevice } = await import("../runtime/cuda/device.ts");
+    openCudaDevice().dispose();
+  }
+}
+
+/** Only CUDA's kernels have a choice. */
+export function checkPrecision(precision: Precision | undefined, cuda: boolean, option: string): void {
+  if (precision === undefined || precision === "f32" || cuda) return;
+  throw new UserError(
+    "C0401",
+    `\`--precision ${precision}\` wants matrix units, which are used by CUDA only`,
+    {
+      help: `add \`${option}\`, or leave out \`--precision\``,
+    },
+  );
+}
+
+/** The version of moe that began a run may have named its tensors otherwise. */
+function sameModel(one: Program, other: Program): void {
+  const tensors = ({ tensors: all }: Program): string =>
+    JSON.stringify(all.map(({ name, type, shape }) => [name, type, shape]));
+  if (tensors(one) === tensors(other)) return;
+  throw new UserError("C0106", `the model ${one.name} was made by another version of moe`, {
+    help: "train or build again, or run it on the CPU",
+  });
+}
