@@ -5,6 +5,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { printCuda } from "../compiler/cuda/print.ts";
 import { layerText } from "../gpu/cases.ts";
 import { openSession } from "../runtime/session.ts";
 import type { Executor } from "../runtime/executor.ts";
@@ -45,6 +46,7 @@ describe.skipIf(!hasCompiler)("programs on CUDA's host", () => {
     { timeout: 120_000 },
     async (precision) => {
       const text = layerText({ width: 32, hidden: 32, experts: 3, picks: 2 });
+      expect(printCuda(planCuda(text, precision).kernels)).toContain("multiply(sums");
       const tolerance = precision === "bf16" ? 2e-2 : 3e-3;
       for (const B of [1, 70]) await expectCudaAlike(text, { sizes: { B }, precision, tolerance });
     },

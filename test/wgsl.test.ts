@@ -67,7 +67,62 @@ test("a shader is text that people can read", () => {
       },
     ],
   });
-  expect(printWgsl(tested, { label: "block.0: softmax" })).toMatchInlineSnapshot();
+  expect(printWgsl(tested, { label: "block.0: softmax" })).toMatchInlineSnapshot(`
+    "// softmax_sum: block.0: softmax
+
+    struct Launch {
+      T: i32,
+      infinity: f32,
+      nan: f32,
+    }
+    @group(0) @binding(0) var<storage, read> x: array<f32>;
+    @group(0) @binding(1) var<storage, read_write> total: array<f32>;
+    @group(0) @binding(2) var<uniform> launch: Launch;
+
+    fn is_nan(x: f32) -> bool {
+      return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+    }
+
+    fn larger(a: f32, b: f32) -> f32 {
+      return select(a, b, is_nan(a) | ((b > a) & !is_nan(b)));
+    }
+
+    var<workgroup> reduce_add_f32_memory: array<f32, 64>;
+
+    fn reduce_add_f32(value: f32, invocation: i32) -> f32 {
+      let lane = u32(invocation);
+      reduce_add_f32_memory[lane] = value;
+      workgroupBarrier();
+      for (var left = 64u; left > 1u; ) {
+        let half = (left + 1u) / 2u;
+        if (lane + half < left) {
+          reduce_add_f32_memory[lane] = reduce_add_f32_memory[lane] + reduce_add_f32_memory[lane + half];
+        }
+        left = half;
+        workgroupBarrier();
+      }
+      return workgroupUniformLoad(&reduce_add_f32_memory[0]);
+    }
+
+    @compute @workgroup_size(64)
+    fn main(
+      @builtin(workgroup_id) workgroup_id: vec3<u32>,
+      @builtin(local_invocation_index) invocation_index: u32,
+    ) {
+      let workgroup = i32(workgroup_id.x);
+      let invocation = i32(invocation_index);
+      // each takes every 64th
+      var sum: f32 = 0.0;
+      for (var at: i32 = invocation; at < launch.T; at += 64) {
+        sum = sum + larger(x[at], (-launch.infinity));
+      }
+      let all: f32 = reduce_add_f32(sum, invocation);
+      if (invocation == 0) {
+        total[0] = all;
+      }
+    }
+    "
+  `);
 });
 
 const floats = [
