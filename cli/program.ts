@@ -5,6 +5,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { exitCodes, fail, type ExitCode } from "./exit.ts";
 import { UserError } from "../runtime/errors.ts";
 import { deviceNames, precisionNames } from "./device-names.ts";
+import { levelNames, type LevelName } from "./level-names.ts";
 import { paintWith } from "./paint.ts";
 import type { Shell } from "./shell.ts";
 import { version } from "./version.ts";
@@ -96,12 +97,26 @@ export function makeProgram(shell: Shell, end: (code: ExitCode) => void): Comman
   verb("show", understand, "print a model with every default filled in", [
     "show book.moe",
     "show book.moe --json",
+    "show book.moe --level kernel --entry decode --target webgpu",
   ])
     .argument("<file>", "a .moe file")
     .addOption(model())
+    .addOption(new Option("--level <level>", "a level of the compiler instead, as text").choices(levelNames))
+    .addOption(new Option("--entry <name>", "with --level: only forward, evaluate, train, update or decode"))
+    .addOption(
+      new Option("--target <target>", "with --level: what it is compiled for").choices([
+        "wasm",
+        "webgpu",
+        "cuda",
+      ]),
+    )
     .addOption(json())
-    .action((file: string, options: object) =>
-      run(async () => (await import("./commands/show.ts")).show(shell, file, options)),
+    .action((file: string, options: { readonly level?: LevelName; readonly json?: boolean }) =>
+      run(async () => {
+        const { level } = options;
+        if (level === undefined) return (await import("./commands/show.ts")).show(shell, file, options);
+        return (await import("./commands/show-level.ts")).showLevel(shell, file, { ...options, level });
+      }),
     );
 
   verb("plan", understand, "what a model costs: parameters, arithmetic, memory, kernels", [

@@ -1,12 +1,12 @@
 // The way through the compiler as a table of contents: every pass, in order, with the level it reads and the level it makes.
-// `moe build --show LEVEL` prints a level by these names.
+// `moe show --level` prints graphs, kernels, the program and the targets' code.
 
 export type Level = "syntax" | "model" | "graph" | "kernel" | "program";
 
 export interface Pass {
   readonly name: string;
   readonly from: Level | "text";
-  readonly to: Level | "wasm";
+  readonly to: Level | "wasm" | "wgsl" | "cuda";
   readonly file: string;
   readonly does: string;
 }
@@ -80,7 +80,7 @@ export const passes: readonly Pass[] = [
     from: "kernel",
     to: "kernel",
     file: "compiler/schedule/",
-    does: "tiles and blocks of contractions",
+    does: "tiles and blocks of contractions and streams",
   },
   {
     name: "plan",
@@ -95,5 +95,19 @@ export const passes: readonly Pass[] = [
     to: "wasm",
     file: "compiler/wasm/print.ts",
     does: "one WebAssembly module of all kernels",
+  },
+  {
+    name: "print",
+    from: "kernel",
+    to: "wgsl",
+    file: "compiler/wgsl/print.ts",
+    does: "a shader for each kernel",
+  },
+  {
+    name: "print",
+    from: "kernel",
+    to: "cuda",
+    file: "compiler/cuda/print.ts",
+    does: "one CUDA C++ file of all kernels",
   },
 ];

@@ -1,7 +1,7 @@
 // What `moe show` fills in, and that nothing changes by it; what `moe plan` counts.
 
 import { dirname } from "node:path";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { planModel } from "../compiler/compile.ts";
 import { loadModel } from "../compiler/resolve.ts";
 import { format } from "../grammar/format.ts";
@@ -11,7 +11,7 @@ import { withDefaults } from "../cli/defaults.ts";
 import { bytes, count, duration, flops, loss, whole } from "../cli/numbers.ts";
 import { overrideRecipe } from "../cli/recipe.ts";
 import { openSources } from "../cli/sources.ts";
-import { tinyModel } from "./helpers/cli.ts";
+import { testShell, tinyModel } from "./helpers/cli.ts";
 
 const load = (text: string) => loadModel(openSources("/", new Map([["a.moe", text]])), "a.moe").main;
 const program = (text: string, path = "a.moe") =>
@@ -195,4 +195,40 @@ test("numbers as people read them", () => {
     "1 h 2 m",
     "?",
   ]);
+});
+
+describe("moe show --level", () => {
+  const shell = testShell({ "tiny.moe": tinyModel });
+  afterAll(() => shell.remove());
+  const shown = (...args: string[]) => shell.run(["show", "tiny.moe", ...args]);
+
+  test.each([
+    ["draft", ["graph forward", "graph train", "graph decode"]],
+    ["graph", ["graph forward", "graph train", "graph decode"]],
+    ["kernel", ["kernel ", "workgroup 1 {"]],
+    ["program", ['"format": "moe-program"']],
+  ])("%s", async (level, parts) => {
+    const { code, out, err } = await shown("--level", level);
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    for (const part of parts) expect(out).toContain(part);
+  });
+
+  test("one entry, and the code of a target", async () => {
+    const { out } = await shown("--level", "graph", "--entry", "decode");
+    expect(out).toMatch(/^graph decode/);
+    expect(out).not.toContain("graph train");
+    expect((await shown("--level", "code", "--target", "webgpu")).out).toContain("@compute");
+    expect((await shown("--level", "code", "--target", "cuda")).out).toContain("__global__");
+    const whole = await shown("--level", "code", "--target", "webgpu");
+    const part = await shown("--level", "code", "--target", "webgpu", "--entry", "update");
+    expect(part.out.length).toBeLessThan(whole.out.length / 2);
+  });
+
+  test("what is not there is said", async () => {
+    const { code, err } = await shown("--level", "graph", "--entry", "forwards");
+    expect(code).not.toBe(0);
+    expect(err).toContain("there is no entry `forwards`");
+    expect(err).toContain("forward, evaluate, train, update, decode");
+    expect((await shown("--level", "code")).err).toContain("WebAssembly is bytes, not text");
+  });
 });

@@ -89,6 +89,11 @@ export const lifeMethods: readonly Method[] = [
     "Promise<void>",
     "Loads weights of this model: bytes, path or URL of a safetensors file or checkpoint. Changes nothing when they do not fit.",
   ),
-  method("dispose", {}, "void", "Frees the threads. The model cannot be used afterwards."),
+  method(
+    "dispose",
+    {},
+    "void",
+    "Frees its threads, or its memory on the GPU. The model cannot be used afterwards.",
+  ),
   { name: "[Symbol.dispose]", parameters: [], returnType: "void" },
 ];
