@@ -3,11 +3,11 @@
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { PlannedModel } from "../compiler/compile.ts";
-import { printCuda } from "../compiler/cuda/print.ts";
+import { printCuda, sharedBytes } from "../compiler/cuda/print.ts";
 import type { CudaCode } from "../runtime/artifact.ts";
 import { compileSource } from "../runtime/cuda/compile.ts";
 import { openCudaDevice } from "../runtime/cuda/device.ts";
-import { imagesFor } from "../runtime/cuda/kernels.ts";
+import { imagesFor, sharedBytes as given } from "../runtime/cuda/kernels.ts";
 import { openCuda } from "../runtime/cuda/session.ts";
 import { runtimeCodes, UserError } from "../runtime/errors.ts";
 import { fakeDriver, hasCompiler, hostCode, hostImage } from "./helpers/cuda-host.ts";
@@ -48,6 +48,12 @@ test("a machine without a driver", () => {
   expect(told(() => openCudaDevice({ driver: "/nowhere/libcuda.so" }))).toBe(
     "R0701 this machine has no CUDA driver at /nowhere/libcuda.so: CUDA needs an NVIDIA GPU and its driver; run on the CPU, or with `--device webgpu`",
   );
+});
+
+test("printer and launcher agree on which scratch is dynamic", () => {
+  for (const bytes of [0, 16, 32768, 48127, 48128, 48129, 49152, 100000])
+    expect(given(bytes), `${bytes} bytes`).toBe(sharedBytes(bytes));
+  expect([given(40000), given(60000)]).toEqual([0, 60000]);
 });
 
 test("the image for a GPU", () => {

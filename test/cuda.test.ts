@@ -21,8 +21,10 @@ import {
   load,
   local,
   loop,
+  microKernel,
   mul,
   size,
+  splat,
   store,
   workgroup,
 } from "./helpers/kernels.ts";
@@ -419,6 +421,47 @@ describe.skipIf(!hasCompiler)("on the host", () => {
     const { actual, wanted } = both(loadKernels([tested]), 0, tested, memory, { S: 2, float: 3 });
     expect(actual).toEqual(wanted);
   });
+});
+
+test("prints text that people can read", async () => {
+  const row = local("row", "i32");
+  const largest = local("largest", "f32");
+  const exponential: Expr = {
+    ...{ op: "unary", type: "f32", fn: "exp" },
+    a: binary("sub", load("x", local("at", "i32")), largest),
+  };
+  const softmax = kernel({
+    name: "softmax",
+    buffers: [buffer("x", "read", named("N")), buffer("out", "write", named("N"))],
+    sizes: ["N", "R"],
+    grid: named("R"),
+    workgroup: 64,
+    scratch: [{ name: "kept", type: "f32", length: 64 }],
+    body: [
+      { op: "comment", text: "One row of 64 for each workgroup." },
+      { op: "let", name: "row", value: mul(workgroup, i(64)) },
+      { op: "let", name: "at", value: add(row, invocation) },
+      { op: "reduce", name: "largest", fn: "max", value: load("x", local("at", "i32")) },
+      store("kept", invocation, exponential),
+      { op: "reduce", name: "sum", fn: "add", value: load("kept", invocation) },
+      {
+        op: "if",
+        condition: binary("lt", invocation, i(16)),
+        then: [
+          { op: "let", name: "four", value: mul(invocation, i(4)) },
+          store(
+            "out",
+            add(row, local("four", "i32")),
+            binary("div", load("kept", local("four", "i32"), "f32x4"), splat(local("sum", "f32"))),
+          ),
+        ],
+        otherwise: [],
+      },
+    ],
+  });
+  verifyKernel(softmax);
+  const text = printCuda([softmax, microKernel(2, 1, 8)], { labels: ["softmax(score over s)"] });
+  await expect(text).toMatchFileSnapshot("golden/cuda.cu");
 });
 
 test("four neighbours are read at once only where their place is a multiple of four", () => {

@@ -1,17 +1,25 @@
-// Whole programs on WebGPU: every entry gives what it gives on the CPU, from the same tensors and inputs: forward, evaluation,
-// two training steps, decoding. Kernels as they are scheduled for GPUs, and as for CPUs (any kernel can be printed).
-// Skipped where there is no device, but not in continuous integration.
+// Whole programs on WebGPU: every entry gives what it gives on the CPU, from the same tensors and inputs; routings at their edges;
+// fifty steps of training fall on the same curve, and repeat to the bit. Kernels as they are scheduled for GPUs, and as for CPUs (any kernel can be printed).
+// MOE_RUNS=1 runs more programs. Skipped where there is no device, but not in continuous integration.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
-import { compile, type Compiled } from "../compiler/compile.ts";
+import { compile } from "../compiler/compile.ts";
 import { printWgsl } from "../compiler/wgsl/print.ts";
-import { openSession } from "../runtime/session.ts";
 import { openWebGpu } from "../runtime/webgpu/open.ts";
-import type { WebGpuSession } from "../runtime/webgpu/session.ts";
-import { compileText, defaultSizes, expectAlike, inputsFor, tensorsFor } from "./helpers/differential.ts";
+import {
+  expectAlikeOnDevice,
+  expectEdgesAlike,
+  expectSameCurve,
+  fewTokens,
+  learner,
+  learnerOptions,
+  type OpenDevice,
+} from "./helpers/device-programs.ts";
+import { compileText } from "./helpers/differential.ts";
 import { hostOf } from "./helpers/elaborate.ts";
 import { findDevice } from "./helpers/webgpu.ts";
+import type { Executor } from "../runtime/executor.ts";
 
 // Without Dawn's own checks of bounds: SwiftShader needs half the time to compile, and the kernel interpreter checks them all.
 const found = await findDevice({ dawn: ["enable-dawn-features=disable_robustness"] });
@@ -20,66 +28,28 @@ const device = typeof found === "string" ? undefined : found;
 const why = typeof found === "string" ? ` (skipped: ${found})` : "";
 
 /** The same program with kernels that are scheduled for a CPU. */
-async function openAsOnCpu(compiled: Compiled, sizes: Record<string, number>): Promise<WebGpuSession> {
-  const program = { ...compiled.program, target: "webgpu" } as const;
-  const shaders = compiled.kernels.map((kernel) => printWgsl(kernel));
-  return openWebGpu(program, shaders, { sizes, initialise: false, device: device! });
-}
+const openAsOnCpu =
+  (text: string): OpenDevice =>
+  (options) => {
+    const { program, kernels } = compileText(text);
+    const shaders = kernels.map((kernel) => printWgsl(kernel));
+    return openWebGpu({ ...program, target: "webgpu" }, shaders, { ...options, device: device! });
+  };
 
-async function openAsOnGpu(text: string, sizes: Record<string, number>): Promise<WebGpuSession> {
-  const { compiled } = compile({ host: hostOf({ "main.moe": text }), path: "main.moe", target: "webgpu" });
-  return openWebGpu(compiled!.program, compiled!.shaders, { sizes, initialise: false, device: device! });
-}
+const openAsOnGpu =
+  (text: string) =>
+  (options: Parameters<OpenDevice>[0]): Promise<Executor> => {
+    const { compiled } = compile({ host: hostOf({ "main.moe": text }), path: "main.moe", target: "webgpu" });
+    return openWebGpu(compiled!.program, compiled!.shaders, { ...options, device: device! });
+  };
 
-async function expectSame(
-  text: string,
-  schedule: "CPU" | "GPU",
-  sizes: Record<string, number>,
-): Promise<void> {
-  const compiled = compileText(text);
-  const all = { ...defaultSizes(compiled), ...sizes };
-  const cpu = await openSession(compiled.program, compiled.wasm, {
-    sizes: all,
-    threads: 1,
-    initialise: false,
-  });
-  const gpu = schedule === "CPU" ? await openAsOnCpu(compiled, all) : await openAsOnGpu(text, all);
-  try {
-    const tensors = tensorsFor(compiled);
-    const entries = Object.keys(compiled.program.entries);
-    const rounds = [
-      ...entries.filter((name) => name !== "update"),
-      ...(entries.includes("train") ? ["update", "train", "update"] : []),
-    ];
-    for (const [step, name] of rounds.entries()) {
-      for (const [tensor, values] of tensors) {
-        cpu.write(tensor, values);
-        gpu.write(tensor, values);
-      }
-      const entry = compiled.program.entries[name]!;
-      const given = inputsFor(compiled, entry, all, 1 + step, { $step: [step], $draw: [step] });
-      const inputs = Object.fromEntries([...given].map(([key, values]) => [key, Array.from(values)]));
-      const wanted = cpu.run(name, inputs);
-      const actual = await gpu.run(name, inputs);
-      for (const [port, values] of Object.entries(wanted))
-        expectAlike(actual[port]!, values, `${name}: ${port}`, 3e-5);
-      for (const tensor of cpu.tensors()) {
-        const values = cpu.read(tensor.name);
-        expectAlike(await gpu.read(tensor.name), values, `${name}: ${tensor.name}`, 3e-5);
-        if (name === "train" || name === "update") tensors.set(tensor.name, Float64Array.from(values));
-      }
-    }
-  } finally {
-    cpu.dispose();
-    gpu.dispose();
-  }
-}
+const all = process.env["MOE_RUNS"] !== undefined;
+const chosen = all
+  ? "attention chain choose-until-reached optimizer-muon".split(" ")
+  : ["capacity-batch-lowest"];
 
 const program = (name: string): string =>
   readFileSync(new URL(`./programs/${name}.moe`, import.meta.url), "utf8");
-const sizesOf = (text: string): Record<string, number> =>
-  text.includes("tokens(") ? { B: 2, T: 5 } : { B: 6 };
-
 describe.skipIf(device === undefined)(`on WebGPU${why}`, () => {
   afterAll(() => device?.dispose(), 60_000);
 
@@ -117,16 +87,20 @@ train Small {
   optimizer adamw { rate = 1e-2 }
 }
 `;
-    await expectSame(text, "CPU", { B: 3 });
+    await expectAlikeOnDevice(text, openAsOnCpu(text), { sizes: { B: 3 }, tolerance: 3e-5 });
   });
 
   // SwiftShader takes up to a second to compile one kernel with barriers.
-  test.each(["capacity-batch-lowest"])(
+  test.each(chosen)(
     "%s",
     async (name) => {
       const text = program(name);
-      await expectSame(text, "GPU", sizesOf(text));
+      await expectAlikeOnDevice(text, openAsOnGpu(text), { sizes: fewTokens(text), tolerance: 3e-5 });
     },
     300_000,
   );
+
+  test("routings at their edges", () => expectEdgesAlike(openAsOnGpu), 300_000);
+
+  test("fifty steps of training", () => openAsOnGpu(learner)(learnerOptions).then(expectSameCurve), 300_000);
 });

@@ -116,6 +116,8 @@ export function failed(status: number, doing: string): UserError {
 
 /** `file`: another driver than the system's. Errors: R0701 none, R0702 too old, R0703 no device. */
 export function openDriver(file: string | undefined = process.env["MOE_CUDA_DRIVER"]): Driver {
+  // Kernels are launched for the first time while a graph is recorded, which is no time to load them.
+  process.env["CUDA_MODULE_LOADING"] ??= "EAGER";
   const calls = openLibrary(file === undefined ? files : [file], declarations);
   if (calls === undefined)
     throw new UserError(

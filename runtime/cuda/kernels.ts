@@ -73,29 +73,18 @@ export function imagesFor(capability: number, images: readonly CudaImage[]): rea
     .toSorted((a, b) => fits(b.architecture) - fits(a.architecture));
 }
 
-/** A module, or the status that refuses it. */
-function tryImage({ driver }: CudaDevice, bytes: Uint8Array): Handle | { readonly refusal: number } {
-  // PTX is a text that ends with a zero.
-  const image = new Uint8Array(bytes.length + 1);
-  image.set(bytes);
-  const module: [bigint | number] = [0];
-  const status = driver.try("cuModuleLoadData", module, image);
-  return status === 0 ? BigInt(module[0]) : { refusal: status };
-}
-
-export function loadImage(device: CudaDevice, bytes: Uint8Array): Handle {
-  const loaded = tryImage(device, bytes);
-  if (typeof loaded === "bigint") return loaded;
-  throw failed(loaded.refusal, "while loading kernels");
-}
-
-function loadModule(device: CudaDevice, { source, images = [] }: CudaCode): Handle {
-  const { capability } = device;
+/** All kernels of a text. Whoever loads them unloads them. */
+export function loadModule(device: CudaDevice, { source, images = [] }: CudaCode): Handle {
+  const { driver, capability } = device;
   let refusal = 0;
   const load = (bytes: Uint8Array): Handle | undefined => {
-    const loaded = tryImage(device, bytes);
-    if (typeof loaded === "bigint") return loaded;
-    refusal ||= loaded.refusal;
+    // PTX is a text that ends with a zero.
+    const image = new Uint8Array(bytes.length + 1);
+    image.set(bytes);
+    const module: [bigint | number] = [0];
+    const status = driver.try("cuModuleLoadData", module, image);
+    if (status === 0) return BigInt(module[0]);
+    refusal ||= status;
     return undefined;
   };
   for (const { bytes } of imagesFor(capability, images)) {

@@ -4,7 +4,11 @@
 import { createRequire } from "node:module";
 import { UserError } from "../errors.ts";
 
-type Koffi = (typeof import("koffi"))["default"];
+/** What is used of koffi. Its own types are not there where it is not installed, and the build must not need them. */
+interface Koffi {
+  load(file: string): { func(declaration: string): unknown };
+  address(value: ArrayBufferView): bigint;
+}
 export type Native = (...args: readonly unknown[]) => number;
 
 let loaded: Koffi | undefined;

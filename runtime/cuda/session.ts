@@ -5,8 +5,9 @@
 import { layoutArena } from "../arena.ts";
 import { heldTensors, withDefaults } from "../arena-plan.ts";
 import type { CudaCode } from "../artifact.ts";
+import { UserError } from "../errors.ts";
 import type { Executor, ExecutorBinding, RunOptions, Timing, Visit } from "../executor.ts";
-import { initialise } from "../init.ts";
+import { initialiseAll } from "../init.ts";
 import type { Entry, Program, Tensor } from "../program.ts";
 import { checkSizes, unknownEntry, unknownTensor, wrongLength, wrongTarget } from "../session-checks.ts";
 import { prepareEntry, type BoundBuffer, type Place, type PreparedEntry } from "../session-entry.ts";
@@ -15,6 +16,7 @@ import type { Sizes } from "../size.ts";
 import { openCudaDevice, type CudaDevice } from "./device.ts";
 import { loadKernels, type CudaKernels } from "./kernels.ts";
 import { captureGraph, launch, launchesOf, type Graph, type Launch } from "./launches.ts";
+import { milliseconds } from "./measure.ts";
 import { CudaMemory } from "./memory.ts";
 import { Profile } from "./profile.ts";
 
@@ -88,7 +90,8 @@ export class CudaSession implements Executor {
     return [...this.#entries.keys()];
   }
   get where(): string {
-    return this.#device.name;
+    const { precision } = this.program;
+    return precision === undefined ? this.#device.name : `${this.#device.name}, ${precision}`;
   }
 
   prepare(entry: string): void {
@@ -101,20 +104,11 @@ export class CudaSession implements Executor {
     return this.#current.run(entry, inputs, options) as Outputs;
   }
 
-  /** Runs an entry again on the inputs of its last run. For measuring. */
-  replay(entry: string): void {
-    this.#open();
-    const ready = this.#ready(this.#current, entry);
-    ready.graph ??= captureGraph(this.#device, ready.launches, entry);
-    ready.graph.run(`while running \`${entry}\``);
-  }
-
-  /** Fills a tensor with values, over and over: quick where initial values would take long. */
-  repeat(name: string, values: Float32Array): void {
-    this.#open();
-    const { address, length } = this.#placeOf(this.#tensor(name));
-    for (let at = 0; at < length; at += values.length)
-      this.#memory.write(address + 4 * at, values.subarray(0, Math.min(values.length, length - at)));
+  /** Milliseconds of one run on the device: the mean of `runs` that follow each other, with inputs that are there already. */
+  measure(entry: string, inputs: Inputs, runs: number): number {
+    const ready = this.#start(this.#current, entry, inputs);
+    const graph = (ready.graph ??= captureGraph(this.#device, ready.launches, entry));
+    return milliseconds(this.#device, runs, () => graph.run(`while measuring \`${entry}\``));
   }
 
   bind(sizes: Sizes): ExecutorBinding {
@@ -162,22 +156,7 @@ export class CudaSession implements Executor {
   }
 
   initialise(seed: number = this.seed): void {
-    const copied = new Set(
-      [...this.#tensors.values()].flatMap(({ init }) => (init.kind === "copy" ? [init.from] : [])),
-    );
-    /** Only what others are copied from is kept on the host meanwhile. */
-    const kept = new Map<string, Values>();
-    const visit = (name: string, from: readonly string[]): Values => {
-      if (from.includes(name))
-        throw new Error(`internal: tensors copy each other: ${[...from, name].join(" -> ")}`);
-      const known = kept.get(name);
-      if (known !== undefined) return known;
-      const values = initialise(this.#tensor(name), seed, (source) => visit(source, [...from, name]));
-      this.write(name, values);
-      if (copied.has(name)) kept.set(name, values);
-      return values;
-    };
-    for (const name of this.#tensors.keys()) if (!kept.has(name)) visit(name, []);
+    initialiseAll(this.#tensors, seed, (name, values) => this.write(name, values));
   }
 
   timings(): readonly Timing[] {
@@ -289,7 +268,10 @@ export class CudaSession implements Executor {
     const { tensors, arena } = this.#memory;
     const addresses = { tensors, arena, kernel: () => notCalled };
     const prepared = prepareEntry(this.program, entry, bound.sizes, addresses, layout);
-    for (const { label, buffers } of prepared.dispatches) checkApart(label, buffers);
+    for (const { label, buffers } of prepared.dispatches) {
+      checkApart(label, buffers);
+      checkLengths(label, buffers);
+    }
     let top = 0;
     const hostPlaces = prepared.inputs.map((place): Place => {
       const address = top;
@@ -317,6 +299,19 @@ const notCalled = (): never => {
 function forget(prepared: Map<string, Ready>): void {
   for (const { graph } of prepared.values()) graph?.dispose();
   prepared.clear();
+}
+
+/** Kernels count elements in 32 bits. */
+function checkLengths(label: string, buffers: readonly BoundBuffer[]): void {
+  for (const { name, length } of buffers)
+    if (length >= 2 ** 31)
+      throw new UserError(
+        "R0705",
+        `\`${label}\` needs ${length} elements of ${name}, and a kernel can count 2,147,483,647`,
+        {
+          help: "make the batch smaller (`accumulate` computes the same step in parts), or the model",
+        },
+      );
 }
 
 /** Kernels take it on trust that what they write is not also what they read by another name. */

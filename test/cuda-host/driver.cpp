@@ -223,6 +223,14 @@ int cuMemcpyDtoHAsync_v2(void* to, u64 from, u64 bytes, u64 handle) {
   return 0;
 }
 
+int cuMemcpyDtoDAsync_v2(u64 to, u64 from, u64 bytes, u64 handle) {
+  BEGIN;
+  STREAM;
+  if (stream->recording || !inside(from, bytes) || !inside(to, bytes)) return invalidValue;
+  std::memmove(reinterpret_cast<void*>(to), reinterpret_cast<void*>(from), bytes);
+  return 0;
+}
+
 int cuModuleLoadData(u64* module, const char* image) {
   BEGIN;
   if (std::strncmp(image, "HOST:", 5) != 0) return invalidImage;
