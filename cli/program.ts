@@ -4,6 +4,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { exitCodes, fail, type ExitCode } from "./exit.ts";
 import { UserError } from "../runtime/errors.ts";
+import type { TargetName } from "../runtime/program.ts";
 import { deviceNames, precisionNames } from "./device-names.ts";
 import { levelNames, type LevelName } from "./level-names.ts";
 import { paintWith } from "./paint.ts";
@@ -46,6 +47,13 @@ const checkpoint = (): Option =>
 
 const codes = `Exit codes: 0 good, 1 something was found (errors in a file, not in style, stale), 2 a mistake in the
 command line or a file that cannot be used, 101 a mistake in moe itself, 130 interrupted.`;
+
+interface ShowLine {
+  readonly level?: LevelName;
+  readonly entry?: string;
+  readonly target?: TargetName;
+  readonly json?: boolean;
+}
 
 /** Builds the tree; `end` gets the exit code of the command that ran. */
 export function makeProgram(shell: Shell, end: (code: ExitCode) => void): Command {
@@ -111,9 +119,14 @@ export function makeProgram(shell: Shell, end: (code: ExitCode) => void): Comman
       ]),
     )
     .addOption(json())
-    .action((file: string, options: { readonly level?: LevelName; readonly json?: boolean }) =>
+    .action((file: string, options: ShowLine) =>
       run(async () => {
         const { level } = options;
+        const alone = (["entry", "target"] as const).find((name) => options[name] !== undefined);
+        if (level === undefined && alone !== undefined)
+          throw new UserError("C0401", `\`--${alone}\` is for a level of the compiler`, {
+            help: `add \`--level\` (${levelNames.join(", ")}), or leave out \`--${alone}\``,
+          });
         if (level === undefined) return (await import("./commands/show.ts")).show(shell, file, options);
         return (await import("./commands/show-level.ts")).showLevel(shell, file, { ...options, level });
       }),

@@ -22,7 +22,7 @@ export function deviceOrSentence(): CudaDevice | undefined {
     return openCudaDevice();
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    console.error(`${error.code} ${error.message}: ${error.help}`);
+    console.error(`no GPU to run on: ${error.message} (${error.code})`);
     return undefined;
   }
 }

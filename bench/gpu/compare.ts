@@ -115,7 +115,8 @@ function difference(
   wanted: ArrayLike<number>,
   tolerance: number,
 ): string | undefined {
-  if (actual.length !== wanted.length) return ` has ${actual.length} elements, and ${wanted.length} on the CPU`;
+  if (actual.length !== wanted.length)
+    return ` has ${actual.length} elements, and ${wanted.length} on the CPU`;
   let largest = 1e-3;
   for (let i = 0; i < wanted.length; i++)
     if (Number.isFinite(wanted[i])) largest = Math.max(largest, Math.abs(wanted[i]!));

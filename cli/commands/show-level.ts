@@ -53,15 +53,23 @@ function textOf(planned: PlannedModel, { level, entry }: ShowLevelOptions): stri
     case "program":
       return `${JSON.stringify(entry === undefined ? program : program.entries[entry], null, 2)}\n`;
     case "code":
-      return code(planned, wanted);
+      return code(planned, wanted, entry);
     default:
       return level satisfies never;
   }
 }
 
-function code(planned: PlannedModel, wanted: <T>(list: readonly T[]) => T[]): string {
+function code(
+  planned: PlannedModel,
+  wanted: <T>(list: readonly T[]) => T[],
+  entry: string | undefined,
+): string {
   const { program } = planned;
   if (program.target === "webgpu") return wanted(artifact(planned, "webgpu").shaders).join("\n");
+  if (program.target === "cuda" && entry !== undefined)
+    throw new UserError("C0401", "the code for CUDA is one text for all entries", {
+      help: "leave out `--entry`, or show its kernels with `--level kernel`",
+    });
   if (program.target === "cuda") return artifact(planned, "cuda").source;
   throw new UserError("C0401", "WebAssembly is bytes, not text", {
     help: "show its kernels, `--level kernel`, or the code of another target: `--target webgpu` or `--target cuda`",

@@ -174,7 +174,7 @@ async function sampleOf(shell: Shell, shown: string): Promise<Sample | undefined
 function summary(
   { run, training }: Start,
   result: TrainResult,
-  { before, model, peak }: MemoryWatch,
+  { before, model, peak, device }: MemoryWatch,
   text: string | undefined,
 ): object {
   const { reason, step, evaluation, best, seconds } = result;
@@ -186,7 +186,9 @@ function summary(
     ...(evaluation === undefined ? {} : { heldOut: evaluation.metrics }),
     ...(best === undefined ? {} : { best }),
     seconds,
-    memory: { planned: before + model, peak: peak() },
+    // What a GPU holds is not the process's.
+    memory:
+      device === undefined ? { planned: before + model, peak: peak() } : { device: model, peak: peak() },
     report: join(run, "report.html"),
     ...(text === undefined ? {} : { text }),
   };

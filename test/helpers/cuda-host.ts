@@ -29,10 +29,9 @@ export function made(
   text: string,
   ending: readonly [from: string, to: string],
   command: readonly string[],
-  further: readonly string[] = [],
 ): string {
   const hash = createHash("sha256")
-    .update(JSON.stringify([text, command, further]))
+    .update(JSON.stringify([text, command]))
     .digest("hex")
     .slice(0, 24);
   const target = join(cache, `${hash}${ending[1]}`);

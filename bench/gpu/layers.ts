@@ -1,0 +1,56 @@
+// The routed layers that the GPU bench measures. In: a shape. Out: the text of a model; floating-point operations and bytes, by formulas.
+// The layer alone: no embedding, no head. A parameter stands before it, so that it must hand on a gradient, and a loss behind it.
+
+import type { Precision } from "../../runtime/program.ts";
+import type { Layer, LayerShape } from "./manifest.ts";
+
+export const shapes: readonly LayerShape[] = [
+  { width: 2048, hidden: 1024, experts: 64, k: 8 },
+  { width: 4096, hidden: 14336, experts: 8, k: 2 },
+  { width: 2048, hidden: 768, experts: 128, k: 8 },
+];
+export const tokenCounts: readonly number[] = [1, 64, 4096];
+const precisions: readonly Precision[] = ["f32", "bf16"];
+
+const nameOf = ({ width, hidden, experts, k }: LayerShape): string => `${width}-${hidden}-${experts}-${k}`;
+
+export const layers: readonly Layer[] = shapes.flatMap((shape) =>
+  precisions.map((precision) => ({ ...shape, precision, folder: `layers/${nameOf(shape)}-${precision}` })),
+);
+
+export const layerText = ({ width, hidden, experts, k }: LayerShape): string => `
+import std.experts { SwiGLU }
+
+router Spread(D, N)(x: [D]) -> gates[N] {
+  param w: [D, N]
+  p = softmax(x @ w)
+  choose top ${k} of p
+  weight p / sum(p)
+}
+
+model Layer {
+  dim D = ${width}
+  modality x = features(D)
+  param gain: [D] = 1
+  pool = SwiGLU(D, ${hidden}) * ${experts}
+  given = x * gain
+  y = pool(given) by Spread
+  loss mean(square(y))
+  y
+}
+
+train Layer {
+  data x = csv("data.csv", "x")
+  batch 64
+  optimizer sgd { rate = 0 }
+  steps 1
+}
+`;
+
+/** Of a forward pass: the router's scores, and gate, up and down for each pick. A step of training is three times as much. */
+export const operations = ({ width, hidden, experts, k }: LayerShape, tokens: number): number =>
+  2 * tokens * width * experts + 6 * tokens * k * width * hidden;
+
+/** Weights that a forward pass must read, f32, when so many experts are chosen. */
+export const weightBytes = ({ width, hidden, experts }: LayerShape, chosen: number): number =>
+  4 * (width * experts + 3 * chosen * width * hidden);

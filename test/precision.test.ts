@@ -1,0 +1,116 @@
+// Precision: contractions on matrix units of bf16 and f16 when CUDA is asked for them, the router's scores never; said in the program and in
+// the plan; refused anywhere else, in one sentence.
+
+import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { compileFor } from "../cli/compiling.ts";
+import { compile, type CompileRequest } from "../compiler/compile.ts";
+import type { Stmt } from "../compiler/kernel.ts";
+import { fakeDriver, hasCompiler, hostImage } from "./helpers/cuda-host.ts";
+import { testShell, tinyModel, tinyText } from "./helpers/cli.ts";
+import { hostOf } from "./helpers/elaborate.ts";
+
+const text = `
+import std.experts { SwiGLU }
+router Best(D, N)(x: [D]) -> gates[N] {
+  param w: [D, N]
+  p = softmax(x @ w)
+  choose top 2 of p
+  weight p
+}
+model Layer {
+  modality x = features(64)
+  pool = SwiGLU(64, 64) * 4
+  y = pool(x) by Best
+  y
+}`;
+
+const request = { host: hostOf({ "main.moe": text }), path: "main.moe", verify: true } as const;
+
+const multiplies = (list: readonly Stmt[]): boolean =>
+  list.some(
+    (each) =>
+      each.op === "multiply" ||
+      (each.op === "for" && multiplies(each.body)) ||
+      (each.op === "if" && (multiplies(each.then) || multiplies(each.otherwise))),
+  );
+
+describe("a layer for CUDA", () => {
+  test.each(["f32", "bf16", "f16"] as const)("in %s", (precision) => {
+    const { compiled } = compile({ ...request, target: "cuda", precision });
+    const { program, kernels, source } = compiled!;
+    expect(program.precision).toBe(precision === "f32" ? undefined : precision);
+    expect(source.includes(`mma.sync.aligned.m16n8k16.row.col.f32.${precision}`)).toBe(precision !== "f32");
+    const used = program.entries["forward"]!.dispatches.map(
+      ({ kernel, label }) => [label, multiplies(kernels[kernel]!.body)] as const,
+    );
+    expect(used.filter(([label]) => label.startsWith("pool: contract")).length).toBe(2);
+    for (const [label, matrix] of used)
+      expect(matrix, label).toBe(precision !== "f32" && label.startsWith("pool: contract"));
+  });
+
+  test("is the same without saying f32", () => {
+    const [one, other] = [{}, { precision: "f32" } as const].map(
+      (given) => compile({ ...request, target: "cuda", ...given }).compiled!,
+    );
+    expect(one!.program).toEqual(other!.program);
+    expect(one!.source).toBe(other!.source);
+  });
+});
+
+test("no other target has it: the types say so, and one sentence", () => {
+  // @ts-expect-error: only CUDA has a choice.
+  const wrong: CompileRequest<"webgpu"> = { ...request, target: "webgpu", precision: "f16" };
+  expect(() => compile(wrong)).toThrow("precision f16 is for the target cuda, not for webgpu");
+});
+
+const shell = testShell({ "tiny.moe": tinyModel, "data/a.txt": tinyText, "layer.moe": text });
+afterAll(() => shell.remove());
+afterEach(() => {
+  delete process.env["MOE_CUDA_DRIVER"];
+  delete process.env["MOE_NVRTC"];
+});
+const run = (line: string) => shell.run(line.split(" "));
+
+test.each([
+  ["train tiny.moe --precision bf16", "bf16", "--device cuda"],
+  ["train tiny.moe --device webgpu --precision f16", "f16", "--device cuda"],
+  ["build tiny.moe --target webgpu --precision bf16", "bf16", "--target cuda"],
+  ["plan tiny.moe --precision bf16", "bf16", "--target cuda"],
+])("moe %s", async (line, precision, option) => {
+  const { code, out, err } = await run(line);
+  expect([code, out]).toEqual([2, ""]);
+  expect(err).toBe(
+    `error[C0401]: \`--precision ${precision}\` wants matrix units, which are used by CUDA only\n` +
+      `  = help: add \`${option}\`, or leave out \`--precision\`\n`,
+  );
+});
+
+test("moe plan says it", async () => {
+  const line = "plan layer.moe --target cuda --precision bf16";
+  expect((await run(line)).out).toMatch(/^Layer {2}batch \d+, contractions of bf16\n/);
+  expect(JSON.parse((await run(`${line} --json`)).out)).toMatchObject({ precision: "bf16" });
+  expect((await run("plan layer.moe --target cuda")).out).not.toContain("contractions of");
+});
+
+test.skipIf(!hasCompiler)("moe train, eval and generate with it", { timeout: 120_000 }, async () => {
+  const driver = fakeDriver();
+  driver.reset();
+  process.env["MOE_CUDA_DRIVER"] = driver.path;
+  process.env["MOE_NVRTC"] = driver.path;
+  const artifact = compileFor(shell.folder, "tiny.moe", { precision: "bf16" }, "cuda");
+  if (!("source" in artifact)) throw new Error("internal: CUDA kernels are a text");
+  // That driver gives these kernels for any source: those of f32 would have other launches.
+  driver.compiles(hostImage(artifact.source));
+  const told = await run("train tiny.moe --device cuda --precision bf16 --out halved --json");
+  expect(told.code, told.err).toBe(0);
+  const measured = await run("eval halved --device cuda --precision bf16 --json");
+  expect(measured.code, measured.err).toBe(0);
+  const onCpu = await run("eval halved --json");
+  const loss = ({ out }: { readonly out: string }): number =>
+    (JSON.parse(out) as { metrics: { loss: number } }).metrics.loss;
+  expect(Math.abs(loss(measured) - loss(onCpu))).toBeLessThan(2e-2 * loss(onCpu));
+  expect(loss(measured)).not.toBe(loss(onCpu));
+  const written = await run("generate halved --device cuda --precision bf16 --tokens 5");
+  expect(written.code, written.err).toBe(0);
+  expect(driver.count("bytes")).toBe(0);
+});
