@@ -69,6 +69,8 @@ export class ClusterMaker {
   private readonly parallel: Parallel | undefined;
   private readonly whole: boolean;
   private readonly streamOf = new Map<Node, Stream>();
+  /** What `drawsRandom` found. */
+  private readonly drawing = new Map<Node, boolean>();
   /** Nodes that read what a stream makes whose turn has not come: all its members come with the last. */
   private waiting: Node[] = [];
 
@@ -285,7 +287,8 @@ export class ClusterMaker {
     draft.reads.forEach(read);
     for (const { node: leaf } of this.reads.get(extra)!) read(leaf);
     for (const member of members) if (this.isOutput(member, members, draft)) bind(member, draft);
-    return bound.size;
+    const keys = [...members].some((member) => this.drawsRandom(member)) ? 2 : 0;
+    return bound.size + keys;
   }
 
   /** Tensors that members of an element-wise cluster will overwrite: nobody else reads them later, and members read them
@@ -321,21 +324,24 @@ export class ClusterMaker {
   bindsTooMuch({ stream }: Cluster): readonly Stream[] {
     if (stream === undefined) return [];
     const { node } = stream.sinks[0]!;
-    const keys = stream.sinks.some((sink) => this.drawsRandom(sink.node)) ? 2 : 0;
-    return this.countBindings(this.clusterOf.get(node)!, node) + keys > this.bindings ? [stream] : [];
+    return this.countBindings(this.clusterOf.get(node)!, node) > this.bindings ? [stream] : [];
   }
 
   /** Whether random numbers are made where a node is computed: their seed and count are bound, too. */
   private drawsRandom(root: Node): boolean {
+    const before = this.drawing.get(root);
+    if (before !== undefined) return before;
     const seen = new Set<Node>();
-    const stack = [...operandsOf(root)];
-    for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
-      if (node.op === "random") return true;
-      if (seen.has(node) || this.reads.has(node)) continue;
+    const stack = root.op === "random" ? [root] : [...operandsOf(root)];
+    let found = false;
+    for (let node = stack.pop(); node !== undefined && !found; node = stack.pop()) {
+      found = node.op === "random" && (node === root || !this.reads.has(node));
+      if (found || seen.has(node) || this.reads.has(node)) continue;
       seen.add(node);
       stack.push(...operandsOf(node));
     }
-    return false;
+    this.drawing.set(root, found);
+    return found;
   }
 
   finish(): Cluster[] {

@@ -31,12 +31,12 @@ describe("defaults", () => {
     [
       "beside others",
       "y = pool(x) by TopK { k = 1 }",
-      "y = pool(x) by TopK { k = 1, balance = 0.01, renormalise = true }",
+      "y = pool(x) by TopK { k = 1, balance = 0.01, renormalise = true, z_loss = 0 }",
     ],
     [
       "of a name alone",
       "y = pool(x) by TopK",
-      "y = pool(x) by TopK { k = 2, balance = 0.01, renormalise = true }",
+      "y = pool(x) by TopK { k = 2, balance = 0.01, renormalise = true, z_loss = 0 }",
     ],
     ["all were given", "y = RMSNorm(D, 1e-5)(x)", "y = RMSNorm(D, 1e-5)(x)"],
     [
@@ -230,5 +230,17 @@ describe("moe show --level", () => {
     expect(err).toContain("there is no entry `forwards`");
     expect(err).toContain("forward, evaluate, train, update, decode");
     expect((await shown("--level", "code")).err).toContain("WebAssembly is bytes, not text");
+    // Nothing that was asked for is left out in silence.
+    for (const [option, value] of [
+      ["--entry", "decode"],
+      ["--target", "webgpu"],
+    ] as const) {
+      const alone = await shown(option, value);
+      expect(alone.code).toBe(2);
+      expect(alone.err).toContain(`\`${option}\` is for a level of the compiler`);
+    }
+    expect((await shown("--level", "code", "--target", "cuda", "--entry", "decode")).err).toContain(
+      "the code for CUDA is one text for all entries",
+    );
   });
 });

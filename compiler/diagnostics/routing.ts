@@ -56,7 +56,7 @@ export const routingPages: readonly Page[] = [
   page(
     "M0506",
     "a choice that is not complete",
-    "`at most 4` in a choice by condition needs `by score`, so that it is known which to leave out; a threshold is one number; groups are ranked by `sum` or `max`; `given` takes integers or gates.",
+    "`at most 4` in a choice by condition needs `by score`, so that it is known which to leave out; a threshold is one number; groups are ranked by `sum` or `max`; `given` takes integers (`int(x)` makes them of numbers) or gates.",
     inRouter("choose where score > 0 at most 4"),
     inRouter("choose where score > 0 at most 4 by score"),
   ),

@@ -20,7 +20,7 @@ export const typePages: readonly Page[] = [
   page(
     "M0403",
     "something else than integers where ids are wanted",
-    "Lookups, `one_hot` and `cross_entropy` take integers: a token modality, a category, an index, `argmax`.",
+    "Lookups, `one_hot` and `cross_entropy` take integers: a token modality, a category, an index, `argmax`; `int(x)` makes them of numbers.",
     "\nmodel Example {\n  modality x = features(4)\n  param table: [8, 4]\n  logits = table[x]\n}\n",
     "\nmodel Example {\n  modality x = category(8)\n  param table: [8, 4]\n  logits = table[x]\n}\n",
   ),

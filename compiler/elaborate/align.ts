@@ -5,7 +5,7 @@
 import type { Node, Axis as GraphAxis } from "../graph.ts";
 import type { GraphBuilder } from "../graph-builder.ts";
 import { dense, raggedBy } from "../graph-axis.ts";
-import { constant, known, type Size } from "../../runtime/size.ts";
+import { known, type Size } from "../../runtime/size.ts";
 import { build, type Elaboration } from "./elaboration.ts";
 import { sameSizes } from "./number.ts";
 import {
@@ -241,5 +241,3 @@ export function castTo(of: Elaboration, value: Tensor, element: Element): Tensor
   const node = build(of, [value], (builder, from) => builder.cast(from, element === "int" ? "i32" : "f32"));
   return tensor(element, value.hidden, value.axes, node);
 }
-
-export const sizeOne: Size = constant(1);

@@ -318,7 +318,10 @@ export function choiceOf(of: Elaboration, choice: Choice, scope: Scope): Made | 
             picks === undefined
               ? `this is ${describe(route)}`
               : `this is ${picks.element} ${showShape(picks.axes)}`,
-          help: "give gates, or the experts of each token",
+          help:
+            picks?.element === "number"
+              ? "make integers of the numbers: `choose given int(x)`"
+              : "give gates, or the experts of each token",
         });
         return undefined;
       }

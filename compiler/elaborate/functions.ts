@@ -227,6 +227,20 @@ function straightThrough(of: Elaboration, call: Call): Value {
   );
 }
 
+/** Whole numbers, as integers that look up and choose: what stands after the point is left out; truth values are 1 and 0. */
+function integers(of: Elaboration, call: Call): Value {
+  if (!arity(of, call, 1)) return broken;
+  const { value, argument } = call.given[0]!;
+  if (isBroken(value)) return broken;
+  if (value.kind === "number") {
+    const x = valueOf(value);
+    if (x !== undefined && Number.isFinite(x)) return number(Math.trunc(x));
+    if (checking(of)) return unknownNumber;
+  }
+  const found = toTensor(of, value);
+  return found === undefined ? reportNotNumber(of, argument.span, value, "`int`") : castTo(of, found, "int");
+}
+
 function oneHot(of: Elaboration, call: Call): Value {
   if (!arity(of, call, 2)) return broken;
   const [ids, count] = [call.given[0]!.value, call.given[1]!.value];
@@ -358,6 +372,7 @@ const handlers: Readonly<Record<string, Builtin>> = {
   stop,
   straight_through: straightThrough,
   one_hot: oneHot,
+  int: integers,
   cross_entropy: crossEntropy,
   context: contextOf,
   previous: previousOf,

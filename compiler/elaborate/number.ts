@@ -12,7 +12,6 @@ import {
   minimum,
   multiply,
   named,
-  namesOf,
   negate,
   sizeKey,
   type Factor,
@@ -232,5 +231,3 @@ export function roundSize(of: NumberValue, fn: "ceil" | "floor"): NumberValue {
   if (denominator === 1) return ofSize(of.poly);
   return ofSize([{ coefficient: 1, factors: [{ fn, of: scaled, by: constant(denominator) }] }]);
 }
-
-export const isSymbolic = (of: NumberValue): boolean => of.poly !== undefined && namesOf(of.poly).size > 0;

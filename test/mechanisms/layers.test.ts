@@ -1,0 +1,157 @@
+// Experts and layers of the standard library that the field builds on, against plain loops over their papers' formulas: values and gradients.
+
+import { describe, test } from "vitest";
+import { runMechanism, type Given } from "../helpers/mechanism.ts";
+import {
+  columnOf,
+  dot,
+  largest,
+  normalBelow,
+  sigmoid,
+  softmax,
+  times,
+  unit,
+  type Rows,
+} from "../helpers/plain.ts";
+
+const silu = (x: number): number => x * sigmoid(x);
+const gelu = (x: number): number => x * normalBelow(x);
+const relu = (x: number): number => Math.max(0, x);
+
+describe("experts", () => {
+  const plain =
+    (activation: (x: number) => number) =>
+    ({ x, matrix }: Given) => ({
+      out: x.map((row) => times(times(row, matrix("up", 4)).map(activation), matrix("down", 3))),
+    });
+  const gated =
+    (activation: (x: number) => number) =>
+    ({ x, matrix }: Given) => ({
+      out: x.map((row) => {
+        const gate = times(row, matrix("gate", 4)).map(activation);
+        return times(
+          times(row, matrix("up", 4)).map((value, h) => gate[h]! * value),
+          matrix("down", 3),
+        );
+      }),
+    });
+  const biased = ({ x, matrix, tensor }: Given): { readonly out: Rows } => ({
+    out: x.map((row) => {
+      const hidden = times(row, matrix("up", 4)).map((value, h) => gelu(value + tensor("up_bias")[h]!));
+      return times(hidden, matrix("down", 3)).map((value, d) => value + tensor("down_bias")[d]!);
+    }),
+  });
+  test.each([
+    ["Relu", plain(relu)],
+    ["SquaredRelu", plain((x) => relu(x) ** 2)],
+    ["Silu", plain(silu)],
+    ["SwiGLU", gated(silu)],
+    ["GeGLU", gated(gelu)],
+    ["Gelu", biased],
+  ])("%s", (name, formula) => {
+    runMechanism(
+      {
+        text: `import std.experts { ${name} }`,
+        apply: `${name}(3, 4)(x)`,
+        width: 3,
+        on: name === "SwiGLU" ? "gpu" : "wasm",
+      },
+      formula,
+    );
+  });
+});
+
+/** A GELU network with biases, expert e of several: the parameters of all stand one behind the other. */
+function network(
+  { tensor }: Given,
+  path: string,
+  e: number,
+  width: number,
+  hidden: number,
+): (x: readonly number[]) => number[] {
+  const part = (name: string, size: number): number[] =>
+    tensor(`${path}.${name}`).slice(e * size, (e + 1) * size);
+  const rows = (flat: readonly number[], columns: number): Rows =>
+    Array.from({ length: flat.length / columns }, (_, i) => flat.slice(i * columns, (i + 1) * columns));
+  const [up, down] = [rows(part("up", width * hidden), hidden), rows(part("down", hidden * width), width)];
+  const [upBias, downBias] = [part("up_bias", hidden), part("down_bias", width)];
+  return (x) =>
+    times(
+      times(x, up).map((value, h) => gelu(value + upBias[h]!)),
+      down,
+    ).map((value, d) => value + downBias[d]!);
+}
+
+describe("soft mixture", () => {
+  const formula = (noise: number) => (given: Given) => {
+    const { x, batch, length, matrix, tensor, draws } = given;
+    const places = matrix("place", 4);
+    const normal =
+      noise === 0
+        ? []
+        : draws[0]!.map(
+            (u, i) => Math.sqrt(-2 * Math.log(Math.max(u, 2 ** -25))) * Math.cos(2 * Math.PI * draws[1]![i]!),
+          );
+    const out: number[][] = [];
+    for (let b = 0; b < batch; b++) {
+      const tokens = x.slice(b * length, (b + 1) * length);
+      const z = tokens.map((token, t) =>
+        places[0]!.map((_, s) => {
+          const score = tensor("scale")[0]! * dot(unit(token, 1e-6), unit(columnOf(places, s), 1e-6));
+          return noise === 0 ? score : score + noise * normal[(b * length + t) * 4 + s]!;
+        }),
+      );
+      // Slots 0 and 1 are of expert 0, slots 2 and 3 of expert 1.
+      const results = places[0]!.map((_, s) => {
+        const share = softmax(columnOf(z, s));
+        const slot = tokens[0]!.map((_, d) => dot(share, columnOf(tokens, d)));
+        return network(given, "pool", Math.floor(s / 2), 3, 4)(slot);
+      });
+      for (const row of z) {
+        const share = softmax(row);
+        out.push(tokens[0]!.map((_, d) => dot(share, columnOf(results, d))));
+      }
+    }
+    return { out };
+  };
+  test.each([0, 0.5])("noise %d", (noise) => {
+    const mechanism = {
+      text: "import std.layers { SoftMixture }",
+      apply: `SoftMixture(3, 2, slots = 2, H = 4, noise = ${noise})(x)`,
+      width: 3,
+    };
+    runMechanism({ ...mechanism, on: noise > 0 ? "gpu" : "wasm" }, formula(noise));
+    if (noise > 0) runMechanism({ ...mechanism, mode: "inference" }, formula(0));
+  });
+});
+
+describe("dense residual", () => {
+  const formula = (learned: boolean) => (given: Given) => {
+    const { x, matrix, tensor } = given;
+    const p = x.map((row) => softmax(times(row, matrix("router.w", 2))));
+    return {
+      out: x.map((row, t) => {
+        const e = largest(p[t]!, 1)[0]!;
+        const fixed = network(given, "fixed", 0, 3, 4)(row);
+        const routed = network(given, "pool", e, 3, 4)(row).map((value) => p[t]![e]! * value);
+        const [a, b] = learned
+          ? softmax(times(row, matrix("mix", 2)).map((value, i) => value + tensor("mix_bias")[i]!))
+          : [1, 1];
+        return row.map((_, d) => a! * routed[d]! + b! * fixed[d]!);
+      }),
+      losses: balance(p),
+    };
+  };
+  const balance = (p: Rows): Record<string, number> => {
+    const first = p.map((row) => largest(row, 1)[0]!);
+    const f = [0, 1].map((e) => first.filter((each) => each === e).length / p.length);
+    const mean = [0, 1].map((e) => columnOf(p, e).reduce((a, b) => a + b) / p.length);
+    return { balance: 0.01 * 2 * dot(f, mean) };
+  };
+  test.each([false, true])("learned: %s", (learned) => {
+    const text = "import std.layers { DenseResidual }\nimport std.routers { Switch }";
+    // Without jitter, and with room for all.
+    const apply = `DenseResidual(3, 2, H = 4, Router = Switch { factor = 2, epsilon = 0 }, learned = ${learned})(x)`;
+    runMechanism({ text, apply, width: 3, on: learned ? "gpu" : "wasm" }, formula(learned));
+  });
+});
