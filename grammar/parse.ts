@@ -4,7 +4,7 @@
 import type { Diagnostic } from "./diagnostic.ts";
 import { layOut, type Layout } from "./layout.ts";
 import { diagnosticLimit } from "./parse-base.ts";
-import { moduleParser } from "./parse-modules.ts";
+import { moduleParser, type Parsed } from "./parse-modules.ts";
 import { error } from "./problems.ts";
 import type { Comment, Module, Span } from "./syntax.ts";
 import { linesOf } from "./text.ts";
@@ -18,9 +18,12 @@ export function parse(text: string, module: string): Parse {
   return parseLayout(layOut(text), text, module);
 }
 
-/** The formatter needs the comments that are no part of Syntax too. */
-export function parseLayout(layout: Layout, text: string, module: string): Parse {
-  const { imports, declarations, diagnostics } = moduleParser().read(layout, text, module);
+type Read = (layout: Layout, text: string, module: string) => Parsed;
+const readWhole: Read = (layout, text, module) => moduleParser().read(layout, text, module);
+
+/** The formatter needs the comments that are no part of Syntax too. `read`: the parser, or what remembers what it read before. */
+export function parseLayout(layout: Layout, text: string, module: string, read: Read = readWhole): Parse {
+  const { imports, declarations, diagnostics } = read(layout, text, module);
   const all = onePerCause(
     [...ofCharacters(layout, text, module), ...ofBrackets(layout, module)],
     diagnostics,

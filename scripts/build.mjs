@@ -10,9 +10,11 @@ writeFileSync("stdlib/sources.ts", stdlibSources());
 rmSync("dist", { recursive: true, force: true });
 const metafile = await bundle(Object.keys(entryPoints), "dist");
 
-const command = readFileSync("dist/cli.js", "utf8");
-if (!command.startsWith("#!")) writeFileSync("dist/cli.js", `#!/usr/bin/env node\n${command}`);
-chmodSync("dist/cli.js", 0o755);
+for (const file of ["dist/cli.js", "dist/language-server.js"]) {
+  const command = readFileSync(file, "utf8");
+  if (!command.startsWith("#!")) writeFileSync(file, `#!/usr/bin/env node\n${command}`);
+  chmodSync(file, 0o755);
+}
 // `npx moe` in a clone: npm links the commands of dependencies, not a project's own, and would install a second copy.
 if (existsSync("node_modules/.bin")) linkCommand("node_modules/.bin/moe");
 

@@ -10,6 +10,7 @@ export const entryPoints = {
   runtime: "runtime/index.ts",
   "runtime-node": "runtime/node.ts",
   prettier: "grammar/prettier.ts",
+  "language-server": "editor/server/main.ts",
 };
 
 const inlined = "papaparse";

@@ -58,6 +58,20 @@ describe("imports", () => {
     expect(wrong).toEqual([]);
   });
 
+  test("optional packages are looked for when they are wanted, and their types never: the build does without them", () => {
+    const { optionalDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+      optionalDependencies: Record<string, string>;
+    };
+    const wrong = Object.keys(allowed).flatMap((from) =>
+      filesIn(from).flatMap((file) =>
+        importsOf(file)
+          .filter((path) => path in optionalDependencies)
+          .map((path) => `${file} imports ${path}`),
+      ),
+    );
+    expect(wrong).toEqual([]);
+  });
+
   test("no cycles of imports", () => {
     const files = Object.keys(allowed).flatMap(filesIn);
     const edges = new Map(
