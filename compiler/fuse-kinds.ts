@@ -82,8 +82,8 @@ export function scratchNeeded(node: Node, rank: number, parallel: Parallel): num
     : own;
 }
 
-/** Elements of scratch that a row kernel may have, beside what joining a workgroup's values takes. */
-export const scratchOf = (parallel: Parallel): number => parallel.scratch / 4 - parallel.workgroup;
+/** Elements of scratch that a row kernel may have, beside what joining a workgroup's numbers takes, and its whole numbers. */
+export const scratchOf = (parallel: Parallel): number => parallel.scratch / 4 - 2 * parallel.workgroup;
 
 /** Whether a reduction that leaves an array for each row is little work for one row, and there are many rows. */
 export function isSmallReduction(node: ReduceNode | ContractNode, rank: number): boolean {

@@ -72,7 +72,6 @@ const binary: { readonly [F in BinaryMap]: Signature } = {
   xor: ["bits", "same"],
 };
 export const isUnary = (fn: MapFn): fn is UnaryMap => fn in unary;
-export const isBinary = (fn: MapFn): fn is BinaryMap => fn in binary;
 
 function inferMap(draft: Extract<Draft, { op: "map" }>): Type {
   const { fn, inputs } = draft;

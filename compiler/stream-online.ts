@@ -1,7 +1,7 @@
 // Sums whose terms wait for row values of the same row: a softmax needs the row's maximum and its sum before its first
 // product. They are computed in one pass when the sum can be mended afterwards:
 //   a factor that is the same along the row is taken out of the sum and applied at its end;
-//   terms exp(y - m), m a maximum of the row so far, are rescaled by exp(old m - m) whenever the maximum grows.
+//   terms exp(y - m), m the maximum of the row's y so far, are rescaled by exp(old m - m) whenever the maximum grows.
 // In: the region, the row values that are not known yet, and the tile that is summed. Out: which nodes are read without
 // their row factor, and the factors; or nothing when this algebra does not cover the expression.
 
@@ -58,7 +58,8 @@ export function onlineOf(
         return linear(a!);
       case "exp":
         if (a!.op !== "map" || a!.fn !== "sub" || max === undefined) return undefined;
-        return !waits(a!.inputs[0]!) && belowViews(a!.inputs[1]!) === max
+        // Of other numbers the maximum so far is no bound: their exponentials overflow, and are lost while it is still -inf.
+        return a!.inputs[0] === max.input && belowViews(a!.inputs[1]!) === max
           ? { relative: true, factors: [] }
           : undefined;
       case "mul":

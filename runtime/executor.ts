@@ -51,7 +51,7 @@ export interface Executor {
   readonly threads?: number;
   /** Makes an entry ready to run at the executor's own sizes: what cannot be is refused here. */
   prepare(entry: string): void | Promise<void>;
-  /** Runs an entry at the executor's own sizes. */
+  /** Runs an entry at the executor's own sizes. On a GPU the inputs must stay as they are until it has answered. */
   run(entry: string, inputs: Inputs, options?: RunOptions): Outputs | Promise<Outputs>;
   /** The same tensors at other sizes. */
   bind(sizes: Sizes): ExecutorBinding;

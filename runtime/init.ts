@@ -59,6 +59,31 @@ export function initialise(
   return out;
 }
 
+/** All of them, each given to `write` once. What no other is copied from is not kept. */
+export function initialiseAll(
+  tensors: ReadonlyMap<string, Tensor>,
+  seed: number,
+  write: (name: string, values: Values) => void,
+): void {
+  const copied = new Set(
+    [...tensors.values()].flatMap(({ init }) => (init.kind === "copy" ? [init.from] : [])),
+  );
+  const kept = new Map<string, Values>();
+  const visit = (name: string, from: readonly string[]): Values => {
+    if (from.includes(name))
+      throw new Error(`internal: tensors copy each other: ${[...from, name].join(" -> ")}`);
+    const known = kept.get(name);
+    if (known !== undefined) return known;
+    const tensor = tensors.get(name);
+    if (tensor === undefined) throw new Error(`internal: ${from.at(-1)} copies ${name}, which is not there`);
+    const values = initialise(tensor, seed, (source) => visit(source, [...from, name]));
+    write(name, values);
+    if (copied.has(name)) kept.set(name, values);
+    return values;
+  };
+  for (const name of tensors.keys()) if (!kept.has(name)) visit(name, []);
+}
+
 /** Rows and columns of the last two axes. */
 function matrixOf({ name, shape }: Pick<Tensor, "name" | "shape">): readonly [number, number] {
   const [rows, columns] = shape.slice(-2);

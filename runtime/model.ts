@@ -23,7 +23,7 @@ import { shapedInputs } from "./shaped-inputs.ts";
 import { evaluate } from "./size.ts";
 import { streamingDecoder, type Tokenizer } from "./tokenizer.ts";
 import { diagnose, diagnoseGradient } from "./train-diagnose.ts";
-import { decodeWeights, encodeWeights } from "./weights.ts";
+import { decodeWeights, encodeWeights, type Weights } from "./weights.ts";
 
 type AnyShaped = Shaped<"f32" | "i32", Shape>;
 type Given = Readonly<Record<string, unknown>>;
@@ -42,6 +42,7 @@ export class LoadedModel {
   /** Optimiser steps done; schedules go by it. Loaded weights bring theirs. */
   step = 0;
   #tokenizers: Readonly<Record<string, Tokenizer>>;
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(program: Program, session: Executor, tokenizers: Readonly<Record<string, Tokenizer>>) {
     this.program = program;
@@ -53,16 +54,16 @@ export class LoadedModel {
     return this.program.name;
   }
 
-  async forward(inputs: Given): Promise<Record<string, AnyShaped>> {
-    return (await this.#run("forward", inputs)).shaped;
+  forward(inputs: Given): Promise<Record<string, AnyShaped>> {
+    return this.#inTurn(async () => (await this.#run("forward", inputs)).shaped);
   }
 
-  async evaluate(batch: Given): Promise<Record<string, number>> {
-    return this.#metrics((await this.#run("evaluate", batch)).outputs);
+  evaluate(batch: Given): Promise<Record<string, number>> {
+    return this.#inTurn(async () => this.#metrics((await this.#run("evaluate", batch)).outputs));
   }
 
   async routes(batch: Given): Promise<Record<string, { load: AnyShaped; picks: AnyShaped }>> {
-    const { shaped } = await this.#run("evaluate", batch);
+    const { shaped } = await this.#inTurn(() => this.#run("evaluate", batch));
     return Object.fromEntries(
       this.program.routers.map(({ name, load, picks }) => [
         name,
@@ -71,7 +72,11 @@ export class LoadedModel {
     );
   }
 
-  async trainStep(given: Given | readonly Given[]): Promise<Record<string, number>> {
+  trainStep(given: Given | readonly Given[]): Promise<Record<string, number>> {
+    return this.#inTurn(() => this.#trainStep(given));
+  }
+
+  async #trainStep(given: Given | readonly Given[]): Promise<Record<string, number>> {
     const { training } = this.program;
     const entry = this.#entry("train");
     const update = this.#entry("update");
@@ -190,16 +195,22 @@ export class LoadedModel {
     this.session.write(name, flat.values);
   }
 
-  async saveWeights(options: { readonly optimiser?: boolean } = {}): Promise<Uint8Array<ArrayBuffer>> {
+  saveWeights(options: { readonly optimiser?: boolean } = {}): Promise<Uint8Array<ArrayBuffer>> {
     const { optimiser = false } = options;
     const saved = savedTensors(this.program).filter(({ role }) => role !== "optimiser" || optimiser);
-    const values = await this.session.snapshot(saved.map(({ name }) => name));
-    return encodeWeights(this.program, (name) => values.get(name)!, { step: this.step, optimiser });
+    return this.#inTurn(async () => {
+      const values = await this.session.snapshot(saved.map(({ name }) => name));
+      return encodeWeights(this.program, (name) => values.get(name)!, { step: this.step, optimiser });
+    });
   }
 
   async loadWeights(source: BytesSource): Promise<void> {
     const { bytes, name } = await readBytes(source, weightsTrouble);
     const weights = decodeWeights(this.program, bytes, name);
+    await this.#inTurn(async () => this.#take(weights));
+  }
+
+  #take(weights: Weights): void {
     // Momenta of other weights would be wrong for these.
     for (const tensor of this.session.tensors())
       if (tensor.role === "optimiser" && !weights.optimiser) this.session.clear(tensor.name);
@@ -208,13 +219,20 @@ export class LoadedModel {
     this.step = weights.step ?? 0;
   }
 
-  /** Frees the threads. The model cannot be used afterwards. */
+  /** Frees its threads, or its memory on the GPU. The model cannot be used afterwards. */
   dispose(): void {
     this.session.dispose();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  /** What is asked for while something is being done waits for it: half a step is no state to look at. */
+  #inTurn<Result>(act: () => Promise<Result>): Promise<Result> {
+    const result = this.#last.then(act);
+    this.#last = result.catch(() => undefined);
+    return result;
   }
 
   async #run(name: string, given: Given): Promise<{ outputs: Outputs; shaped: Record<string, AnyShaped> }> {

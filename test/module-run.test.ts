@@ -148,6 +148,15 @@ describe("inputs of an entry", () => {
 });
 
 describe("steps", () => {
+  test("that are begun together are done one after the other", async () => {
+    const [one, other] = [await start(), await start()];
+    const steps = [0, 1, 2].map((step) => batch(8, step));
+    const apart: unknown[] = [];
+    for (const each of steps) apart.push(await one.trainStep(each));
+    expect(await Promise.all(steps.map((each) => other.trainStep(each)))).toEqual(apart);
+    expect(await other.parameter("w")).toEqual(await one.parameter("w"));
+  });
+
   test("are those of the entries, at any batch size", async () => {
     const model = await start();
     const { program, wasm } = regression();

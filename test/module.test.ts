@@ -100,7 +100,7 @@ export default { name: "Regression", load };
          * nothing when they do not fit.
          */
         loadWeights(source: moe.BytesSource): Promise<void>;
-        /** Frees the threads. The model cannot be used afterwards. */
+        /** Frees its threads, or its memory on the GPU. The model cannot be used afterwards. */
         dispose(): void;
         [Symbol.dispose](): void;
       }

@@ -135,6 +135,19 @@ const mixings: Readonly<Record<string, Mixing>> = {
       return b.div(e, along(b, b.add(b.sum(e, [4]), 1), e));
     },
   },
+  // What is relative to a maximum of other numbers cannot be mended when that one grows.
+  "a maximum of later scores only": {
+    forward: true,
+    scale: 3,
+    share: (b, score) => {
+      const [row, column] = [3, 4].map((axis) =>
+        b.broadcastTo(b.index(score.shape[axis]!), score.shape, [axis]),
+      ) as [Node, Node];
+      const later = b.select(b.map("le", row, column), score, lowest(b, score));
+      const e = b.map("exp", b.sub(score, along(b, b.reduce("max", later, [4]), score)));
+      return b.div(e, along(b, b.sum(e, [4]), e));
+    },
+  },
   "large scores": { score: causal, scale: 100, tolerance: 5e-3 },
 };
 

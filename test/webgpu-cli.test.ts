@@ -66,6 +66,15 @@ describe.skipIf(why !== "")(`on WebGPU${why}`, () => {
     gpu.forEach((loss, at) => expect(loss).toBeCloseTo(cpu[at]!, 4));
   });
 
+  test("says in JSON what it took there, apart from what the process took", async () => {
+    const { code, out } = await run("train small.moe --device webgpu --steps 2 --json");
+    expect(code).toBe(0);
+    const { memory } = JSON.parse(out) as { memory: Record<string, number> };
+    expect(Object.keys(memory)).toEqual(["device", "peak"]);
+    expect(memory["device"]).toBeLessThan(1e6);
+    expect(memory["peak"]).toBeGreaterThan(2e7);
+  });
+
   test("is measured on either device, from the run or from the file", async () => {
     const loss = async (line: string): Promise<number> => {
       const { code, out, err } = await run(`eval ${line} --json`);

@@ -2,15 +2,20 @@
 // diagnosis give what they give on the CPU; values share memory without colliding; every failure is one clear message.
 // Where there is no device only the pure parts and the failures are tested, but not in continuous integration.
 
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { plan } from "../compiler/plan.ts";
 import { printWgsl } from "../compiler/wgsl/print.ts";
+import type { Data } from "../runtime/data/data.ts";
 import type { Executor } from "../runtime/executor.ts";
 import type { UserError } from "../runtime/errors.ts";
 import { generate } from "../runtime/generate.ts";
 import type { Program } from "../runtime/program.ts";
 import { openSession } from "../runtime/session.ts";
 import { constant } from "../runtime/size.ts";
+import { trainInFolder } from "../runtime/train-folder.ts";
 import { train } from "../runtime/train.ts";
 import type { Device } from "../runtime/webgpu/device.ts";
 import { layoutGpu, type GpuLayout } from "../runtime/webgpu/layout.ts";
@@ -64,6 +69,9 @@ const data = {
   close: () => {},
 };
 
+/** As much of data as `train` reads. */
+const dataOf = data as unknown as Data;
+
 describe.skipIf(device === undefined)(`a session on WebGPU${why}`, () => {
   afterAll(() => device?.dispose());
 
@@ -76,7 +84,7 @@ describe.skipIf(device === undefined)(`a session on WebGPU${why}`, () => {
       session: Executor,
     ): Promise<{ losses: number[]; held: number[]; saved: number[][] }> => {
       const [losses, held, saved]: [number[], number[], number[][]] = [[], [], []];
-      await train(session, data as never, {
+      await train(session, dataOf, {
         recipe: { evaluateEvery: 10, checkpointEvery: 20 },
         onStep: ({ metrics, norm, rate }) => losses.push(metrics["loss"]!, norm, rate),
         onEvaluation: ({ metrics }) => held.push(metrics["loss"]!),
@@ -245,6 +253,79 @@ describe.skipIf(device === undefined)(`a session on WebGPU${why}`, () => {
       /^R0604 `huge` needs 4398046\.5 MB in one piece/,
     );
     session.dispose();
+  });
+
+  test("what does not fit is refused, and everything else goes on", async () => {
+    let full = false;
+    const { gpu: real, ...rest } = device!;
+    const gpu = new Proxy(real, {
+      get: (target, key) => {
+        const value: unknown = Reflect.get(target, key);
+        if (key === "popErrorScope" && full)
+          return () => target.popErrorScope().then(() => ({ message: "out of memory" }));
+        return typeof value === "function" ? (value.bind(target) as unknown) : value;
+      },
+    });
+    const session = await openGpu(regression(), { seed: 5, device: { ...rest, gpu } });
+    const small = rows(8, 1, 6).batch(0);
+    const before = await session.run("evaluate", small);
+    const wide = session.bind({ B: 5000 });
+    full = true;
+    expect(await errorOf(() => wide.run("evaluate", rows(5000, 1, 6).batch(0)))).toMatch(
+      /^R0603 .* has not enough memory for the values of `evaluate`/,
+    );
+    full = false;
+    expect(await session.run("evaluate", small)).toEqual(before);
+    expect(Object.keys(await wide.run("evaluate", rows(5000, 1, 6).batch(0)))).toEqual(["loss"]);
+    expect(await session.run("evaluate", small)).toEqual(before);
+    session.dispose();
+  });
+
+  test("runs are done in the order in which they were begun", async () => {
+    const curve = async (waits: boolean): Promise<number[]> => {
+      const session = await openGpu(regression(), { seed: 5 });
+      const batch = rows(8, 1, 6).batch(0);
+      await session.prepare("update");
+      // `train` is not ready yet, and `update` is.
+      const first = session.run("train", batch);
+      if (waits) await first;
+      const second = session.run("update", { $step: 0 });
+      const values = [...(await session.read("w"))];
+      await Promise.all([first, second]);
+      session.dispose();
+      return values;
+    };
+    expect(await curve(false)).toEqual(await curve(true));
+  });
+
+  test("a device that is lost in the middle of training leaves the last checkpoint whole", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "moe-lost-"));
+    try {
+      const made = regression();
+      const whole = await openGpu(made, { seed: 5 });
+      await train(whole, dataOf);
+      const wanted = await whole.read("w");
+      whole.dispose();
+
+      const own = await openDevice();
+      const broken = await openGpu(made, { seed: 5, device: own });
+      const onStep = ({ step }: { readonly step: number }): void => {
+        if (step === 27) own.gpu.destroy();
+      };
+      expect(await errorOf(() => trainInFolder(broken, dataOf, folder, { onStep }))).toMatch(
+        /^R0605 the connection to .* is lost: .*start again from the last checkpoint/,
+      );
+      broken.dispose();
+
+      const again = await openGpu(made, { seed: 5, initialise: false });
+      const steps: number[] = [];
+      await trainInFolder(again, dataOf, folder, { resume: true, onStep: ({ step }) => steps.push(step) });
+      expect(steps[0]).toBe(21);
+      expect(await again.read("w")).toEqual(wanted);
+      again.dispose();
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test("a lost device is one message", async () => {

@@ -87,21 +87,21 @@ test("a shader is text that people can read", () => {
       return select(a, b, is_nan(a) | ((b > a) & !is_nan(b)));
     }
 
-    var<workgroup> reduce_add_f32_memory: array<f32, 64>;
+    var<workgroup> reduce_f32: array<f32, 64>;
 
     fn reduce_add_f32(value: f32, invocation: i32) -> f32 {
       let lane = u32(invocation);
-      reduce_add_f32_memory[lane] = value;
+      reduce_f32[lane] = value;
       workgroupBarrier();
       for (var left = 64u; left > 1u; ) {
         let half = (left + 1u) / 2u;
         if (lane + half < left) {
-          reduce_add_f32_memory[lane] = reduce_add_f32_memory[lane] + reduce_add_f32_memory[lane + half];
+          reduce_f32[lane] = reduce_f32[lane] + reduce_f32[lane + half];
         }
         left = half;
         workgroupBarrier();
       }
-      return workgroupUniformLoad(&reduce_add_f32_memory[0]);
+      return workgroupUniformLoad(&reduce_f32[0]);
     }
 
     @compute @workgroup_size(64)
@@ -528,6 +528,29 @@ describe.skipIf(device === undefined)(`on WebGPU${why}`, () => {
         ),
       ],
     });
+  test("reductions of a type share one array: fusion leaves room for two", () => {
+    const reduce = (fn: ReduceFn, type: "f32" | "i32"): Stmt => ({
+      op: "reduce",
+      name: `${fn}_${type}`,
+      fn,
+      value: load(type, local("place", "i32"), type),
+    });
+    const text = printWgsl(
+      kernel({
+        buffers: [buffer("f32", "read", 64), buffer("i32", "read", 64, "i32")],
+        workgroup: 64,
+        body: [
+          { op: "let", name: "place", value: invocation },
+          ...(["add", "min", "max"] as const).flatMap((fn) => [reduce(fn, "f32"), reduce(fn, "i32")]),
+        ],
+      }),
+    );
+    expect(text.match(/^var<workgroup> .*$/gm)).toEqual([
+      "var<workgroup> reduce_f32: array<f32, 64>;",
+      "var<workgroup> reduce_i32: array<i32, 64>;",
+    ]);
+  });
+
   test.each([false, true])("reductions (by subgroups: %s)", async (subgroups) => {
     if (subgroups && !device!.gpu.features.has("subgroups")) return;
     for (const lanes of [1, 24, 32])

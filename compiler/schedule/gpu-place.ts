@@ -22,7 +22,6 @@ import type { ContractPlace, ContractSpec } from "./contract-spec.ts";
 import {
   add,
   both,
-  ceilDivide,
   divide,
   equal,
   int,
@@ -168,5 +167,3 @@ export function groupDepth(
   const end = letInt(spec.fresh, into, "kEnd", offset(add(group, int(1)), into));
   return { from, end };
 }
-
-export const tilesAlong = (extent: Expr, tile: number): Expr => ceilDivide(extent, int(tile));

@@ -16,7 +16,7 @@ import {
   type Width,
 } from "./functions.ts";
 import { Names } from "./names.ts";
-import { calledBy, reducerText } from "./reduce.ts";
+import { calledBy, elementOfReduction, reducerText } from "./reduce.ts";
 import { statements, type Body, type Reduction } from "./statement.ts";
 
 export interface WgslOptions {
@@ -77,9 +77,17 @@ export function printWgsl(kernel: Kernel, options: WgslOptions = {}): string {
   for (const reduction of words.keys())
     for (const [name, width] of calledBy(reduction))
       body.functions.set(functionName(name, width), [name, width]);
-  const reducers = [...words].map(([reduction, name]) =>
-    reducerText({ reduction, name, memory: names.fresh(`${name}_memory`) }, kernel.workgroup, subgroups),
+  // One array for all reductions of a type: devices need not have more scratch than fusion counts on.
+  const memories = new Map(
+    [...new Set([...words.keys()].map(elementOfReduction))].map((type) => [
+      type,
+      names.fresh(`reduce_${type}`),
+    ]),
   );
+  const reducers = [...words].map(([reduction, name]) => {
+    const memory = memories.get(elementOfReduction(reduction))!;
+    return reducerText({ reduction, name, memory }, kernel.workgroup, subgroups);
+  });
   const shuffles = subgroups && reducers.length > 0;
   const sections = [
     [
@@ -95,6 +103,7 @@ export function printWgsl(kernel: Kernel, options: WgslOptions = {}): string {
     ...rounding(body),
     ...(body.needs.has("threefry") ? [[threefryText()]] : []),
     ...functionTexts(body.functions.values()).map((text) => [text]),
+    [...memories].map(([type, name]) => `var<workgroup> ${name}: array<${type}, ${kernel.workgroup}>;`),
     ...reducers.map((text) => [text]),
     ...[...body.loads4].map((name) => [loadFour(body, name)]),
     ...[...body.stores4].map((name) => [storeFour(body, name)]),

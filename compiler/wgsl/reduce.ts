@@ -8,7 +8,7 @@ import type { Reduction } from "./statement.ts";
 
 export interface Reducer {
   readonly reduction: Reduction;
-  /** Its function's name, and its array's. */
+  /** Its function's name, and that of the array that it uses; reductions may share one, each ends with a barrier. */
   readonly name: string;
   readonly memory: string;
 }
@@ -16,6 +16,9 @@ export interface Reducer {
 /** Functions of functions.ts that reductions call. */
 export const calledBy = (reduction: Reduction): readonly (readonly [FunctionName, Width])[] =>
   reduction === "min f32" ? [["smaller", "f32"]] : reduction === "max f32" ? [["larger", "f32"]] : [];
+
+export const elementOfReduction = (reduction: Reduction): "f32" | "i32" =>
+  reduction.endsWith("f32") ? "f32" : "i32";
 
 function combine(reduction: Reduction, a: string, b: string): string {
   const [fn, type] = reduction.split(" ");
@@ -29,7 +32,7 @@ export function reducerText(
   workgroup: number,
   subgroups: boolean,
 ): string {
-  const type = reduction.split(" ")[1]!;
+  const type = elementOfReduction(reduction);
   const tree = (count: string): string[] => [
     `  for (var left = ${count}; left > 1u; ) {`,
     "    let half = (left + 1u) / 2u;",
@@ -41,8 +44,6 @@ export function reducerText(
     "  }",
   ];
   const head = [
-    `var<workgroup> ${memory}: array<${type}, ${workgroup}>;`,
-    "",
     `fn ${name}(value: ${type}, invocation: i32${subgroups ? ", subgroup_lanes: u32" : ""}) -> ${type} {`,
     "  let lane = u32(invocation);",
   ];

@@ -37,35 +37,38 @@ export class GpuMemory {
     });
   }
 
-  /** Makes room for what an entry's layout wants. Errors: R0603, R0604. */
-  async fit(layout: GpuLayout, entry: string): Promise<void> {
+  /** Makes room for what an entry's layout wants; undefined when there is room already. Errors: R0603, R0604. */
+  fit(layout: GpuLayout, entry: string): Promise<void> | undefined {
     for (const spots of [layout.temporaries, layout.outputs.values(), layout.inputs.values()])
       for (const { bytes, name } of spots) checkBytes(this.#device, bytes, name);
-    const small = layout.pools.filter((bytes, at) => bytes > (this.#pools[at]?.size ?? 0));
+    const small = layout.pools.some((bytes, at) => bytes > (this.#pools[at]?.size ?? 0));
     const inputs = layout.inputBytes > (this.#inputs?.size ?? 0);
-    if (small.length === 0 && !inputs) return;
+    return small || inputs ? this.#grow(layout, entry) : undefined;
+  }
+
+  async #grow(layout: GpuLayout, entry: string): Promise<void> {
     const total = layout.pools.reduce((a, b) => a + b, 0);
-    const allocated = this.#allocating(`the values of \`${entry}\` (${megabytes(total)})`, () => {
-      layout.pools.forEach((bytes, at) => {
-        const before = this.#pools[at];
-        if (bytes <= (before?.size ?? 0)) return;
-        if (before !== undefined) this.#free(before);
-        this.#pools[at] = this.#buffer(`pool ${at}`, bytes, shared);
-      });
-      if (inputs) {
-        if (this.#inputs !== undefined) this.#free(this.#inputs);
-        this.#inputs = this.#buffer("inputs", layout.inputBytes, shared);
-      }
-      this.generation++;
-    });
     try {
-      await allocated;
+      await this.#allocating(`the values of \`${entry}\` (${megabytes(total)})`, () => {
+        layout.pools.forEach((bytes, at) => {
+          const before = this.#pools[at];
+          if (bytes <= (before?.size ?? 0)) return;
+          if (before !== undefined) this.#free(before);
+          this.#pools[at] = this.#buffer(`pool ${at}`, bytes, shared);
+        });
+        if (layout.inputBytes > (this.#inputs?.size ?? 0)) {
+          if (this.#inputs !== undefined) this.#free(this.#inputs);
+          this.#inputs = this.#buffer("inputs", layout.inputBytes, shared);
+        }
+        this.generation++;
+      });
     } catch (error) {
-      // Some of them are no memory at all: the next to ask begins anew.
+      // Some of them are no memory at all: whoever runs next begins anew.
       for (const buffer of this.#pools) this.#free(buffer);
       this.#pools = [];
       if (this.#inputs !== undefined) this.#free(this.#inputs);
       this.#inputs = undefined;
+      this.generation++;
       throw error;
     }
   }
@@ -117,7 +120,8 @@ export class GpuMemory {
     const { gpu, name } = this.#device;
     gpu.pushErrorScope("out-of-memory");
     act();
-    const error = await gpu.popErrorScope();
+    const error = await gpu.popErrorScope().catch(() => null);
+    this.#device.check();
     if (error !== null) throw ofDevice(error, name, what);
   }
 }

@@ -20,7 +20,12 @@ export class Profile {
     readonly DispatchInfo[],
     { entry: string; runs: number; readonly times: Float64Array }
   >();
-  #pending: { readonly of: Measured; readonly times: GPUBuffer; readonly count: number }[] = [];
+  #pending: {
+    readonly of: Measured;
+    readonly times: GPUBuffer;
+    readonly count: number;
+    readonly helpers: readonly { destroy(): void }[];
+  }[] = [];
 
   constructor(device: Device) {
     this.#device = device;
@@ -56,14 +61,14 @@ export class Profile {
     const times = gpu.createBuffer({ size: bytes, usage: usage.mapRead | usage.copyTarget });
     encoder.resolveQuerySet(queries, 0, 2 * count, resolved, 0);
     encoder.copyBufferToBuffer(resolved, 0, times, 0, bytes);
-    this.#pending.push({ of, times, count });
+    this.#pending.push({ of, times, count, helpers: [queries, resolved] });
   }
 
   /** After the submission: adds up what was measured. */
   async collect(): Promise<void> {
     const pending = this.#pending;
     this.#pending = [];
-    for (const { of, times, count } of pending) {
+    for (const { of, times, count, helpers } of pending) {
       await times.mapAsync(mapRead);
       const nanoseconds = new BigInt64Array(times.getMappedRange());
       const sums = this.#sums.get(of.dispatches) ?? {
@@ -75,7 +80,7 @@ export class Profile {
       sums.runs++;
       for (let at = 0; at < count; at++)
         sums.times[at]! += Number(nanoseconds[2 * at + 1]! - nanoseconds[2 * at]!) / 1e6;
-      times.destroy();
+      for (const used of [times, ...helpers]) used.destroy();
     }
   }
 
@@ -90,6 +95,6 @@ export class Profile {
   }
 
   dispose(): void {
-    for (const { times } of this.#pending) times.destroy();
+    for (const { times, helpers } of this.#pending) for (const used of [times, ...helpers]) used.destroy();
   }
 }

@@ -21,6 +21,7 @@ const keptBuffers = 4;
 export class ReadBack {
   readonly #device: Device;
   readonly #free: GPUBuffer[] = [];
+  #closed = false;
 
   constructor(device: Device) {
     this.#device = device;
@@ -85,6 +86,7 @@ export class ReadBack {
   }
 
   dispose(): void {
+    this.#closed = true;
     for (const buffer of this.#free) buffer.destroy();
   }
 
@@ -103,7 +105,8 @@ export class ReadBack {
   #take(bytes: number): GPUBuffer {
     const at = this.#free.findIndex(({ size }) => size >= bytes);
     if (at >= 0) return this.#free.splice(at, 1)[0]!;
-    const size = Math.max(256, 2 ** Math.ceil(Math.log2(bytes)));
+    // Large ones are no larger than they must be: the device may not give twice as much in one piece.
+    const size = bytes > partBytes ? bytes : Math.max(256, 2 ** Math.ceil(Math.log2(bytes)));
     return this.#device.gpu.createBuffer({
       label: "read back",
       size,
@@ -112,7 +115,8 @@ export class ReadBack {
   }
 
   #give(buffer: GPUBuffer): void {
-    if (this.#free.length < keptBuffers) this.#free.push(buffer);
+    const kept = !this.#closed && buffer.size <= partBytes && this.#free.length < keptBuffers;
+    if (kept) this.#free.push(buffer);
     else buffer.destroy();
   }
 }

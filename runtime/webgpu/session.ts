@@ -5,7 +5,7 @@
 
 import { heldTensors, withDefaults } from "../arena-plan.ts";
 import type { Executor, ExecutorBinding, RunOptions, Timing, Visit } from "../executor.ts";
-import { initialise } from "../init.ts";
+import { initialiseAll } from "../init.ts";
 import type { Entry, Program, Tensor } from "../program.ts";
 import { checkSizes, unknownEntry, unknownTensor, wrongLength, wrongTarget } from "../session-checks.ts";
 import type { BoundBuffer } from "../session-entry.ts";
@@ -42,7 +42,7 @@ interface Ready extends PreparedEntry {
 }
 
 interface Bound extends ExecutorBinding {
-  readonly prepared: Map<string, Promise<Ready>>;
+  readonly prepared: Map<string, Ready>;
 }
 
 /** Bindings kept ready; the one unused for longest goes first. */
@@ -61,6 +61,8 @@ export class WebGpuSession implements Executor {
   readonly #profile: Profile | undefined;
   readonly #bindings = new Map<string, Bound>();
   #current: Bound;
+  /** The last run that was begun is submitted, or has failed. */
+  #submitted: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   /** Use `openWebGpu` (open.ts). */
@@ -116,6 +118,7 @@ export class WebGpuSession implements Executor {
   }
 
   async snapshot(names: readonly string[]): Promise<ReadonlyMap<string, Values>> {
+    await this.#submitted;
     this.#open();
     const values = await this.#readBack.read(names.map((name) => this.#source(this.#tensor(name))));
     return new Map(names.map((name, at) => [name, values[at]!]));
@@ -149,22 +152,7 @@ export class WebGpuSession implements Executor {
   }
 
   initialise(seed: number = this.seed): void {
-    const copied = new Set(
-      [...this.#tensors.values()].flatMap(({ init }) => (init.kind === "copy" ? [init.from] : [])),
-    );
-    /** Only what others are copied from is kept on the host meanwhile. */
-    const kept = new Map<string, Values>();
-    const visit = (name: string, from: readonly string[]): Values => {
-      if (from.includes(name))
-        throw new Error(`internal: tensors copy each other: ${[...from, name].join(" -> ")}`);
-      const known = kept.get(name);
-      if (known !== undefined) return known;
-      const values = initialise(this.#tensor(name), seed, (source) => visit(source, [...from, name]));
-      this.write(name, values);
-      if (copied.has(name)) kept.set(name, values);
-      return values;
-    };
-    for (const name of this.#tensors.keys()) if (!kept.has(name)) visit(name, []);
+    initialiseAll(this.#tensors, seed, (name, values) => this.write(name, values));
   }
 
   timings(): readonly Timing[] {
@@ -244,7 +232,20 @@ export class WebGpuSession implements Executor {
     return bound;
   }
 
-  async #run(bound: Bound, entry: string, inputs: Inputs, options: RunOptions = {}): Promise<Outputs> {
+  async #run(bound: Bound, entry: string, inputs: Inputs, options?: RunOptions): Promise<Outputs> {
+    // A run whose entry has to be made ready first must not be overtaken.
+    const submitting = this.#submitted.then(() => this.#submit(bound, entry, inputs, options));
+    this.#submitted = submitting.catch(() => undefined);
+    return (await submitting)();
+  }
+
+  /** Gives what waits for the answer. */
+  async #submit(
+    bound: Bound,
+    entry: string,
+    inputs: Inputs,
+    options: RunOptions = {},
+  ): Promise<() => Promise<Outputs>> {
     const ready = await this.#ready(bound, entry);
     const { gpu, name } = this.#device;
     // From here to the submission nothing waits: what other runs do comes before all of it, or after.
@@ -269,40 +270,42 @@ export class WebGpuSession implements Executor {
       ports.map((port) => this.#outputOf(ready, port.name)),
     );
     gpu.queue.submit([encoder.finish()]);
-    if (watched) {
-      const error = await gpu.popErrorScope();
+    // A device that is lost meanwhile says so when its values are asked for.
+    const refused = watched ? gpu.popErrorScope().catch(() => null) : Promise.resolve(null);
+    return async () => {
+      const error = await refused;
       if (error !== null) throw ofDevice(error, name, `\`${entry}\``);
-    }
-    const values = await back.values();
-    await this.#profile?.collect();
-    return Object.fromEntries(ports.map((port, at) => [port.name, values[at]!]));
+      const values = await back.values();
+      await this.#profile?.collect();
+      return Object.fromEntries(ports.map((port, at) => [port.name, values[at]!]));
+    };
   }
 
   async #ready(bound: Bound, name: string): Promise<Ready> {
     this.#open();
-    let preparing = bound.prepared.get(name);
-    if (preparing === undefined) {
-      preparing = this.#prepare(bound.sizes, name);
-      bound.prepared.set(name, preparing);
-      // A failure is not remembered: with less memory in use it may do the next time.
-      preparing.catch(() => bound.prepared.delete(name));
-    }
-    const ready = await preparing;
-    this.#open();
-    if (ready.generation !== this.#memory.generation) {
+    const ready = bound.prepared.get(name) ?? this.#prepare(bound, name);
+    // Pools may have moved, or be gone: who asks for too much loses them all.
+    while (ready.generation !== this.#memory.generation) {
+      const growing = this.#memory.fit(ready.layout, name);
+      if (growing !== undefined) {
+        await growing;
+        this.#open();
+        continue;
+      }
       ready.steps = stepsOf(this.program, ready, this.#device.gpu, this.#memory, this.#pipelines);
       ready.generation = this.#memory.generation;
     }
     return ready;
   }
 
-  async #prepare(sizes: Sizes, name: string): Promise<Ready> {
+  #prepare(bound: Bound, name: string): Ready {
     const entry = this.#entries.get(name);
     if (entry === undefined) throw unknownEntry(this.program, name, this.entries);
-    const prepared = prepareEntry(this.program, entry, sizes, this.#device.gpu.limits);
-    await this.#memory.fit(prepared.layout, name);
+    const prepared = prepareEntry(this.program, entry, bound.sizes, this.#device.gpu.limits);
     const host = new ArrayBuffer(prepared.layout.inputBytes);
-    return { ...prepared, steps: [], generation: -1, host, proven: false };
+    const ready: Ready = { ...prepared, steps: [], generation: -1, host, proven: false };
+    bound.prepared.set(name, ready);
+    return ready;
   }
 
   #writeInputs(ready: Ready, inputs: Inputs): void {
