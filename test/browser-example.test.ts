@@ -1,5 +1,6 @@
 // The example of a page: built by Vite against the package as users get it, opened in Chromium, trained on the CPU and by WebGPU
-// until it has learned something, and left to write. The book and the model are cut down: SwiftShader takes its time.
+// until it has learned something, and left to write. The book is cut down, and the model to one routed layer without attention:
+// SwiftShader takes up to a second for each kernel.
 
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -30,9 +31,11 @@ beforeAll(async () => {
   const small = whole
     .replace("dim D = 64", "dim D = 16")
     .replace("repeat 2", "repeat 1")
-    .replace("heads = 4", "heads = 2")
+    .replace(/import std.attention.*\n/, "")
+    .replace(/.*CausalAttention.*\n/, "")
     .replace(/batch .*/, "batch 2 of 16")
     .replace(/steps .*/, "steps 12");
+  expect(small).not.toContain("Attention");
   writeFileSync(join(example, "story.moe"), small);
   await installRuntime(example);
   for (const name of ["uplot", "vite"])
