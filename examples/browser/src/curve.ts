@@ -8,7 +8,7 @@ export interface Curve {
   readonly clear: () => void;
 }
 
-/** Weight of the past in the running mean. */
+/** Weight of the past in the running mean, once there is enough of it. */
 const memory = 0.95;
 
 export function lossCurve(into: HTMLElement): Curve {
@@ -55,7 +55,8 @@ export function lossCurve(into: HTMLElement): Curve {
     add: (step, loss) => {
       steps.push(step);
       losses.push(loss);
-      means.push(means.length === 0 ? loss : memory * means.at(-1)! + (1 - memory) * loss);
+      const past = Math.min(memory, means.length / (means.length + 1));
+      means.push(past * (means.at(-1) ?? 0) + (1 - past) * loss);
       show();
     },
   };
