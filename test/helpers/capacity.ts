@@ -41,7 +41,9 @@ export function capacityTests(): void {
     const picks = [0, 1, 0, 1, 0, -1, 1, 0];
     const score = [0.1, 0.9, 0.2, 0.8, 0.3, 0.1, 0.4, 0.7];
     test("drop last: earlier tokens stay", () => {
-      expect(run([4, 2], picks, score, (b, p) => dropLast(b, p, 2, two(b), 1))).toEqual([0, 1, 0, 1, -1, -1, -1, -1]);
+      expect(run([4, 2], picks, score, (b, p) => dropLast(b, p, 2, two(b), 1))).toEqual([
+        0, 1, 0, 1, -1, -1, -1, -1,
+      ]);
     });
     test("drop last, per sequence", () => {
       expect(run([2, 2, 2], picks, score, (b, p) => dropLast(b, p, 2, two(b), 1))).toEqual(picks);
