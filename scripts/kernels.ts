@@ -1,11 +1,12 @@
-// Writes every kernel of every example, for every target, as text: one folder for each program and target, with its kernels and the
-// dispatches of its entries. In: the folder to write to. What changed between two such folders is what a change did to the
-// code that runs; scripts/kernels.mjs compares them.
+// Writes every kernel of every example, for every target, as text: one folder for each program and target, with its kernels, what
+// they are printed as for GPUs, and the dispatches of its entries. In: the folder to write to. What changed between two such folders
+// is what a change did to the code that runs; scripts/kernels.mjs compares them.
 
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { argv } from "node:process";
 import { openSources } from "../cli/sources.ts";
+import { artifact } from "../compiler/artifact.ts";
 import { planModel, type PlannedModel } from "../compiler/compile.ts";
 import { printKernel } from "../compiler/print-kernel.ts";
 import { targets } from "../compiler/target.ts";
@@ -42,6 +43,20 @@ function entriesText({ program }: PlannedModel): string {
     .join("\n");
 }
 
+/** WebAssembly is bytes; its kernels say the same. */
+function codeOf(planned: PlannedModel): readonly (readonly [name: string, text: string])[] {
+  switch (planned.program.target) {
+    case "wasm":
+      return [];
+    case "webgpu":
+      return [["code.wgsl", artifact(planned, "webgpu").shaders.join("\n")]];
+    case "cuda":
+      return [["code.cu", artifact(planned, "cuda").source]];
+    default:
+      return planned.program.target satisfies never;
+  }
+}
+
 const write = (path: string, text: string): void => {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, text);
@@ -55,6 +70,7 @@ for (const path of programs)
     if (planned === undefined) continue;
     const folder = join(into, target, path.replace(/\.moe$/, ""));
     write(join(folder, "entries.txt"), entriesText(planned));
+    for (const [name, text] of codeOf(planned)) write(join(folder, name), text);
     // Numbers would shift when a kernel comes or goes: equal names are told apart in order of their appearance.
     const seen = new Map<string, number>();
     for (const kernel of planned.kernels) {
