@@ -7,8 +7,9 @@ import { threefry, uniform } from "../runtime/random.ts";
 import { evaluate, type Sizes } from "../runtime/size.ts";
 import { isHalf, roundHalf } from "./half.ts";
 import { isMatrix, runMatrix, type Fragments, type MatrixStmt } from "./interpret-matrix.ts";
-import { applyBinary, applyCast, applyUnary, type Lane } from "./interpret-scalar.ts";
-import type { Expr, HalfType, Kernel, Stmt, ValueType } from "./kernel.ts";
+import { applyBinary, applyCast, applyUnary } from "./interpret-scalar.ts";
+import type { Expr, HalfType, Kernel, Stmt } from "./kernel.ts";
+import { isVector, scalarOf } from "./kernel-type.ts";
 
 type Value = number | readonly number[];
 
@@ -152,7 +153,7 @@ function reduceTogether({ fn, value: { type } }: ReduceStmt, values: readonly nu
   while (left.length > 1) {
     const half = Math.ceil(left.length / 2);
     left = Array.from({ length: half }, (_, i) =>
-      i + half < left.length ? applyBinary(fn, type as Lane, left[i]!, left[i + half]!) : left[i]!,
+      i + half < left.length ? applyBinary(fn, scalarOf(type), left[i]!, left[i + half]!) : left[i]!,
     );
   }
   return left[0]!;
@@ -283,7 +284,6 @@ function read(run: Invocation, buffer: string, at: number): number {
 }
 
 const whole = (run: Invocation, expr: Expr): number => value(run, expr) as number;
-const laneType = (type: ValueType): Lane => type.replace("x4", "") as Lane;
 const lane = (from: Value, index: number): number => (typeof from === "number" ? from : from[index]!);
 
 /** Applies a scalar function to scalars, or lane by lane. */
@@ -310,15 +310,15 @@ function value(run: Invocation, expr: Expr): Value {
       return run.number;
     case "load": {
       const at = whole(run, expr.index);
-      if (!expr.type.endsWith("x4")) return read(run, expr.buffer, at);
+      if (!isVector(expr.type)) return read(run, expr.buffer, at);
       return [0, 1, 2, 3].map((index) => read(run, expr.buffer, at + index));
     }
     case "unary": {
-      const type = laneType(expr.a.type);
+      const type = scalarOf(expr.a.type);
       return spread((x) => applyUnary(expr.fn, type, x), value(run, expr.a));
     }
     case "binary": {
-      const type = laneType(expr.a.type);
+      const type = scalarOf(expr.a.type);
       return spread((a, b) => applyBinary(expr.fn, type, a, b), value(run, expr.a), value(run, expr.b));
     }
     case "fma":
@@ -344,7 +344,7 @@ function value(run: Invocation, expr: Expr): Value {
     case "extract":
       return lane(value(run, expr.a), expr.lane);
     case "cast": {
-      const [from, to] = [laneType(expr.a.type), laneType(expr.type)];
+      const [from, to] = [scalarOf(expr.a.type), scalarOf(expr.type)];
       return spread((x) => applyCast(from, to, x), value(run, expr.a));
     }
     case "random": {

@@ -1,7 +1,7 @@
 // The meaning of the kernel's scalar functions, in f32 rounded from double precision: the specification that the targets
 // are tested against. Numbers in, numbers out; booleans are 0 and 1. Knows nothing of memory or statements.
 
-import type { BinaryFn, UnaryFn } from "./kernel.ts";
+import type { BinaryFn, ScalarType, UnaryFn } from "./kernel.ts";
 
 /** The error function to double precision: a series near zero, a continued fraction of its complement beyond. */
 export function erf(x: number): number {
@@ -47,10 +47,8 @@ const functions: Record<UnaryFn, (x: number) => number> = {
   isnan: (x) => Number(Number.isNaN(x)),
 };
 
-export type Lane = "f32" | "i32" | "bool";
-
 /** `type` is the operand's. */
-export function applyUnary(fn: UnaryFn, type: Lane, x: number): number {
+export function applyUnary(fn: UnaryFn, type: ScalarType, x: number): number {
   const result = functions[fn](x);
   return type === "f32" ? Math.fround(result) : result | 0;
 }
@@ -62,7 +60,7 @@ function larger(a: number, b: number): number {
   return Number.isNaN(a) || b > a ? b : a;
 }
 
-export function applyBinary(fn: BinaryFn, type: Lane, a: number, b: number): number {
+export function applyBinary(fn: BinaryFn, type: ScalarType, a: number, b: number): number {
   switch (fn) {
     case "lt":
       return Number(a < b);
@@ -118,7 +116,7 @@ function wholeBinary(fn: BinaryFn, a: number, b: number): number {
   }
 }
 
-export function applyCast(from: Lane, to: Lane, x: number): number {
+export function applyCast(from: ScalarType, to: ScalarType, x: number): number {
   if (from === to) return x;
   if (to === "f32") return Math.fround(x);
   if (from === "bool") return x;

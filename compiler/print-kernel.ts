@@ -2,7 +2,9 @@
 // Not a target: nothing parses or compiles this text.
 
 import { sizeKey } from "../runtime/size.ts";
-import type { BinaryFn, Expr, Kernel, Stmt } from "./kernel.ts";
+import { infix } from "./c-like/operators.ts";
+import type { Expr, Kernel, Stmt, ValueType } from "./kernel.ts";
+import { isVector } from "./kernel-type.ts";
 
 export function printKernel(kernel: Kernel): string {
   const buffers = kernel.buffers.map(
@@ -72,25 +74,8 @@ function printStatement(statement: Stmt): string[] {
   }
 }
 
-const access = (buffer: string, index: Expr, type: string): string =>
-  `${buffer}[${printExpr(index)}${type.endsWith("x4") ? " : 4" : ""}]`;
-
-const infix: Partial<Record<BinaryFn, string>> = {
-  add: "+",
-  sub: "-",
-  mul: "*",
-  div: "/",
-  mod: "%",
-  lt: "<",
-  le: "<=",
-  eq: "==",
-  ne: "!=",
-  and: "&",
-  or: "|",
-  xor: "^",
-  shl: "<<",
-  shr: ">>",
-};
+const access = (buffer: string, index: Expr, type: ValueType): string =>
+  `${buffer}[${printExpr(index)}${isVector(type) ? " : 4" : ""}]`;
 
 /** An expression; operators inside operators get parentheses. */
 export function printExpr(expr: Expr): string {

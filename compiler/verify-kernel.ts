@@ -15,6 +15,7 @@ import type {
   UnaryFn,
   ValueType,
 } from "./kernel.ts";
+import { isVector, scalarOf } from "./kernel-type.ts";
 import { printExpr } from "./print-kernel.ts";
 
 /** What WebGPU guarantees. */
@@ -199,7 +200,7 @@ function checkIs(checker: Checker, scope: Scope, expr: Expr, type: ValueType): v
   if (expr.type !== type) fail(checker.kernel, `${printExpr(expr)} is ${expr.type}, wanted ${type}`);
 }
 
-const lanes = (type: ValueType): 1 | 4 => (type.endsWith("x4") ? 4 : 1);
+const lanes = (type: ValueType): 1 | 4 => (isVector(type) ? 4 : 1);
 const floats: readonly ValueType[] = ["f32", "f32x4"];
 const wholes: readonly ValueType[] = ["i32", "i32x4"];
 const numbers: readonly ValueType[] = [...floats, ...wholes];
@@ -308,9 +309,9 @@ function check(checker: Checker, scope: Scope, expr: Expr): void {
       return is(expr.a, `${expr.type}x4`);
     case "cast": {
       check(checker, scope, expr.a);
-      const from = expr.a.type.replace("x4", "");
+      const from = scalarOf(expr.a.type);
       if (lanes(expr.a.type) !== lanes(expr.type)) wrong(`from ${expr.a.type}`);
-      if (from !== expr.type.replace("x4", "") && !casts.has(`${from}>${expr.type.replace("x4", "")}`))
+      if (from !== scalarOf(expr.type) && !casts.has(`${from}>${scalarOf(expr.type)}`))
         wrong(`from ${expr.a.type}`);
       return;
     }

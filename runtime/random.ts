@@ -2,16 +2,16 @@
 // 1, 2, 3", 2011). In: a key and a counter, two 32-bit words each. Out: two 32-bit words that depend on nothing else.
 // Every back end draws from this function, so a stream is the same everywhere and in any order of evaluation.
 
-const rotations = [13, 15, 26, 6, 17, 29, 16, 24] as const;
-const parity = 0x1bd11bda;
+export const threefryRotations = [13, 15, 26, 6, 17, 29, 16, 24] as const;
+export const threefryParity = 0x1bd11bda;
 
 /** Both output words, as unsigned 32-bit integers. */
 export function threefry(key0: number, key1: number, counter0: number, counter1: number): [number, number] {
-  const keys = [key0 | 0, key1 | 0, parity ^ key0 ^ key1] as const;
+  const keys = [key0 | 0, key1 | 0, threefryParity ^ key0 ^ key1] as const;
   let x = (counter0 + keys[0]) | 0;
   let y = (counter1 + keys[1]) | 0;
   for (let round = 0; round < 20; round++) {
-    const by = rotations[round & 7]!;
+    const by = threefryRotations[round & 7]!;
     x = (x + y) | 0;
     y = ((y << by) | (y >>> (32 - by))) ^ x;
     if ((round & 3) === 3) {

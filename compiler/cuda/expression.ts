@@ -4,13 +4,25 @@
 // to the four lanes, so that there is one meaning. Arithmetic is meant as written: no contraction (-fmad=false), no fast-math.
 // Deliberately absent: statements, and everything outside of the kernel.
 
-import { known, type Factor, type Size } from "../../runtime/size.ts";
-import type { Lane } from "../interpret-scalar.ts";
-import type { BinaryFn, ElementType, Expr, HalfType, Kernel, UnaryFn, ValueType } from "../kernel.ts";
+import type { Size } from "../../runtime/size.ts";
+import type { Names } from "../c-like/names.ts";
+import { infix } from "../c-like/operators.ts";
+import { printSize } from "../c-like/size.ts";
+import { negatable, shortestF32, unary, within, type Text as TextOf } from "../c-like/text.ts";
+import type {
+  BinaryFn,
+  ElementType,
+  Expr,
+  HalfType,
+  Kernel,
+  ScalarType,
+  UnaryFn,
+  ValueType,
+} from "../kernel.ts";
+import { isVector, scalarOf } from "../kernel-type.ts";
 import { isHalf } from "../half.ts";
 import { divisorOf } from "./alignment.ts";
 import type { FunctionName } from "./functions.ts";
-import type { Names } from "./names.ts";
 
 /** What is shared by all kernels of one text. */
 export interface Unit {
@@ -28,24 +40,15 @@ export interface Printer extends Unit {
 }
 
 /** How tightly the outermost operator binds; `mixed` wants parentheses everywhere. */
-type Level = "unary" | "product" | "sum" | "relation" | "both" | "either" | "mixed";
-interface Text {
-  readonly text: string;
-  readonly level: Level;
-}
+type Level = "product" | "sum" | "relation" | "both" | "either" | "mixed";
+type Text = TextOf<Level>;
 
-const unary = (text: string): Text => ({ text, level: "unary" });
 const mixed = (text: string): Text => ({ text, level: "mixed" });
-/** As an operand where only these may stand bare. */
-const within = ({ text, level }: Text, ...levels: readonly Level[]): string =>
-  level === "unary" || levels.includes(level) ? text : `(${text})`;
 
-export const isX4 = (type: ValueType): boolean => type.endsWith("x4");
-export const laneOf = (type: ValueType): Lane => type.replace("x4", "") as Lane;
-const scalarNames: Record<Lane, string> = { f32: "float", i32: "int", bool: "bool" };
+const scalarNames: Record<ScalarType, string> = { f32: "float", i32: "int", bool: "bool" };
 export function typeName(unit: Unit, type: ValueType): string {
   if (type === "boolx4") unit.functions.add("bool4");
-  return `${scalarNames[laneOf(type)]}${isX4(type) ? "4" : ""}`;
+  return `${scalarNames[scalarOf(type)]}${isVector(type) ? "4" : ""}`;
 }
 
 export const expression = (printer: Printer, expr: Expr): string => print(printer, expr).text;
@@ -57,7 +60,7 @@ export function use(unit: Unit, name: FunctionName): FunctionName {
   return name;
 }
 
-function literal(type: Lane, value: number): Text {
+function literal(type: ScalarType, value: number): Text {
   if (type === "bool") return unary(value !== 0 ? "true" : "false");
   if (type === "i32") return unary(value === -2147483648 ? "(-2147483647 - 1)" : String(value | 0));
   const rounded = Math.fround(value);
@@ -66,35 +69,18 @@ function literal(type: Lane, value: number): Text {
   return unary(floatText(rounded));
 }
 
-/** The shortest decimal that rounds to the same f32. */
-function floatText(value: number): string {
-  if (value < 0 || Object.is(value, -0)) return `-${floatText(-value)}`;
-  let digits = 1;
-  while (Math.fround(Number(value.toPrecision(digits))) !== value) digits++;
-  const text = String(Number(value.toPrecision(digits)));
-  return /^\d+$/.test(text) ? `${text}.0f` : `${text}f`;
-}
+const floatText = (value: number): string =>
+  value < 0 || Object.is(value, -0) ? `-${shortestF32(-value)}f` : `${shortestF32(value)}f`;
 
-export const sizeText = (printer: Printer, size: Size): string => printSize(printer, size).text;
-
-function printSize(printer: Printer, size: Size): Text {
-  const constant = known(size);
-  if (constant !== undefined) return literal("i32", constant);
-  const terms = size.map(({ coefficient, factors }): string => {
-    const parts = factors.map((factor) => factorText(printer, factor));
-    if (coefficient !== 1 || parts.length === 0) parts.unshift(String(coefficient));
-    return parts.join(" * ");
-  });
-  const alone = terms.length === 1 && size[0]!.coefficient === 1 && size[0]!.factors.length === 1;
-  return { text: terms.join(" + "), level: alone ? "unary" : terms.length === 1 ? "product" : "sum" };
-}
-
-function factorText(printer: Printer, factor: Factor): string {
-  if (typeof factor === "string") return printer.names.ofSize(factor);
-  const [of, by] = [sizeText(printer, factor.of), sizeText(printer, factor.by)];
-  if (factor.fn === "min" || factor.fn === "max") return `${factor.fn}(${of}, ${by})`;
-  return `${use(printer, factor.fn === "ceil" ? "ceil_of" : "floor_of")}(${of}, ${by})`;
-}
+const sizeText = (printer: Printer, size: Size): Text =>
+  printSize(
+    {
+      integer: (value) => literal("i32", value).text,
+      symbol: (name) => printer.names.ofSize(name),
+      rounded: (up) => use(printer, up ? "ceil_of" : "floor_of"),
+    },
+    size,
+  );
 
 function print(printer: Printer, expr: Expr): Text {
   const text = (inner: Expr): string => expression(printer, inner);
@@ -114,12 +100,12 @@ function print(printer: Printer, expr: Expr): Text {
       )}(${args.map(text).join(", ")})`,
     );
   const apply = (name: string, of: (...parts: Text[]) => Text, ...args: readonly Expr[]): Text =>
-    isX4(expr.type) ? lanes(name, expr.type, of, ...args) : of(...args.map((arg) => print(printer, arg)));
+    isVector(expr.type) ? lanes(name, expr.type, of, ...args) : of(...args.map((arg) => print(printer, arg)));
   switch (expr.op) {
     case "literal":
       return literal(expr.type, expr.value);
     case "size":
-      return printSize(printer, expr.size);
+      return sizeText(printer, expr.size);
     case "local":
       return unary(printer.names.of(expr.name));
     case "workgroup":
@@ -128,8 +114,8 @@ function print(printer: Printer, expr: Expr): Text {
     case "load": {
       const name = printer.names.ofMemory(expr.buffer);
       const half = isHalf(elementOf(printer, expr.buffer));
-      if (half) use(printer, isX4(expr.type) ? "half4" : "half");
-      if (!isX4(expr.type)) {
+      if (half) use(printer, isVector(expr.type) ? "half4" : "half");
+      if (!isVector(expr.type)) {
         const element = `${name}[${text(expr.index)}]`;
         return unary(half ? `to_float(${element})` : element);
       }
@@ -137,11 +123,11 @@ function print(printer: Printer, expr: Expr): Text {
       return unary(`${use(printer, load)}(${placed(printer, expr.buffer, expr.index)})`);
     }
     case "unary":
-      return apply(expr.fn, (a) => printUnary(printer, expr.fn, laneOf(expr.a.type), a!), expr.a);
+      return apply(expr.fn, (a) => printUnary(printer, expr.fn, scalarOf(expr.a.type), a!), expr.a);
     case "binary":
       return apply(
         expr.fn,
-        (a, b) => printBinary(printer, expr.fn, laneOf(expr.a.type), a!, b!),
+        (a, b) => printBinary(printer, expr.fn, scalarOf(expr.a.type), a!, b!),
         expr.a,
         expr.b,
       );
@@ -173,8 +159,8 @@ function print(printer: Printer, expr: Expr): Text {
     case "cast":
       if (expr.type === expr.a.type) return print(printer, expr.a);
       return apply(
-        `to_${laneOf(expr.type)}`,
-        (a) => printCast(printer, laneOf(expr.a.type), laneOf(expr.type), a!),
+        `to_${scalarOf(expr.type)}`,
+        (a) => printCast(printer, scalarOf(expr.a.type), scalarOf(expr.type), a!),
         expr.a,
       );
     case "random": {
@@ -215,7 +201,7 @@ function wide(
     const parameters = types.map((each, at) => `${typeName(unit, each)} ${letters[at]!}`).join(", ");
     const four = ["x", "y", "z", "w"].map(
       (lane) =>
-        of(...types.map((each, at) => unary(isX4(each) ? `${letters[at]!}.${lane}` : letters[at]!))).text,
+        of(...types.map((each, at) => unary(isVector(each) ? `${letters[at]!}.${lane}` : letters[at]!))).text,
     );
     const values = `${four.join(", ")}`;
     const made = type === "bool4" ? `{${values}}` : `make_${type}(${values})`;
@@ -237,7 +223,7 @@ const called: Partial<Record<UnaryFn, string>> = {
   round: "rintf",
 };
 
-function printUnary(unit: Unit, fn: UnaryFn, type: Lane, a: Text): Text {
+function printUnary(unit: Unit, fn: UnaryFn, type: ScalarType, a: Text): Text {
   if (fn === "neg") return unary(`-${negatable(within(a))}`);
   if (fn === "not") return unary(`!${within(a)}`);
   if (fn === "abs") return unary(`${type === "f32" ? "fabsf" : "abs"}(${a.text})`);
@@ -246,27 +232,7 @@ function printUnary(unit: Unit, fn: UnaryFn, type: Lane, a: Text): Text {
   return unary(`${called[fn]!}(${a.text})`);
 }
 
-/** Two minus signs side by side would be another token. */
-const negatable = (text: string): string => (text.startsWith("-") ? `(${text})` : text);
-
-const infix: Partial<Record<BinaryFn, string>> = {
-  add: "+",
-  sub: "-",
-  mul: "*",
-  div: "/",
-  mod: "%",
-  lt: "<",
-  le: "<=",
-  eq: "==",
-  ne: "!=",
-  and: "&",
-  or: "|",
-  xor: "^",
-  shl: "<<",
-  shr: ">>",
-};
-
-function printBinary(unit: Unit, fn: BinaryFn, type: Lane, a: Text, b: Text): Text {
+function printBinary(unit: Unit, fn: BinaryFn, type: ScalarType, a: Text, b: Text): Text {
   switch (fn) {
     case "pow":
       return unary(`${use(unit, "pow_of")}(${a.text}, ${b.text})`);
@@ -321,7 +287,7 @@ function printBinary(unit: Unit, fn: BinaryFn, type: Lane, a: Text, b: Text): Te
   }
 }
 
-function printCast(unit: Unit, from: Lane, to: Lane, a: Text): Text {
+function printCast(unit: Unit, from: ScalarType, to: ScalarType, a: Text): Text {
   if (from === to) return a;
   if (from === "f32") return unary(`${use(unit, "truncate")}(${a.text})`);
   return unary(`(${scalarNames[to]})${within(a)}`);

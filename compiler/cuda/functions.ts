@@ -3,6 +3,8 @@
 // used as they are; here is what the kernel IR wants otherwise, and values of four.
 // fminf and fmaxf return the other operand when one is NaN, as the IR does; which zero of min(0, -0) they return is the device's.
 
+import { threefryParity } from "../../runtime/random.ts";
+import { threefryRounds } from "../c-like/threefry.ts";
 import { halfFourText, halfText, matrixText } from "./matrix.ts";
 
 export type FunctionName =
@@ -216,26 +218,15 @@ export const functionNames: readonly string[] = [
 
 /** Threefry-2x32 with 20 rounds, first word; see runtime/random.ts. */
 function threefryText(): string {
-  const rotations = [13, 15, 26, 6, 17, 29, 16, 24];
-  const rounds = Array.from({ length: 20 }, (_, round) => {
-    const by = rotations[round % 8]!;
-    const lines = [`  x += y;`, `  y = (y << ${by} | y >> ${32 - by}) ^ x;`];
-    if (round % 4 === 3) {
-      const injection = (round + 1) / 4;
-      const key = (at: number): string => `key${at % 3}`;
-      lines.push(`  x += ${key(injection)};`, `  y += ${key(injection + 1)} + ${injection}u;`);
-    }
-    return lines.join("\n");
-  });
   return [
     "// Threefry-2x32-20 (Salmon et al. 2011), first word.",
     `${fn} int threefry(int first, int second, int counter, int stream) {`,
     "  const unsigned key0 = first;",
     "  const unsigned key1 = second;",
-    "  const unsigned key2 = 0x1bd11bdau ^ key0 ^ key1;",
+    `  const unsigned key2 = 0x${threefryParity.toString(16)}u ^ key0 ^ key1;`,
     "  unsigned x = (unsigned)counter + key0;",
     "  unsigned y = (unsigned)stream + key1;",
-    ...rounds,
+    ...threefryRounds((by) => `(y << ${by} | y >> ${32 - by})`),
     "  return (int)x;",
     "}",
   ].join("\n");

@@ -5,12 +5,13 @@
 // In: any kernels, scheduled for a GPU or for a CPU. To be compiled with -fmad=false: sums and products are rounded as written.
 // Deliberately absent: schedules (the kernels come scheduled), host code (the runtime launches through the driver).
 
+import { Names } from "../c-like/names.ts";
 import { bytesOf, isHalf } from "../half.ts";
 import type { ElementType, HalfType, Kernel } from "../kernel.ts";
 import { functionNames, functionTexts, type FunctionName } from "./functions.ts";
-import { Names } from "./names.ts";
 import type { Unit } from "./expression.ts";
 import { reduceMemory, reduceTurn, statements, type Body } from "./statement.ts";
+import { taken } from "./words.ts";
 
 export interface CudaOptions {
   /** What the user wrote that each kernel does, for the comments. */
@@ -39,8 +40,8 @@ export function printCuda(kernels: readonly Kernel[], options: CudaOptions = {})
 }
 
 function printKernel(unit: Unit, kernel: Kernel, number: number, label: string | undefined): string {
-  const own = [...functionNames, reduceTurn, reduceMemory("f32"), reduceMemory("i32"), "scratch"];
-  const names = new Names([...own, `k${number}`]);
+  const own = [reduceTurn, reduceMemory("f32"), reduceMemory("i32"), "scratch", `k${number}`];
+  const names = new Names([...taken, ...functionNames, ...own]);
   const body: Body = {
     ...unit,
     kernel,

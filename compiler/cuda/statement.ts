@@ -1,10 +1,12 @@
 // Kernel statements as lines of CUDA C++. In: statements and the state of the kernel that is being printed. Out: lines, indented.
 // A loop's bound is read once, before it. A workgroup of one invocation needs no barriers, and its reductions are the values.
 
+import { isSteady } from "../c-like/operators.ts";
 import type { Expr, ReduceFn, Stmt } from "../kernel.ts";
+import { isVector } from "../kernel-type.ts";
 import { isHalf } from "../half.ts";
 import { divisorOf } from "./alignment.ts";
-import { elementOf, expression, isX4, operand, placed, typeName, use, type Printer } from "./expression.ts";
+import { elementOf, expression, operand, placed, typeName, use, type Printer } from "./expression.ts";
 
 export interface Body extends Printer {
   /** Types of values that are reduced: each needs shared memory of its own. */
@@ -39,8 +41,8 @@ function print(body: Body, statement: Stmt, indent: string): string[] {
     case "store": {
       const { buffer, index, value } = statement;
       const element = elementOf(body, buffer);
-      if (isHalf(element)) use(body, isX4(value.type) ? "half4" : "half");
-      if (!isX4(value.type)) {
+      if (isHalf(element)) use(body, isVector(value.type) ? "half4" : "half");
+      if (!isVector(value.type)) {
         const stored = isHalf(element) ? `to_${element}(${text(value)})` : text(value);
         return [line(`${names.ofMemory(buffer)}[${text(index)}] = ${stored};`)];
       }
@@ -58,7 +60,7 @@ function print(body: Body, statement: Stmt, indent: string): string[] {
           divisorOf({ op: "literal", type: "i32", value: step }, body.divisors),
         ),
       );
-      const steady = isSteady(body, to);
+      const steady = isSteady(body.variables, to);
       const end = steady ? operand(body, to) : names.fresh(`${name}_end`);
       const start = `int ${name} = ${text(from)}${steady ? "" : `, ${end} = ${text(to)}`}`;
       return [line(`for (${start}; ${name} < ${end}; ${advance}) {`), ...inner(statement.body), line("}")];
@@ -109,9 +111,3 @@ function print(body: Body, statement: Stmt, indent: string): string[] {
 }
 
 const combiners: Readonly<Record<ReduceFn, string>> = { add: "Add", min: "Min", max: "Max" };
-
-/** The same however often it is read, and cheap. */
-const isSteady = (body: Body, expr: Expr): boolean =>
-  expr.op === "literal" ||
-  (expr.op === "size" && expr.size.length <= 1) ||
-  (expr.op === "local" && !body.variables.has(expr.name));

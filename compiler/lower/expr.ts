@@ -3,6 +3,7 @@
 // Deliberately absent: anything about the graph.
 
 import type { BinaryFn, Expr, ScalarType, UnaryFn, ValueType } from "../kernel.ts";
+import { isVector, scalarOf, vectorOf } from "../kernel-type.ts";
 import { float, int as integer, local, sizeOf as sizeExpr } from "../schedule/expr.ts";
 
 export type Lanes = 1 | 4;
@@ -11,10 +12,6 @@ export { float, integer, local, sizeExpr };
 export const workgroup: Expr = { op: "workgroup", type: "i32" };
 export const invocation: Expr = { op: "invocation", type: "i32" };
 
-export const scalarOf = (type: ValueType): ScalarType =>
-  type === "f32" || type === "f32x4" ? "f32" : type === "i32" || type === "i32x4" ? "i32" : "bool";
-export const vectorOf = (type: ScalarType): "f32x4" | "i32x4" | "boolx4" => `${type}x4`;
-export const isVector = (type: ValueType): boolean => type.endsWith("x4");
 export const withLanes = (type: ScalarType, lanes: Lanes): ValueType => (lanes === 4 ? vectorOf(type) : type);
 
 export const literal = (type: ScalarType, value: number, lanes: Lanes = 1): Expr => {

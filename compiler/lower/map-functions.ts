@@ -4,7 +4,8 @@
 
 import type { MapFn, MapNode } from "../graph.ts";
 import type { Expr } from "../kernel.ts";
-import { binary, cast, isVector, literal, select, unary, withLanes } from "./expr.ts";
+import { binary, cast, literal, select, unary, withLanes } from "./expr.ts";
+import { isVector } from "../kernel-type.ts";
 
 /** Whether a map of four lanes is one vector expression; the others are computed lane by lane. */
 export function worksOnLanes(node: MapNode): boolean {

@@ -14,7 +14,8 @@ import { fixed, levelOfAll, number, read } from "./affine.ts";
 import type { LowerContext } from "./context.ts";
 import { ClusterKernel, titleOf } from "./context.ts";
 import type { Lanes } from "./expr.ts";
-import { binary, integer, isVector, literal, lowerOf, select, sizeExpr, splat } from "./expr.ts";
+import { isVector } from "../kernel-type.ts";
+import { binary, integer, literal, lowerOf, select, sizeExpr, splat } from "./expr.ts";
 import {
   elementsOf,
   extentOf,

@@ -28,13 +28,13 @@ import { canonical, dispatched, inputBuffer, partOf } from "./parts.ts";
 import type { KernelEmitter, Memory } from "./emitter.ts";
 import type { Sources } from "./sources.ts";
 import type { Lanes } from "./expr.ts";
+import { isVector } from "../kernel-type.ts";
 import {
   binary,
   cast,
   extract,
   integer,
   isAtomic,
-  isVector,
   literal,
   lowerOf,
   select,

@@ -4,9 +4,10 @@
 
 import { known, type Factor, type Size } from "../../runtime/size.ts";
 import type { BinaryFn, Expr, Kernel, ValueType } from "../kernel.ts";
+import { isVector } from "../kernel-type.ts";
 import type { Flow, Value } from "./flow.ts";
 import { callValue, constantOf, f32, i32, lane, load, operation, shuffle, v128, variable } from "./values.ts";
-import { cast, isX4, lowerBinary, lowerUnary } from "./operators.ts";
+import { cast, lowerBinary, lowerUnary } from "./operators.ts";
 import { addressOf, type Address } from "./address.ts";
 import { choose, either, f32x4, firstLane, floatWord, i32x4, multiplyAdd } from "./math.ts";
 import { materialise, number, ofValue, plus, scale, times, type Polynomial } from "./polynomial.ts";
@@ -139,7 +140,7 @@ function lowerOther(scope: Scope, expr: Expr): Value {
     case "load": {
       const { changing } = memoryOf(scope, expr.buffer);
       const { address, offset } = lowerAddress(scope, expr.buffer, expr.index);
-      const op = isX4(expr.type) ? "v128.load" : expr.type === "f32" ? "f32.load" : "i32.load";
+      const op = isVector(expr.type) ? "v128.load" : expr.type === "f32" ? "f32.load" : "i32.load";
       return load(at, op, expr.buffer, changing, address, offset);
     }
     case "unary":
@@ -158,7 +159,7 @@ function lowerOther(scope: Scope, expr: Expr): Value {
       const known = constantOf(condition);
       if (known !== undefined) return lower(known !== 0 ? expr.a : expr.b);
       const [a, b] = [lower(expr.a), lower(expr.b)];
-      return isX4(expr.condition.type) ? choose(at, a, b, condition) : either(at, a, b, condition);
+      return isVector(expr.condition.type) ? choose(at, a, b, condition) : either(at, a, b, condition);
     }
     case "splat":
       return splat(scope, expr.type, lower(expr.a));

@@ -4,6 +4,7 @@
 // reduction done in double precision. Errors are a few units in the last place; results below the normal range may be zero.
 // `pow` is exp(b log |a|), the product in double precision, with the signs and zeros of the real function.
 
+import { threefryParity, threefryRotations } from "../../runtime/random.ts";
 import type { Flow, Value } from "./flow.ts";
 import { lane, operation, shuffle, v128, i32, selectValue } from "./values.ts";
 import type { Instruction } from "./instructions.ts";
@@ -285,14 +286,13 @@ export function extreme(
 
 /** Threefry-2x32-20, first output word; see runtime/random.ts. */
 export function threefry(at: Flow, key0: Value, key1: Value, counter: Value, stream: Value): Value {
-  const rotations = [13, 15, 26, 6, 17, 29, 16, 24];
-  const third = op(at, "i32.xor", op(at, "i32.xor", key0, key1), i32(at, 0x1bd11bda));
+  const third = op(at, "i32.xor", op(at, "i32.xor", key0, key1), i32(at, threefryParity));
   const keys = [key0, key1, third];
   let x = op(at, "i32.add", counter, key0);
   let y = op(at, "i32.add", stream, key1);
   for (let round = 0; round < 20; round++) {
     x = op(at, "i32.add", x, y);
-    y = op(at, "i32.xor", op(at, "i32.rotl", y, i32(at, rotations[round % 8]!)), x);
+    y = op(at, "i32.xor", op(at, "i32.rotl", y, i32(at, threefryRotations[round % 8]!)), x);
     if (round % 4 === 3) {
       const injection = (round + 1) / 4;
       x = op(at, "i32.add", x, keys[injection % 3]!);

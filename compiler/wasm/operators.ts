@@ -2,25 +2,24 @@
 // type of the operands. Out: a value. Where SIMD has no instruction, lane by lane; elementary functions are in math.ts.
 
 import type { BinaryFn, UnaryFn, ValueType } from "../kernel.ts";
+import { isVector } from "../kernel-type.ts";
 import type { Flow, Value } from "./flow.ts";
 import { callValue, constantOf, division, f32, i32, lane, operation } from "./values.ts";
 import type { Instruction } from "./instructions.ts";
 import { either, extreme, f32x4, firstLane, i32x4, mathOf, type MathFn } from "./math.ts";
-
-export const isX4 = (type: ValueType): boolean => type.endsWith("x4");
 
 /** Functions that are called; the others are written in place. */
 const called: ReadonlySet<UnaryFn> = new Set<UnaryFn>(["log", "sin", "cos", "erf"]);
 
 /** Scalar math goes through lane 0 of the vector code. */
 function math(at: Flow, fn: UnaryFn & MathFn, type: ValueType, a: Value): Value {
-  const wide = isX4(type) ? a : operation(at, "f32x4.splat", a);
+  const wide = isVector(type) ? a : operation(at, "f32x4.splat", a);
   const result = called.has(fn) ? callValue(at, fn, "v128", wide) : mathOf(at, fn, wide);
-  return isX4(type) ? result : firstLane(at, result);
+  return isVector(type) ? result : firstLane(at, result);
 }
 
 export function lowerUnary(at: Flow, fn: UnaryFn, type: ValueType, a: Value): Value {
-  const x4 = isX4(type);
+  const x4 = isVector(type);
   const isFloat = type === "f32" || type === "f32x4";
   const float = (scalar: Instruction, wide: Instruction): Value => operation(at, x4 ? wide : scalar, a);
   switch (fn) {
@@ -69,7 +68,7 @@ function sign(at: Flow, type: ValueType, a: Value): Value {
   const [less, convert, zero] = parts[type];
   const [positive, negative] = [operation(at, less, zero(at, 0), a), operation(at, less, a, zero(at, 0))];
   // masks count as -1
-  const difference = isX4(type)
+  const difference = isVector(type)
     ? operation(at, "i32x4.sub", negative, positive)
     : operation(at, "i32.sub", positive, negative);
   return convert === undefined ? difference : operation(at, convert, difference);
@@ -122,9 +121,11 @@ export function lowerBinary(at: Flow, fn: BinaryFn, type: ValueType, a: Value, b
         fn === "min" ? operation(at, "i32.lt_s", a, b) : operation(at, "i32.lt_s", b, a),
       );
     case "pow": {
-      const [x, y] = isX4(type) ? [a, b] : [operation(at, "f32x4.splat", a), operation(at, "f32x4.splat", b)];
+      const [x, y] = isVector(type)
+        ? [a, b]
+        : [operation(at, "f32x4.splat", a), operation(at, "f32x4.splat", b)];
       const result = callValue(at, "pow", "v128", x, y);
-      return isX4(type) ? result : firstLane(at, result);
+      return isVector(type) ? result : firstLane(at, result);
     }
     case "shl":
     case "shr": {

@@ -3,11 +3,15 @@
 // Operations on literals are carried out here, with the meaning of the specification: WGSL refuses constants that overflow.
 // Deliberately absent: statements, and everything outside of the entry function.
 
-import { known, type Factor, type Size } from "../../runtime/size.ts";
-import { applyBinary, applyCast, applyUnary, type Lane } from "../interpret-scalar.ts";
-import type { BinaryFn, Expr, Kernel, UnaryFn, ValueType } from "../kernel.ts";
+import type { Size } from "../../runtime/size.ts";
+import type { Names } from "../c-like/names.ts";
+import { infix } from "../c-like/operators.ts";
+import { printSize } from "../c-like/size.ts";
+import { negatable, shortestF32, unary, within, type Text as TextOf } from "../c-like/text.ts";
+import { applyBinary, applyCast, applyUnary } from "../interpret-scalar.ts";
+import type { BinaryFn, Expr, Kernel, ScalarType, UnaryFn, ValueType } from "../kernel.ts";
+import { isVector, scalarOf } from "../kernel-type.ts";
 import { functionName, type FunctionName, type Width } from "./functions.ts";
-import type { Names } from "./names.ts";
 
 /** What printing has found so far that the shader needs outside of its entry function. */
 export interface Shader {
@@ -22,22 +26,11 @@ export interface Shader {
 }
 
 /** How tightly the outermost operator binds. WGSL wants operands of shifts and bit operations to be unary. */
-type Level = "unary" | "product" | "sum" | "shift" | "relation" | "bits";
-interface Text {
-  readonly text: string;
-  readonly level: Level;
-}
+type Level = "product" | "sum" | "shift" | "relation" | "bits";
+type Text = TextOf<Level>;
 
-const unary = (text: string): Text => ({ text, level: "unary" });
-
-/** As an operand where only these may stand bare. */
-const within = ({ text, level }: Text, ...levels: readonly Level[]): string =>
-  level === "unary" || levels.includes(level) ? text : `(${text})`;
-
-export const isX4 = (type: ValueType): boolean => type.endsWith("x4");
-export const laneOf = (type: ValueType): Lane => type.replace("x4", "") as Lane;
-export const typeName = (type: ValueType): string => (isX4(type) ? `vec4<${laneOf(type)}>` : type);
-const widthOf = (type: ValueType): Width => (isX4(type) ? "vec4f" : "f32");
+export const typeName = (type: ValueType): string => (isVector(type) ? `vec4<${scalarOf(type)}>` : type);
+const widthOf = (type: ValueType): Width => (isVector(type) ? "vec4f" : "f32");
 
 export const expression = (shader: Shader, expr: Expr): string => print(shader, expr).text;
 /** As an operand of anything. */
@@ -51,7 +44,7 @@ export function use(shader: Shader, name: FunctionName, type: ValueType): string
 }
 
 /** A literal as WGSL spells it; infinity and NaN come with the launch. */
-function literal(shader: Shader, type: Lane, value: number): Text {
+function literal(shader: Shader, type: ScalarType, value: number): Text {
   if (type === "bool") return unary(value !== 0 ? "true" : "false");
   if (type === "i32") return unary(value < 0 ? `i32(${value | 0})` : String(value | 0));
   const rounded = Math.fround(value);
@@ -65,40 +58,27 @@ function literal(shader: Shader, type: Lane, value: number): Text {
 
 /** The shortest decimal that rounds to the same f32. */
 export function floatText(value: number): string {
-  if (value < 0 || Object.is(value, -0)) return `f32(-${floatText(-value)})`;
-  let digits = 1;
-  while (Math.fround(Number(value.toPrecision(digits))) !== value) digits++;
-  const text = String(Number(value.toPrecision(digits)));
-  return /^\d+$/.test(text) ? `${text}.0` : text;
+  return value < 0 || Object.is(value, -0) ? `f32(-${floatText(-value)})` : shortestF32(value);
 }
 
 /** The value of a literal, whatever it is wrapped in. */
 const literalOf = (expr: Expr): number | undefined => (expr.op === "literal" ? expr.value : undefined);
 
-export function sizeText(shader: Shader, size: Size): string {
-  return sizeOf(shader, size).text;
-}
+export const sizeText = (shader: Shader, size: Size): string => sizeOf(shader, size).text;
 
-function sizeOf(shader: Shader, size: Size): Text {
-  const constant = known(size);
-  if (constant !== undefined) return literal(shader, "i32", constant);
-  const terms = size.map(({ coefficient, factors }): string => {
-    const parts = factors.map((factor) => factorText(shader, factor));
-    if (coefficient !== 1 || parts.length === 0) parts.unshift(literal(shader, "i32", coefficient).text);
-    return parts.join(" * ");
-  });
-  const alone = terms.length === 1 && size[0]!.coefficient === 1 && size[0]!.factors.length === 1;
-  return { text: terms.join(" + "), level: alone ? "unary" : terms.length === 1 ? "product" : "sum" };
-}
-
-function factorText(shader: Shader, factor: Factor): string {
-  if (typeof factor === "string") return `launch.${shader.names.ofSize(factor)}`;
-  const [of, by] = [sizeText(shader, factor.of), sizeText(shader, factor.by)];
-  if (factor.fn === "min" || factor.fn === "max") return `${factor.fn}(${of}, ${by})`;
-  const name = factor.fn === "ceil" ? "ceil_of" : "floor_of";
-  shader.needs.add(name);
-  return `${name}(${of}, ${by})`;
-}
+const sizeOf = (shader: Shader, size: Size): Text =>
+  printSize(
+    {
+      integer: (value) => literal(shader, "i32", value).text,
+      symbol: (name) => `launch.${shader.names.ofSize(name)}`,
+      rounded: (up) => {
+        const name = up ? "ceil_of" : "floor_of";
+        shader.needs.add(name);
+        return name;
+      },
+    },
+    size,
+  );
 
 function print(shader: Shader, expr: Expr): Text {
   const text = (inner: Expr): string => expression(shader, inner);
@@ -117,7 +97,7 @@ function print(shader: Shader, expr: Expr): Text {
       return unary(expr.op);
     case "load": {
       const name = shader.names.ofMemory(expr.buffer);
-      if (!isX4(expr.type)) return unary(`${name}[${text(expr.index)}]`);
+      if (!isVector(expr.type)) return unary(`${name}[${text(expr.index)}]`);
       shader.loads4.add(expr.buffer);
       return unary(`load4_${name}(${text(expr.index)})`);
     }
@@ -162,7 +142,7 @@ const ownFunctions: Partial<Record<UnaryFn, FunctionName>> = {
 };
 
 function printUnary(shader: Shader, fn: UnaryFn, a: Expr): Text {
-  const type = laneOf(a.type);
+  const type = scalarOf(a.type);
   const value = literalOf(a);
   if (value !== undefined && fn !== "not" && fn !== "isnan")
     return literal(shader, type, applyUnary(fn, type, value));
@@ -173,26 +153,23 @@ function printUnary(shader: Shader, fn: UnaryFn, a: Expr): Text {
   return unary(`${fn}(${expression(shader, a)})`);
 }
 
-/** Two minus signs side by side would be another token. */
-const negatable = (text: string): string => (text.startsWith("-") ? `(${text})` : text);
-
-const infix: Partial<Record<BinaryFn, { readonly sign: string; readonly level: Level }>> = {
-  add: { sign: "+", level: "sum" },
-  sub: { sign: "-", level: "sum" },
-  mul: { sign: "*", level: "product" },
-  div: { sign: "/", level: "product" },
-  mod: { sign: "%", level: "product" },
-  lt: { sign: "<", level: "relation" },
-  le: { sign: "<=", level: "relation" },
-  eq: { sign: "==", level: "relation" },
-  ne: { sign: "!=", level: "relation" },
-  and: { sign: "&", level: "bits" },
-  or: { sign: "|", level: "bits" },
-  xor: { sign: "^", level: "bits" },
+const levels: Partial<Record<BinaryFn, Level>> = {
+  add: "sum",
+  sub: "sum",
+  mul: "product",
+  div: "product",
+  mod: "product",
+  lt: "relation",
+  le: "relation",
+  eq: "relation",
+  ne: "relation",
+  and: "bits",
+  or: "bits",
+  xor: "bits",
 };
 
 function printBinary(shader: Shader, fn: BinaryFn, a: Expr, b: Expr): Text {
-  const type = laneOf(a.type);
+  const type = scalarOf(a.type);
   const [x, y] = [literalOf(a), literalOf(b)];
   const relation = fn === "lt" || fn === "le" || fn === "eq" || fn === "ne";
   if (x !== undefined && y !== undefined)
@@ -216,7 +193,7 @@ function printBinary(shader: Shader, fn: BinaryFn, a: Expr, b: Expr): Text {
   // a + -1 is easier to read as a - 1.
   if (fn === "add" && type === "i32" && y !== undefined && y < 0 && y > -(2 ** 31) && b.op === "literal")
     return printBinary(shader, "sub", a, { ...b, value: -y });
-  const { sign, level } = infix[fn]!;
+  const [sign, level] = [infix[fn]!, levels[fn]!];
   const [left, right] = [print(shader, a), print(shader, b)];
   const text = ((): string => {
     switch (level) {
@@ -237,19 +214,18 @@ function printBinary(shader: Shader, fn: BinaryFn, a: Expr, b: Expr): Text {
 }
 
 function shift(shader: Shader, fn: "shl" | "shr", a: Expr, b: Expr): Text {
-  const sign = fn === "shl" ? "<<" : ">>";
   const by = literalOf(b);
   const amount =
-    by !== undefined && !isX4(b.type)
+    by !== undefined && !isVector(b.type)
       ? `${by & 31}u`
-      : `(${isX4(b.type) ? "vec4<u32>" : "u32"}(${expression(shader, b)}) & ${isX4(b.type) ? "vec4<u32>(31u)" : "31u"})`;
-  return { text: `${operand(shader, a)} ${sign} ${amount}`, level: "shift" };
+      : `(${isVector(b.type) ? "vec4<u32>" : "u32"}(${expression(shader, b)}) & ${isVector(b.type) ? "vec4<u32>(31u)" : "31u"})`;
+  return { text: `${operand(shader, a)} ${infix[fn]!} ${amount}`, level: "shift" };
 }
 
 function printCast(shader: Shader, to: ValueType, a: Expr): Text {
-  const [from, lane] = [laneOf(a.type), laneOf(to)];
+  const [from, lane] = [scalarOf(a.type), scalarOf(to)];
   const value = literalOf(a);
-  if (value !== undefined && !isX4(to)) return literal(shader, lane, applyCast(from, lane, value));
+  if (value !== undefined && !isVector(to)) return literal(shader, lane, applyCast(from, lane, value));
   if (from === lane) return print(shader, a);
   if (from === "f32" && lane === "i32")
     return unary(`${use(shader, "truncate", a.type)}(${expression(shader, a)})`);

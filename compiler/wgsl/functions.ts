@@ -5,6 +5,9 @@
 // Cephes, tanh and erf rational as in Eigen. sin and cos take pi / 2 off in parts of a few bits, whose products are exact while
 // |x| < 50,000; beyond, they lose digits. Results below the normal range may be zero.
 
+import { threefryParity } from "../../runtime/random.ts";
+import { threefryRounds } from "../c-like/threefry.ts";
+
 export type FunctionName =
   | "is_nan"
   | "smaller"
@@ -252,26 +255,15 @@ export function functionTexts(used: Iterable<readonly [FunctionName, Width]>): r
 
 /** Threefry-2x32 with 20 rounds, first word; see runtime/random.ts. */
 export const threefryText = (): string => {
-  const rotations = [13, 15, 26, 6, 17, 29, 16, 24];
-  const rounds = Array.from({ length: 20 }, (_, round) => {
-    const by = rotations[round % 8]!;
-    const lines = [`  x += y;`, `  y = ((y << ${by}u) | (y >> ${32 - by}u)) ^ x;`];
-    if (round % 4 === 3) {
-      const injection = (round + 1) / 4;
-      const key = (at: number): string => `key${at % 3}`;
-      lines.push(`  x += ${key(injection)};`, `  y += ${key(injection + 1)} + ${injection}u;`);
-    }
-    return lines.join("\n");
-  });
   return [
     "/// Threefry-2x32-20 (Salmon et al. 2011), first word.",
     "fn threefry(first: i32, second: i32, counter: i32, stream: i32) -> u32 {",
     "  let key0 = bitcast<u32>(first);",
     "  let key1 = bitcast<u32>(second);",
-    "  let key2 = 0x1bd11bdau ^ key0 ^ key1;",
+    `  let key2 = 0x${threefryParity.toString(16)}u ^ key0 ^ key1;`,
     "  var x = bitcast<u32>(counter) + key0;",
     "  var y = bitcast<u32>(stream) + key1;",
-    ...rounds,
+    ...threefryRounds((by) => `((y << ${by}u) | (y >> ${32 - by}u))`),
     "  return x;",
     "}",
   ].join("\n");

@@ -5,6 +5,7 @@
 // Deliberately absent: schedules (the kernels come scheduled), limits of devices (the runtime's).
 
 import { known } from "../../runtime/size.ts";
+import { Names } from "../c-like/names.ts";
 import type { Kernel } from "../kernel.ts";
 import { sizeText, type Shader } from "./expression.ts";
 import {
@@ -15,9 +16,9 @@ import {
   type FunctionName,
   type Width,
 } from "./functions.ts";
-import { Names } from "./names.ts";
 import { calledBy, elementOfReduction, reducerText } from "./reduce.ts";
 import { statements, type Body, type Reduction } from "./statement.ts";
+import { taken } from "./words.ts";
 
 export interface WgslOptions {
   /** Combine values of a workgroup by subgroups first; for devices that have them. */
@@ -31,7 +32,7 @@ const longestAxis = 65535;
 
 export function printWgsl(kernel: Kernel, options: WgslOptions = {}): string {
   const subgroups = options.subgroups === true;
-  const names = new Names();
+  const names = new Names(taken);
   for (const name of [
     "launch",
     "Launch",

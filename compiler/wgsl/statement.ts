@@ -2,8 +2,10 @@
 // A loop's bound is read once, before it. `reduce` is a call: its result is the same in every invocation, and WGSL's analysis
 // sees it (workgroupUniformLoad), so that barriers may depend on it.
 
+import { isSteady } from "../c-like/operators.ts";
 import type { Expr, ReduceFn, Stmt } from "../kernel.ts";
-import { expression, isX4, operand, typeName, type Shader } from "./expression.ts";
+import { isVector } from "../kernel-type.ts";
+import { expression, operand, typeName, type Shader } from "./expression.ts";
 
 /** Which combinations of a workgroup's values the shader needs: `add f32`. */
 export type Reduction = `${ReduceFn} ${"f32" | "i32"}`;
@@ -38,13 +40,13 @@ function print(body: Body, statement: Stmt, indent: string): string[] {
     case "store": {
       const name = names.ofMemory(statement.buffer);
       const [at, value] = [text(statement.index), text(statement.value)];
-      if (!isX4(statement.value.type)) return [line(`${name}[${at}] = ${value};`)];
+      if (!isVector(statement.value.type)) return [line(`${name}[${at}] = ${value};`)];
       body.stores4.add(statement.buffer);
       return [line(`store4_${name}(${at}, ${value});`)];
     }
     case "for": {
       const name = names.of(statement.name);
-      const steady = isSteady(body, statement.to);
+      const steady = isSteady(body.variables, statement.to);
       const to = steady ? operand(body, statement.to) : names.fresh(`${name}_end`);
       const step = statement.step === 1 ? `${name}++` : `${name} += ${statement.step}`;
       return [
@@ -86,9 +88,3 @@ function print(body: Body, statement: Stmt, indent: string): string[] {
       return statement satisfies never;
   }
 }
-
-/** The same however often it is read. */
-const isSteady = (body: Body, expr: Expr): boolean =>
-  expr.op === "literal" ||
-  (expr.op === "size" && expr.size.length <= 1) ||
-  (expr.op === "local" && !body.variables.has(expr.name));
