@@ -1,19 +1,6 @@
-// Bundles the bench and runs it: npm run bench, npm run bench -- layer, npm run bench -- --json.
-import { spawnSync } from "node:child_process";
-import { build } from "esbuild";
+// Runs the bench: npm run bench, npm run bench -- layer, npm run bench -- --json.
 import { fileURLToPath } from "node:url";
+import { runBundled } from "./run-bundled.mjs";
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
-const outfile = "node_modules/.cache/bench/main.mjs";
-await build({
-  entryPoints: ["bench/main.ts"],
-  outfile,
-  bundle: true,
-  platform: "node",
-  format: "esm",
-  target: "es2022",
-  packages: "external",
-  logLevel: "warning",
-});
-const { status } = spawnSync(process.execPath, [outfile, ...process.argv.slice(2)], { stdio: "inherit" });
-process.exitCode = status ?? 1;
+process.exitCode = await runBundled("bench/main.ts", process.argv.slice(2));

@@ -75,6 +75,8 @@ const sections: readonly (readonly [string, readonly (readonly [string, string])
       ["scope", ""],
       ["weight", ""],
       ["capacity", ""],
+      ["inGroups", ""],
+      ["drop", ""],
       ["shared", ""],
       ["routed", ""],
       ["weighted", ""],

@@ -4,7 +4,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { runBundled } from "./run-bundled.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 process.chdir(root);
@@ -14,20 +14,9 @@ const [verb, ...rest] = process.argv.slice(2);
 const git = (...args) => execFileSync("git", args, { encoding: "utf8" }).trim();
 
 async function writeKernels(folder) {
-  const outfile = join(cache, "write.mjs");
-  await build({
-    entryPoints: ["scripts/kernels.ts"],
-    outfile,
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    target: "es2022",
-    packages: "external",
-    logLevel: "warning",
-  });
   rmSync(folder, { recursive: true, force: true });
-  const { status } = spawnSync(process.execPath, [outfile, folder], { stdio: "inherit" });
-  if (status !== 0) process.exit(status ?? 1);
+  const status = await runBundled("scripts/kernels.ts", [folder]);
+  if (status !== 0) process.exit(status);
 }
 
 /** The kernels of a commit, from a checkout of it beside this one; kept, because a commit does not change. */
