@@ -12,6 +12,18 @@ import type { Sizes } from "../runtime/size.ts";
 import { evaluate } from "../runtime/size.ts";
 import { hasCompiler, loadKernels, type HostKernels } from "./helpers/cuda-host.ts";
 import {
+  close,
+  dense,
+  floats,
+  inFours,
+  pairsOf,
+  powers,
+  quotients,
+  shifts,
+  single,
+  wholes,
+} from "./helpers/edge-values.ts";
+import {
   add,
   binary,
   buffer,
@@ -58,19 +70,8 @@ function both(
   return { actual, wanted };
 }
 
-/** Relative error allowed where results are not rounded as IEEE says. */
-function close(actual: number, wanted: number, relative: number, absolute = 1e-44): boolean {
-  if (Number.isNaN(wanted)) return Number.isNaN(actual);
-  return actual === wanted || Math.abs(actual - wanted) <= relative * Math.abs(wanted) + absolute;
-}
-
-const floats = (
-  "0 -0 1 -1 0.5 -0.5 1.5 2.5 -2.5 3.7 -3.2 1e-3 -1e-5 1e-8 7.3 -9.1 20 -20 87 -86 88.7 89 -104 1000 -1000 1e6 -123456.7 3e9 " +
-  "-3e9 1e30 -1e30 1.17549435e-38 1e-42 3.4e38 Infinity -Infinity NaN 0.7071 1.4142 0.3"
-)
-  .split(" ")
-  .map(Number);
-const wholes = [0, 1, -1, 2, 3, 7, -8, 31, 100, -100, 65536, 2147483647, -2147483648, 12345678, 5, -7];
+/** Results below the normal range are kept; the last bit may differ. */
+const belowNormal = 1e-44;
 
 interface Case {
   readonly what: string;
@@ -81,10 +82,6 @@ interface Case {
   readonly relative?: number;
 }
 
-const single = (values: readonly number[]): (readonly [number, number])[] =>
-  values.map((value) => [value, value] as const);
-const pairsOf = (values: readonly number[]): (readonly [number, number])[] =>
-  values.flatMap((a) => values.map((b) => [a, b] as const));
 const booleans = (type: ValueType): ValueType => (type.endsWith("x4") ? "boolx4" : "bool");
 const alike = (type: ValueType, to: "f32" | "i32"): ValueType =>
   (type.endsWith("x4") ? `${to}x4` : to) as ValueType;
@@ -95,25 +92,16 @@ const cast = (type: ValueType, to: "f32" | "i32", a: Expr): Expr => ({
 });
 const wide = (type: ValueType, a: Expr): Expr =>
   type.endsWith("x4") ? { op: "splat", type: type as "f32x4", a } : a;
-/** Vectors are read in fours: what is missing is repeated. */
-const inFours = <T>(values: readonly T[]): T[] => [
-  ...values,
-  ...values.slice(0, (4 - (values.length % 4)) % 4),
-];
-
 const unary: UnaryFn[] = "neg abs exp log sqrt tanh sin cos erf floor ceil round sign".split(
   " ",
 ) as UnaryFn[];
 const rounded = new Set<string>("exp log tanh sin cos erf pow".split(" "));
-const dense = Array.from({ length: 200 }, (_, at) => (at - 100) / 4.5);
-const positive = pairsOf(wholes.filter((x) => x >= 0)).map(([a, b]) => [a, b === 0 ? 5 : b] as const);
-const powers = [0, -0, 1, -1, 0.5, 2, -2, 3, -3, 2.5, -2.5, 10, 0.999, 1e-3, Infinity, -Infinity, NaN];
 const floating = { element: "f32", out: "f32" } as const;
 const whole = { element: "i32", out: "i32" } as const;
 
 const cases: readonly Case[] = [
   ...unary.map((fn): Case => ({
-    ...{ ...floating, what: fn, pairs: single([...floats, ...dense]) },
+    ...{ ...floating, what: fn, pairs: single([...floats, ...dense(200)]) },
     make: (type, a) => ({ op: "unary", type, fn, a }),
     relative: rounded.has(fn) ? 3e-7 : 0,
   })),
@@ -129,7 +117,7 @@ const cases: readonly Case[] = [
     },
   },
   ...(["add", "sub", "mul", "div", "min", "max", "pow"] as const).map((fn): Case => ({
-    ...{ ...floating, what: fn, pairs: pairsOf(fn === "pow" ? powers : floats) },
+    ...{ ...floating, what: fn, pairs: fn === "pow" ? powers : pairsOf(floats) },
     make: (_, a, b) => binary(fn, a, b),
     relative: rounded.has(fn) ? 3e-7 : 0,
   })),
@@ -149,7 +137,7 @@ const cases: readonly Case[] = [
   })),
   ...(["shl", "shr"] as const).flatMap((fn): Case[] => [
     {
-      ...{ ...whole, what: fn, pairs: wholes.flatMap((a) => [0, 1, 7, 31].map((b) => [a, b] as const)) },
+      ...{ ...whole, what: fn, pairs: shifts },
       make: (_, a, b) => binary(fn, a, b),
     },
     {
@@ -158,9 +146,9 @@ const cases: readonly Case[] = [
     },
   ]),
   ...(["div", "mod"] as const).flatMap((fn): Case[] => [
-    { ...{ ...whole, what: fn, pairs: positive }, make: (_, a, b) => binary(fn, a, b) },
+    { ...{ ...whole, what: fn, pairs: quotients }, make: (_, a, b) => binary(fn, a, b) },
     ...[1, 3, 16].map((by): Case => ({
-      ...{ ...whole, what: `${fn} by ${by}`, pairs: positive },
+      ...{ ...whole, what: `${fn} by ${by}`, pairs: quotients },
       make: (type, a) => binary(fn, a, wide(alike(type, "i32"), i(by))),
     })),
   ]),
@@ -261,7 +249,7 @@ describe.skipIf(!hasCompiler)("on the host", () => {
       for (const name of ["out", "out4", "odd4"])
         wanted.get(name)!.forEach((want, at) => {
           const got = actual.get(name)![at]!;
-          if (!close(got, want, relative))
+          if (!close(got, want, relative, belowNormal))
             expect.fail(`${what} of ${element}, ${name} at (${all[at]!.join(", ")}): ${got}, wanted ${want}`);
         });
     }

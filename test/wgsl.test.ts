@@ -8,6 +8,19 @@ import { verifyKernel } from "../compiler/verify-kernel.ts";
 import { printWgsl } from "../compiler/wgsl/print.ts";
 import { constant, named } from "../runtime/size.ts";
 import {
+  close,
+  dense,
+  floats as allFloats,
+  inFours,
+  normal,
+  pairsOf,
+  powers,
+  quotients,
+  shifts,
+  single,
+  wholes,
+} from "./helpers/edge-values.ts";
+import {
   add,
   binary,
   buffer,
@@ -125,49 +138,8 @@ test("a shader is text that people can read", () => {
   `);
 });
 
-const floats = [
-  0,
-  -0,
-  1,
-  -1,
-  0.5,
-  -0.5,
-  1.5,
-  2.5,
-  -2.5,
-  3.7,
-  -3.2,
-  1e-3,
-  -1e-5,
-  1e-8,
-  7.3,
-  -9.1,
-  20,
-  -20,
-  87,
-  -86,
-  88.7,
-  89,
-  -104,
-  1000,
-  -1000,
-  1e6,
-  -123456.7,
-  3e9,
-  -3e9,
-  1e30,
-  -1e30,
-  2 ** -126,
-  3.4e38,
-  Infinity,
-  -Infinity,
-  NaN,
-  0.7071,
-  1.4142,
-  0.3,
-  12.25,
-];
-const wholes = [0, 1, -1, 2, 3, 7, -8, 31, 100, -100, 65536, 2147483647, -2147483648, 12345678, 5, -7];
+// What is lost below the normal range is the device's business.
+const floats = allFloats.filter(normal);
 
 /** Relative error allowed against double precision. WGSL itself allows 2.5 units in the last place for a division. */
 const tolerance: Partial<Record<string, number>> = {
@@ -183,10 +155,8 @@ const tolerance: Partial<Record<string, number>> = {
   fma: 3e-7,
 };
 
-function close(actual: number, wanted: number, relative: number, absolute = 2e-38): boolean {
-  if (Number.isNaN(wanted)) return Number.isNaN(actual);
-  return actual === wanted || Math.abs(actual - wanted) <= relative * Math.abs(wanted) + absolute;
-}
+/** Results below the normal range may be zero. */
+const belowNormal = 2e-38;
 
 interface Case {
   readonly what: string;
@@ -226,7 +196,7 @@ function kernelOf({ element, out, pairs, make }: Case): Kernel {
 }
 
 async function check(each: Case): Promise<void> {
-  const { pairs, element, out, relative = 0, absolute } = each;
+  const { pairs, element, out, relative = 0, absolute = belowNormal } = each;
   const arrays = { f32: Float32Array, i32: Int32Array };
   const memory = (): Buffers =>
     new Map([
@@ -250,10 +220,6 @@ async function check(each: Case): Promise<void> {
     });
 }
 
-const single = (values: readonly number[]): (readonly [number, number])[] =>
-  values.map((value) => [value, value] as const);
-const pairsOf = (values: readonly number[]): (readonly [number, number])[] =>
-  values.flatMap((a) => values.map((b) => [a, b] as const));
 const booleans = (type: ValueType): ValueType => (type.endsWith("x4") ? "boolx4" : "bool");
 const cast = (type: ValueType, to: "f32" | "i32", a: Expr): Expr => ({
   op: "cast",
@@ -282,11 +248,9 @@ describe.skipIf(device === undefined)(`on WebGPU${why}`, () => {
   test.each(unary)("%s of f32", async (fn) => {
     const wave = fn === "sin" || fn === "cos";
     const values = wave ? floats.filter((x) => !(Math.abs(x) > 4e4 && Math.abs(x) < Infinity)) : floats;
-    const dense = Array.from({ length: 400 }, (_, at) => (at - 200) / 4.5);
-    const pairs = single([...values, ...dense]);
     await check({
       ...{ what: fn, element: "f32", out: "f32", relative: tolerance[fn] ?? 0 },
-      pairs: [...pairs, ...pairs.slice(0, (4 - (pairs.length % 4)) % 4)],
+      pairs: single([...values, ...dense(400)]),
       make: (type, a) => ({ op: "unary", type, fn, a }),
       ...(wave ? { absolute: 1e-7 } : {}),
     });
@@ -312,30 +276,17 @@ describe.skipIf(device === undefined)(`on WebGPU${why}`, () => {
   });
 
   test.each(["add", "sub", "mul", "div", "min", "max", "pow"] as const)("%s of f32", async (fn) => {
-    // What is lost below the normal range is the device's business.
     const fits = ([a, b]: readonly [number, number]): boolean => {
       const size = Math.abs(fn === "mul" ? a * b : fn === "div" ? a / b : fn === "pow" ? a ** b : 1);
       const edge = fn === "pow" ? 1e37 : 3e38;
       return (
+        normal(a) &&
         !(size > 0 && size < 1e-37) &&
         !(size > edge && size < Infinity) &&
         !(fn === "div" && Math.abs(b) > 1e37 && Math.abs(b) < Infinity)
       );
     };
-    const values =
-      fn === "pow"
-        ? [0, -0, 1, -1, 0.5, 2, -2, 3, -3, 2.5, -2.5, 10, 0.999, 1e-3, Infinity, -Infinity, NaN]
-        : floats;
-    const large = [
-      [0.999, 30000],
-      [1.0001, 5e5],
-      [1.5, 200],
-      [1e-3, -12.3],
-      [7, 44],
-      [3e38, -0.9],
-    ] as const;
-    const pairs = [...pairsOf(values), ...(fn === "pow" ? large : [])].filter(fits);
-    while (pairs.length % 4 !== 0) pairs.push([2, 0.5]);
+    const pairs = inFours((fn === "pow" ? powers : pairsOf(floats)).filter(fits));
     await check({
       what: fn,
       element: "f32",
@@ -373,16 +324,14 @@ describe.skipIf(device === undefined)(`on WebGPU${why}`, () => {
       await check({
         ...base,
         what: fn,
-        pairs: wholes.flatMap((a) => [0, 1, 7, 31].map((b) => [a, b] as const)),
+        pairs: shifts,
         make: (_, a, b) => binary(fn, a, b),
       });
-    const positive = pairsOf(wholes.filter((x) => x >= 0)).map(([a, b]) => [a, b === 0 ? 5 : b] as const);
-    while (positive.length % 4 !== 0) positive.push([7, 2]);
     for (const fn of ["div", "mod"] as const) {
-      await check({ ...base, what: fn, pairs: positive, make: (_, a, b) => binary(fn, a, b) });
+      await check({ ...base, what: fn, pairs: quotients, make: (_, a, b) => binary(fn, a, b) });
       for (const by of [1, 3, 16])
         await check({
-          ...{ ...base, what: `${fn} by ${by}`, pairs: positive },
+          ...{ ...base, what: `${fn} by ${by}`, pairs: quotients },
           make: (type, a) =>
             binary(fn, a, type === "i32" ? i(by) : ({ op: "splat", type, a: i(by) } as Expr)),
         });
