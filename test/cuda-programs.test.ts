@@ -8,13 +8,8 @@ import { describe, expect, test } from "vitest";
 import { printCuda } from "../compiler/cuda/print.ts";
 import { hasCompiler } from "./helpers/cuda-host.ts";
 import { expectCudaAlike, openCudaOf, openOnHost, planCuda } from "./helpers/cuda-session.ts";
-import {
-  expectEdgesAlike,
-  expectSameCurve,
-  fewTokens,
-  learner,
-  learnerOptions,
-} from "./helpers/device-programs.ts";
+import { expectEdgesAlike, expectSameCurve, fewTokens, learnerOptions } from "./helpers/device-programs.ts";
+import { learner } from "./helpers/device-texts.ts";
 import { randomProgram } from "./helpers/random-program.ts";
 import { programText, unlikeTokens } from "./helpers/random-program-text.ts";
 
@@ -72,5 +67,5 @@ model Layer {
 });
 
 test.skipIf(!hasCompiler)("fifty steps of training", { timeout: 120_000 }, () =>
-  expectSameCurve(openOnHost(planCuda(learner), learnerOptions)),
+  expectSameCurve(openOnHost(planCuda(learner()), learnerOptions)),
 );

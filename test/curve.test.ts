@@ -5,6 +5,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import type { Compiled } from "../compiler/compile.ts";
 import { interpretGraph } from "../compiler/interpret-graph.ts";
 import { openSession, type Session } from "../runtime/session.ts";
+import { learner, learnerBatch, learnerSizes } from "./helpers/device-texts.ts";
 import { compileText } from "./helpers/differential.ts";
 
 const open: Session[] = [];
@@ -13,53 +14,9 @@ afterEach(() => {
 });
 
 const steps = 30;
-const [batch, length, vocabulary] = [4, 6, 9];
+const program = (optimizer: string, extra = ""): string => learner({ steps, optimizer, extra });
 
-const program = (optimizer: string, extra = ""): string => `
-import std.attention { CausalAttention }
-import std.experts { SwiGLU }
-import std.norms { RMSNorm }
-import std.routers { LossFree }
-
-moe Experts(D, H)(x: [D]) -> [D] {
-  shared SwiGLU(D, H)
-  routed SwiGLU(D, H) * 4
-  null zero
-  router LossFree { k = 2, rate = 0.01 }
-}
-
-model Small {
-  dim D = 8
-  modality text = tokens(vocab = ${vocabulary})
-  param table: [text.vocab, D] = normal(0.3)
-  x = table[text]
-  x = x + CausalAttention(D, heads = 2)(RMSNorm(x))
-  x = x + Experts(D, 6)(RMSNorm(x))
-  logits = RMSNorm(x) @ transpose(table)
-  loss cross_entropy(logits, text.next)
-}
-
-train Small {
-  data text = bytes("data.txt")
-  batch ${batch} of ${length}
-  optimizer ${optimizer}
-  clip 1
-  steps ${steps}
-  ${extra}
-}`;
-
-/** Texts that can be learned: each token says what comes next, up to a shift of the sequence. */
-const sequences = (step: number): { readonly text: number[]; readonly next: number[] } => {
-  const at = (b: number, t: number): number => (step * 5 + b * 2 + t * (1 + (b % 2))) % vocabulary;
-  const all = (shift: number): number[] =>
-    Array.from({ length: batch * length }, (_, i) => at(Math.floor(i / length), (i % length) + shift));
-  return { text: all(0), next: all(1) };
-};
-
-async function start(
-  compiled: Compiled,
-  sizes: Record<string, number> = { B: batch, T: length },
-): Promise<Session> {
+async function start(compiled: Compiled, sizes: Record<string, number> = learnerSizes): Promise<Session> {
   const session = await openSession(compiled.program, compiled.wasm, {
     threads: 1,
     sizes,
@@ -75,7 +32,7 @@ function trainInWasm(session: Session, micro = 1): { readonly losses: number[]; 
   const rates: number[] = [];
   const takesStep = session.program.entries["update"]!.inputs.some(({ name }) => name === "$step");
   for (let step = 0; step < steps; step++) {
-    const { text, next } = sequences(step);
+    const { text, next } = learnerBatch(step);
     let loss = 0;
     for (let part = 0; part < micro; part++) {
       const cut = (list: readonly number[]): number[] =>
@@ -93,16 +50,18 @@ function trainInDouble(compiled: Compiled, session: Session): number[] {
   const tensors = new Map<string, ArrayLike<number>>(
     session.tensors().map(({ name }) => [name, Float64Array.from(session.read(name))]),
   );
-  const sizes = { B: batch, T: length };
   return Array.from({ length: steps }, (_, step) => {
-    const { text, next } = sequences(step);
+    const { text, next } = learnerBatch(step);
     const inputs = new Map<string, ArrayLike<number>>(
       Object.entries({ text, "text.next": next, $step: [step], $seed: [3], $draw: [step] }),
     );
-    const train = interpretGraph(compiled.graphs["train"]!, { sizes, inputs, tensors });
+    const train = interpretGraph(compiled.graphs["train"]!, { sizes: learnerSizes, inputs, tensors });
     for (const [name, { data }] of train.updates) tensors.set(name, data);
-    for (const [name, { data }] of interpretGraph(compiled.graphs["update"]!, { sizes, inputs, tensors })
-      .updates)
+    for (const [name, { data }] of interpretGraph(compiled.graphs["update"]!, {
+      sizes: learnerSizes,
+      inputs,
+      tensors,
+    }).updates)
       tensors.set(name, data);
     return train.outputs.get("loss")!.data[0]!;
   });
@@ -136,7 +95,10 @@ describe("thirty steps", () => {
     const optimizer = "adamw { rate = 1e-2 }";
     const whole = trainInWasm(await start(compileText(program(optimizer)))).losses;
     const halves = trainInWasm(
-      await start(compileText(program(optimizer, "accumulate 2")), { B: batch / 2, T: length }),
+      await start(compileText(program(optimizer, "accumulate 2")), {
+        ...learnerSizes,
+        B: learnerSizes.B / 2,
+      }),
       2,
     ).losses;
     halves.forEach((loss, step) =>

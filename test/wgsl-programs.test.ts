@@ -12,10 +12,10 @@ import {
   expectEdgesAlike,
   expectSameCurve,
   fewTokens,
-  learner,
   learnerOptions,
   type OpenDevice,
 } from "./helpers/device-programs.ts";
+import { learner } from "./helpers/device-texts.ts";
 import { compileText } from "./helpers/differential.ts";
 import { hostOf } from "./helpers/elaborate.ts";
 import { findDevice } from "./helpers/webgpu.ts";
@@ -102,5 +102,9 @@ train Small {
 
   test("routings at their edges", () => expectEdgesAlike(openAsOnGpu), 300_000);
 
-  test("fifty steps of training", () => openAsOnGpu(learner)(learnerOptions).then(expectSameCurve), 300_000);
+  test(
+    "fifty steps of training",
+    () => openAsOnGpu(learner())(learnerOptions).then(expectSameCurve),
+    300_000,
+  );
 });

@@ -6,6 +6,7 @@ import { threefry, uniform } from "../../runtime/random.ts";
 import type { Tensor } from "../../runtime/program.ts";
 import type { Inputs, Outputs, Values } from "../../runtime/session-values.ts";
 import { evaluate } from "../../runtime/size.ts";
+import { learnerBatch } from "../../test/helpers/device-texts.ts";
 import type { Case } from "./manifest.ts";
 
 export type Open = (where: "cpu" | "gpu") => Promise<Executor>;
@@ -128,14 +129,6 @@ function difference(
   return undefined;
 }
 
-/** Texts that can be learned: each token says what comes next. */
-function sequence(session: Executor, step: number, shift: number): number[] {
-  const [batch, length] = [session.sizes["B"]!, session.sizes["T"]!];
-  const count = session.program.modalities[0]!.count!;
-  const at = (b: number, t: number): number => (step * 5 + b * 2 + t * (1 + (b % 2))) % count;
-  return Array.from({ length: batch * length }, (_, i) => at(Math.floor(i / length), (i % length) + shift));
-}
-
 async function losses(session: Executor): Promise<number[]> {
   const ports = new Map(
     ["train", "update"].map((entry) => [
@@ -148,11 +141,8 @@ async function losses(session: Executor): Promise<number[]> {
   const all: number[] = [];
   try {
     for (let step = 0; step < session.program.training!.steps; step++) {
-      const inputs = {
-        text: sequence(session, step, 0),
-        "text.next": sequence(session, step, 1),
-        $step: step,
-      };
+      const { text, next } = learnerBatch(step);
+      const inputs = { text, "text.next": next, $step: step };
       const { loss } = await session.run("train", only("train", inputs), { outputs: ["loss"] });
       await session.run("update", only("update", { $step: step }), { outputs: [] });
       all.push(loss![0]!);

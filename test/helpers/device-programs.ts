@@ -7,6 +7,7 @@ import type { Compiled } from "../../compiler/compile.ts";
 import type { Executor } from "../../runtime/executor.ts";
 import { openSession, type Session } from "../../runtime/session.ts";
 import type { Sizes } from "../../runtime/size.ts";
+import { edges, forced, learner, learnerBatch, learnerSizes } from "./device-texts.ts";
 import { compileText, expectAlike, f32Tolerance, inputsFor, tensorsFor } from "./differential.ts";
 
 export interface AlikeOptions {
@@ -85,112 +86,25 @@ const inputsOf = (
 /** Sizes for a program of test/programs. */
 export const fewTokens = (text: string): Sizes => (text.includes("tokens(") ? { B: 2, T: 5 } : { B: 6 });
 
-/** A pool whose scores are an input. */
-export const forced = (experts: number, nulls: number, k: number): string => `
-expert Mix(D)(x: [D]) -> [D] {
-  param w: [D, D]
-  tanh(x @ w)
-}
-router Forced(N)(x: [D], score: [N]) -> gates[N] {
-  param scale: [N]
-  choose top ${k} of score
-  weight 1 + scale
-}
-model M {
-  modality x = features(3)
-  modality score = features(${experts + nulls})
-  modality y = category(3)
-  param head: [3, 3]
-  pool = Mix(3) * ${experts}${nulls === 0 ? "" : ` + zero * ${nulls}`}
-  logits = (x + pool(x) by Forced(x, score)) @ head
-  loss cross_entropy(logits, y)
-}
-train M {
-  data x = csv("data.csv", "a", "b", "c")
-  data score = csv("data.csv", "d", "e", "f", "g")
-  data y = csv("data.csv", "h")
-  batch 5
-  steps 3
-  optimizer sgd { rate = 0.1 }
-}`;
-
-const none = -Infinity;
-/** Scores of four, of which the last two may be null. */
-export const edges: readonly (readonly [string, readonly (readonly number[])[]])[] = [
-  ["one takes all", Array.from({ length: 5 }, () => [1, 0, 0, none])],
-  ["ties", Array.from({ length: 5 }, () => [1, 1, 1, 1])],
-  [
-    "not numbers",
-    [
-      [NaN, 1, 2, 0],
-      [NaN, NaN, NaN, NaN],
-      [none, none, none, none],
-      [0, NaN, 1, 2],
-      [3, 2, 1, 0],
-    ],
-  ],
-  ["nulls only", Array.from({ length: 5 }, () => [none, none, 1, 1])],
-  ["one token", [[0, 3, 1, 2]]],
-];
-
-/** Every edge, and a pool of one. */
+/** Every routing at its edges. */
 export async function expectEdgesAlike(open: (text: string) => OpenDevice): Promise<void> {
-  const text = forced(2, 2, 2);
-  for (const [, scores] of edges)
-    await expectAlikeOnDevice(text, open(text), {
-      sizes: { B: scores.length },
-      inputs: { score: scores.flat() },
-      entries: ["forward", "train"],
-    });
-  const single = forced(1, 0, 1);
-  const inputs = { score: [1, 2, NaN, 0, none] };
-  await expectAlikeOnDevice(single, open(single), { sizes: { B: 5 }, inputs });
+  for (const { experts, nulls, k, scores } of edges) {
+    const text = forced(experts, nulls, k);
+    for (const rows of Object.values(scores))
+      await expectAlikeOnDevice(text, open(text), {
+        sizes: { B: rows.length },
+        inputs: { score: rows.flat() },
+        entries: ["forward", "train"],
+      });
+  }
 }
 
-const [batch, length, vocabulary, steps] = [4, 6, 9, 50];
-/** A language model that learns in fifty steps. */
-export const learner = `
-import std.attention { CausalAttention }
-import std.experts { SwiGLU }
-import std.norms { RMSNorm }
-import std.routers { LossFree }
-
-moe Experts(D, H)(x: [D]) -> [D] {
-  shared SwiGLU(D, H)
-  routed SwiGLU(D, H) * 4
-  null zero
-  router LossFree { k = 2, rate = 0.01 }
-}
-
-model Small {
-  dim D = 8
-  modality text = tokens(vocab = ${vocabulary})
-  param table: [text.vocab, D] = normal(0.3)
-  x = table[text]
-  x = x + CausalAttention(D, heads = 2)(RMSNorm(x))
-  x = x + Experts(D, 6)(RMSNorm(x))
-  logits = RMSNorm(x) @ transpose(table)
-  loss cross_entropy(logits, text.next)
-}
-
-train Small {
-  data text = bytes("data.txt")
-  batch ${batch} of ${length}
-  optimizer adamw { rate = cosine(3e-2, warmup = 5), decay = 0.1 }
-  clip 1
-  steps ${steps}
-}`;
+const steps = 50;
 export const learnerOptions = {
-  sizes: { B: batch, T: length },
+  sizes: learnerSizes,
   entries: ["train", "update"],
   seed: 3,
 } as const;
-
-/** Texts that can be learned: each token says what comes next, up to a shift of the sequence. */
-function sequence(step: number, shift: number): number[] {
-  const at = (b: number, t: number): number => (step * 5 + b * 2 + t * (1 + (b % 2))) % vocabulary;
-  return Array.from({ length: batch * length }, (_, i) => at(Math.floor(i / length), (i % length) + shift));
-}
 
 /** Losses of fifty steps. */
 async function curve(session: Executor): Promise<number[]> {
@@ -205,7 +119,8 @@ async function curve(session: Executor): Promise<number[]> {
     );
   const losses: number[] = [];
   for (let step = 0; step < steps; step++) {
-    const inputs = { text: sequence(step, 0), "text.next": sequence(step, 1), $step: step };
+    const { text, next } = learnerBatch(step);
+    const inputs = { text, "text.next": next, $step: step };
     losses.push((await session.run("train", takes("train", inputs)))["loss"]![0]!);
     await session.run("update", takes("update", { $step: step }), { outputs: [] });
   }
@@ -214,7 +129,7 @@ async function curve(session: Executor): Promise<number[]> {
 
 /** The CPU's curve within a small tolerance; learning; and the same bits when repeated. */
 export async function expectSameCurve(device: Executor): Promise<void> {
-  const compiled = compileText(learner);
+  const compiled = compileText(learner({ steps }));
   const cpu = await openSession(compiled.program, compiled.wasm, { ...learnerOptions, threads: 1 });
   try {
     const wanted = await curve(cpu);
