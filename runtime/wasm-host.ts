@@ -14,7 +14,8 @@ interface NodeWorker {
 /** Whether this is Node (or a runtime that offers Node's modules and event loop). */
 export const isNode = typeof process === "object" && typeof process.versions?.node === "string";
 
-export const nodeModule = (name: string): Promise<unknown> => import(/* @vite-ignore */ `node:${name}`);
+export const nodeModule = (name: string): Promise<unknown> =>
+  import(/* @vite-ignore */ /* webpackIgnore: true */ `node:${name}`);
 
 /** Whether the engine takes a module with relaxed SIMD. Node 20 has it behind a flag that can be set while running. */
 export async function allowRelaxedSimd(bytes: Uint8Array): Promise<boolean> {

@@ -2,7 +2,7 @@
 // beside those for the CPU, which every machine can run. In: a file. Out: a folder whose
 // bytes depend on the file and the version of moe alone. `--check` writes nothing and fails when the folder is stale.
 
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { printKernel } from "../../compiler/print-kernel.ts";
 import type { AnyArtifact } from "../../runtime/artifact.ts";
@@ -18,21 +18,51 @@ import { readBytes } from "../files.ts";
 import { bytes } from "../numbers.ts";
 import type { Shell } from "../shell.ts";
 import { table } from "../table.ts";
+import { typesBeside, writeTypes } from "../module/beside.ts";
 import { docsOf } from "../module/docs.ts";
-import { moduleText } from "../module/module.ts";
+import { moduleText, type ModuleText } from "../module/module.ts";
 import { tool, version } from "../version.ts";
+import { again } from "../watching.ts";
 
 export interface BuildOptions extends CompileOptions {
   /** Besides the CPU. */
   readonly target?: readonly TargetName[];
   readonly out?: string;
   readonly check?: boolean;
+  /** Only the types, beside the file, for bundlers that import it. */
+  readonly types?: boolean;
+  /** Again whenever the file or what it imports changes. */
+  readonly watch?: boolean;
   readonly json?: boolean;
 }
 
 type Files = Map<string, string | Uint8Array>;
 
-export async function build(shell: Shell, file: string, options: BuildOptions): Promise<ExitCode> {
+export function build(shell: Shell, file: string, options: BuildOptions): Promise<ExitCode> {
+  const work = (): Promise<ExitCode> =>
+    options.types === true ? buildTypes(shell, file, options) : buildFolder(shell, file, options);
+  return options.watch === true ? again(shell, file, work) : work();
+}
+
+/** `small.d.moe.ts`, which is checked or written like the folder. */
+async function buildTypes(shell: Shell, file: string, options: BuildOptions): Promise<ExitCode> {
+  const read = compileFile(shell, file, options);
+  if (read === undefined) return exitCodes.findings;
+  const { dts } = await textOf(read, false);
+  const [path, shown] = [typesBeside(resolve(shell.folder, file)), typesBeside(file)];
+  if (options.check === true) {
+    const fresh = existsSync(path) && readFileSync(path, "utf8").replaceAll("\r\n", "\n") === dts;
+    if (fresh) shell.out(`${shown} is fresh\n`);
+    else
+      shell.err(`${shown} is ${existsSync(path) ? "stale" : "missing"}\nrun \`moe build --types\` again\n`);
+    return fresh ? exitCodes.good : exitCodes.findings;
+  }
+  const written = writeTypes(path, dts, "move it away");
+  shell.out(`${shown}${written ? "" : " is fresh"}\n`);
+  return exitCodes.good;
+}
+
+async function buildFolder(shell: Shell, file: string, options: BuildOptions): Promise<ExitCode> {
   const shown = options.out ?? "dist";
   const folder = resolve(shell.folder, shown);
   const read = compileFile(shell, file, options);
@@ -70,17 +100,14 @@ export async function build(shell: Shell, file: string, options: BuildOptions): 
 }
 
 /** Every file of the folder, build.json last. */
-async function contents(
-  { path, compiled, hash }: CompiledFile,
-  others: readonly AnyArtifact[],
-): Promise<Files> {
+async function contents(read: CompiledFile, others: readonly AnyArtifact[]): Promise<Files> {
+  const { path, compiled, hash } = read;
   const { program, kernels } = compiled;
   const main = path.split("/").at(-1)!;
-  const { js, dts } = await moduleText(program, {
-    ...{ source: main, version, sourceHash: hash },
-    docs: docsOf(compiled.model, program.name),
-    webgpu: others.some((artifact) => "shaders" in artifact),
-  });
+  const { js, dts } = await textOf(
+    read,
+    others.some((artifact) => "shaders" in artifact),
+  );
   const head = `// Made by ${tool} from ${main} (${hash}). Do not edit.\n`;
   const name = program.name.toLowerCase();
   const files = new Map<string, string | Uint8Array>([
@@ -101,6 +128,12 @@ async function contents(
   };
   return files.set("build.json", `${JSON.stringify(note, null, 2)}\n`);
 }
+
+const textOf = ({ path, compiled, hash }: CompiledFile, webgpu: boolean): Promise<ModuleText> =>
+  moduleText(compiled.program, {
+    ...{ source: path.split("/").at(-1)!, version, sourceHash: hash, webgpu },
+    docs: docsOf(compiled.model, compiled.program.name),
+  });
 
 /** Nothing that somebody else made is overwritten. */
 function guard(folder: string, shown: string, files: Files): void {

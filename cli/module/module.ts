@@ -13,10 +13,20 @@ export interface ModuleOptions {
   /** Of the tool. */
   readonly version: string;
   readonly sourceHash: string;
-  /** Whether shaders lie beside it, too. */
+  /** Whether there are shaders, too. */
   readonly webgpu?: boolean;
+  /** Where the module finds its files; beside it when not given. */
+  readonly places?: Places;
   /** `docsOf(model, name)`; what a comment in the file says. */
   readonly docs?: Docs;
+}
+
+/** How the module gets hold of its files, as JavaScript. */
+export interface Places {
+  /** An expression that a file's URL or bytes are the value of. */
+  readonly of: (file: string) => string;
+  /** Statements that the expressions need before them. */
+  readonly before?: string;
 }
 
 export interface ModuleText {
@@ -27,7 +37,7 @@ export interface ModuleText {
 export async function moduleText(program: Program, options: ModuleOptions): Promise<ModuleText> {
   const head = header(options);
   const dts = declarations(program, options.docs ?? noDocs, head);
-  const js = javascript(program, head, options.webgpu === true);
+  const js = javascript(program, head, options.webgpu === true, options.places ?? beside);
   return { js: await formatted(js, "babel"), dts: await formatted(dts, "typescript") };
 }
 
@@ -38,17 +48,19 @@ const header = ({ source, version, sourceHash }: ModuleOptions): string =>
   `// Do not edit: change ${oneLine(source)} and run \`moe build\` again.\n`;
 
 /** `new URL(..., import.meta.url)` in this very form is what bundlers look for. */
-const javascript = ({ name }: Program, head: string, webgpu: boolean): string => `${head}
-import { openModel } from "moelang/runtime";
+const beside: Places = { of: (file) => `new URL("./${file}", import.meta.url)` };
 
+const javascript = ({ name }: Program, head: string, webgpu: boolean, places: Places): string => `${head}
+import { openModel } from "moelang/runtime";
+${places.before ?? ""}
 export { tensor } from "moelang/runtime";
 
 const files = {
-  program: new URL("./program.json", import.meta.url),
+  program: ${places.of("program.json")},
   wasm: {
-    plain: new URL("./model.wasm", import.meta.url),
-    relaxed: new URL("./model.relaxed.wasm", import.meta.url),
-  },${webgpu ? shaders : ""}
+    plain: ${places.of("model.wasm")},
+    relaxed: ${places.of("model.relaxed.wasm")},
+  },${webgpu ? shaders(places) : ""}
 };
 
 export const load = (options) => openModel(files, options);
@@ -56,10 +68,10 @@ export const load = (options) => openModel(files, options);
 export default { name: ${JSON.stringify(name)}, load };
 `;
 
-const shaders = `
+const shaders = (places: Places): string => `
   webgpu: {
-    program: new URL("./program.webgpu.json", import.meta.url),
-    shaders: new URL("./model.wgsl", import.meta.url),
+    program: ${places.of("program.webgpu.json")},
+    shaders: ${places.of("model.wgsl")},
   },`;
 
 const formatted = (text: string, parser: "babel" | "typescript"): Promise<string> =>

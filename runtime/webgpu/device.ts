@@ -51,7 +51,7 @@ async function findGpu(options: DeviceOptions): Promise<GPU> {
   const name = "webgpu";
   let dawn: { create(options: string[]): GPU };
   try {
-    dawn = (await import(/* @vite-ignore */ name)) as typeof dawn;
+    dawn = (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as typeof dawn;
   } catch (error) {
     const missing = error instanceof Error && "code" in error && error.code === "ERR_MODULE_NOT_FOUND";
     const reason = error instanceof Error ? error.message.split("\n")[0]! : String(error);
@@ -123,6 +123,23 @@ function watch(gpu: GPUDevice, name: string): Device {
       gpu.destroy();
     },
   };
+}
+
+/** What the device refuses of what `act` asks of it; null when nothing. A device that is lost meanwhile says so when it is asked for
+ * something. */
+export async function refusalOf(
+  gpu: GPUDevice,
+  kind: GPUErrorFilter,
+  act: () => void,
+): Promise<GPUError | null> {
+  gpu.pushErrorScope(kind);
+  let refused: Promise<GPUError | null>;
+  try {
+    act();
+  } finally {
+    refused = gpu.popErrorScope().catch(() => null);
+  }
+  return refused;
 }
 
 /** What the device says, as an error of ours. `doing` says what it was asked to do. */
