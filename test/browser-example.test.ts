@@ -2,14 +2,13 @@
 // until it has learned something, and left to write. The book is cut down, and the model to one routed layer without attention:
 // SwiftShader takes up to a second for each kernel.
 
-import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Browser } from "playwright-core";
 import { build, preview, type PreviewServer } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { chromiumPath, openPage, startBrowser } from "./helpers/browser.ts";
-import { compileProject, installRuntime, temporaryFolder } from "./helpers/package.ts";
-import { testShell } from "./helpers/cli.ts";
+import { compileProject, installRuntime, linkPackages, temporaryFolder } from "./helpers/package.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const folder = temporaryFolder("page");
@@ -22,7 +21,7 @@ const browsers: Browser[] = [];
 beforeAll(async () => {
   cpSync(join(root, "examples/browser"), example, {
     recursive: true,
-    filter: (path) => !/\/(node_modules|dist|model)$/.test(path),
+    filter: (path) => !/\/(node_modules|dist)$/.test(path),
   });
   mkdirSync(join(folder, "book/corpus"), { recursive: true });
   const book = readFileSync(join(root, "examples/book/corpus/moby-dick.txt"), "utf8");
@@ -37,20 +36,8 @@ beforeAll(async () => {
     .replace(/steps .*/, "steps 12");
   expect(small).not.toContain("Attention");
   writeFileSync(join(example, "story.moe"), small);
-  await installRuntime(example);
-  for (const name of ["uplot", "vite"])
-    symlinkSync(join(root, "node_modules", name), join(example, "node_modules", name), "dir");
-  const shell = testShell();
-  const built = await shell.run([
-    "build",
-    join(example, "story.moe"),
-    "--target",
-    "webgpu",
-    "--out",
-    join(example, "src/model"),
-  ]);
-  shell.remove();
-  expect(built.err).toBe("");
+  await installRuntime(example, ["vite"]);
+  linkPackages(example, ["uplot", "vite"]);
   const quiet = { root: example, configFile: join(example, "vite.config.ts"), logLevel: "error" } as const;
   await build(quiet);
   server = await preview({ ...quiet, preview: { port: 0, host: "127.0.0.1" } });

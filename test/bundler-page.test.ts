@@ -2,8 +2,8 @@
 // changes, shows a mistake in Vite's overlay with the text and the place, and goes on when it is mended. A built page that trains in
 // a worker needs no more than the plug-in in Vite's list.
 
-import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import {
   build,
@@ -16,7 +16,7 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { plugin } from "../bundler/plugin.ts";
 import { chromiumPath, startBrowser } from "./helpers/browser.ts";
-import { installRuntime, temporaryFolder } from "./helpers/package.ts";
+import { installRuntime, linkPackages, temporaryFolder } from "./helpers/package.ts";
 
 const app = temporaryFolder("bundler-page");
 const write = (path: string, text: string): void => writeFileSync(join(app, path), text);
@@ -30,7 +30,7 @@ const model = (scale: number): string => `model Scaled {
 beforeAll(async () => {
   mkdirSync(join(app, "src"));
   await installRuntime(app);
-  symlinkSync(resolve("node_modules/vite"), join(app, "node_modules/vite"), "dir");
+  linkPackages(app, ["vite"]);
   write("package.json", '{ "type": "module" }');
   write("src/scaled.moe", model(2));
   write(

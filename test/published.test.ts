@@ -3,22 +3,14 @@
 // Needs dist/ as `npm run build` makes it, which `npm test` does first.
 
 import { execFileSync } from "node:child_process";
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { compileProject, temporaryFolder } from "./helpers/package.ts";
+import { compileProject, linkPackages, temporaryFolder } from "./helpers/package.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const folder = temporaryFolder("published");
@@ -40,9 +32,7 @@ beforeAll(() => {
   mkdirSync(join(app, "src"), { recursive: true });
   writeFileSync(join(app, "package.json"), '{ "name": "app", "private": true, "type": "module" }');
   npm(app, "install", "--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts", tarball);
-  for (const name of ["vite", "typescript"])
-    if (!existsSync(join(app, "node_modules", name)))
-      symlinkSync(join(root, "node_modules", name), join(app, "node_modules", name), "dir");
+  linkPackages(app, ["vite"]);
   writeFileSync(
     join(app, "src/flowers.moe"),
     `import std.experts { SwiGLU }

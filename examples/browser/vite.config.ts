@@ -1,3 +1,4 @@
+import moe from "moelang/vite";
 import { defineConfig } from "vite";
 
 // With these headers a page may share memory with its workers, and the model runs on several threads.
@@ -7,6 +8,8 @@ const headers = {
 };
 
 export default defineConfig({
+  // `import story from "../story.moe"`, with kernels for GPUs beside those for CPUs.
+  plugins: [moe({ targets: ["webgpu"] })],
   // The files may lie anywhere on a server.
   base: "./",
   // The novel is the book example's.

@@ -1,9 +1,17 @@
 // The package as a user gets it, in a folder of its own: bundled JavaScript, type declarations, package.json with its `exports`.
 // Built from the sources as they are, so that tests need no `dist/`. Only what a compiled model needs: the runtime.
 
-import { copyFileSync, mkdirSync, mkdtempSync, realpathSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  symlinkSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join, relative, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import ts from "typescript";
 import { bundle } from "../../scripts/bundle.mjs";
 
@@ -12,14 +20,28 @@ const root = resolve(import.meta.dirname, "../..");
 export const temporaryFolder = (name: string): string =>
   realpathSync(mkdtempSync(join(tmpdir(), `moe-${name}-`)));
 
-/** Makes `folder/node_modules/moelang`. */
-export async function installRuntime(folder: string): Promise<string> {
+/** Makes `folder/node_modules/moelang`: the runtime, and other entries with the packages that they import. */
+export async function installRuntime(folder: string, others: readonly string[] = []): Promise<string> {
   const target = join(folder, "node_modules/moelang");
   mkdirSync(target, { recursive: true });
-  await bundle(["runtime", "runtime-node"], join(target, "dist"));
+  await bundle(["runtime", "runtime-node", ...others], join(target, "dist"));
+  if (others.length > 0) linkPackages(folder, Object.keys(dependencies));
   emitTypes(join(target, "dist/types"));
   copyFileSync(join(root, "package.json"), join(target, "package.json"));
   return target;
+}
+
+const { dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+  dependencies: Readonly<Record<string, string>>;
+};
+
+/** The project's own copies of packages, in a folder that is outside of it. */
+export function linkPackages(folder: string, names: readonly string[]): void {
+  for (const name of names) {
+    const link = join(folder, "node_modules", name);
+    mkdirSync(dirname(link), { recursive: true });
+    if (!existsSync(link)) symlinkSync(join(root, "node_modules", name), link, "dir");
+  }
 }
 
 function emitTypes(outDir: string): void {

@@ -1,7 +1,7 @@
 // The worker: loads the compiled model, trains it on the book and tells the page how it goes. Work here never makes the
 // page wait.
 
-import story, { type Story } from "./model/story.js";
+import story, { type Story } from "../story.moe";
 import book from "../../book/corpus/moby-dick.txt?url";
 import type { Device, FromWorker, Loads, ToWorker } from "./messages.ts";
 
