@@ -5,7 +5,6 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { loadavg } from "node:os";
 import { Command } from "commander";
 import { format } from "prettier";
-import { child } from "./child.ts";
 import { describeMachine, machine } from "./machine.ts";
 import type { MeasureOptions } from "./measure.ts";
 import { peersSection } from "./sections/peers.ts";
@@ -80,14 +79,12 @@ async function rewrite(head: string, sections: readonly Section[]): Promise<void
   writeFileSync(page, await format(text, { parser: "markdown", printWidth: 110 }));
 }
 
-if (process.argv[2] === "--child") await child(process.argv[3]!, process.argv[4]!);
-else
-  await new Command("bench")
-    .description("Measures what is claimed about speed and memory, as ratios within one run.")
-    .argument("[parts...]", `of ${Object.keys(parts).join(", ")}; default: all`)
-    .option("--json", "print JSON instead of tables")
-    .option("--write", `rewrite the tables of ${page}`)
-    .option("--rounds <n>", "repeats of every measurement", "7")
-    .option("--no-peers", "without the libraries that this one is measured against")
-    .action(bench)
-    .parseAsync();
+await new Command("bench")
+  .description("Measures what is claimed about speed and memory, as ratios within one run.")
+  .argument("[parts...]", `of ${Object.keys(parts).join(", ")}; default: all`)
+  .option("--json", "print JSON instead of tables")
+  .option("--write", `rewrite the tables of ${page}`)
+  .option("--rounds <n>", "repeats of every measurement", "7")
+  .option("--no-peers", "without the libraries that this one is measured against")
+  .action(bench)
+  .parseAsync();

@@ -68,6 +68,10 @@ export const commandCodes: Readonly<Record<string, RuntimeCode>> = {
     title: "there is nothing to train or evaluate on",
     text: "The file has no `train` block for this model, so it names no data. Add one.",
   },
+  C0305: {
+    title: "no such phase",
+    text: "`--phase` names one of the phases of a recipe; without it the last one is meant. The message lists those that there are.",
+  },
   C0401: {
     title: "a wrong command line",
     text: "An unknown command or option, or a value that the option does not take. `moe COMMAND --help` shows what there is.",

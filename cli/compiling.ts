@@ -4,6 +4,7 @@
 import { dirname, resolve } from "node:path";
 import {
   compile,
+  phaseNames,
   planModel,
   type Compiled,
   type CompileRequest,
@@ -21,6 +22,8 @@ import { modulePath, openSources, sourceHash, type Sources } from "./sources.ts"
 export interface CompileOptions {
   /** Optional when the file has one model. */
   readonly model?: string | undefined;
+  /** A phase of the recipe; default: the last. */
+  readonly phase?: string | undefined;
   /** Settings that replace those of the `train` block. */
   readonly settings?: readonly string[] | undefined;
   /** Positions that the caches of decoding hold. */
@@ -58,6 +61,10 @@ export function compileFile(
   for (const module of sources.texts().keys()) plain.read(module);
   return { path, base, compiled, sources, hash, givenHash: sourceHash(path, plain.texts()) };
 }
+
+/** Names of the phases that the recipe of a compiled file has; none: it has no phases. */
+export const phasesOfFile = ({ compiled }: CompiledFile): readonly string[] =>
+  phaseNames(compiled.model, compiled.program.name).flatMap((name) => name ?? []);
 
 /** The same model for another target; what is wrong with the file was printed when it was compiled for the CPU. */
 export function compileFor(
@@ -106,11 +113,12 @@ const precisionFor = (
 const requestOf = (
   host: Sources,
   path: string,
-  { model, context }: CompileOptions,
+  { model, phase, context }: CompileOptions,
 ): Omit<CompileRequest, "target"> => ({
   host,
   path,
   ...(model === undefined ? {} : { model }),
+  ...(phase === undefined ? {} : { phase }),
   ...(context === undefined ? {} : { context }),
 });
 

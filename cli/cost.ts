@@ -9,7 +9,9 @@ import { evaluate, type Sizes } from "../runtime/size.ts";
 export interface Launch {
   readonly label: string;
   readonly kernel: string;
-  /** How many launches have this label, kernel and cost. */
+  /** Line of the text that asks for it, if any does: `story.moe:23`. */
+  readonly place?: string;
+  /** How many launches have this label, kernel, line and cost. */
   readonly times: number;
   /** Of one launch. */
   readonly bytes: number;
@@ -28,11 +30,12 @@ export function costOf(program: Program, name: string, sizes: Sizes): EntryCost 
   const entry = program.entries[name];
   if (entry === undefined) throw new Error(`internal: the program has no entry ${name}`);
   const bytesOf = buffersOf(program, entry, sizes);
-  const launches = entry.dispatches.map(({ kernel, label, buffers }): Launch => {
+  const launches = entry.dispatches.map(({ kernel, label, place, buffers }): Launch => {
     const { name: kernelName, multiplyAdds } = program.kernels[kernel]!;
     const bytes = buffers.reduce((sum, buffer) => sum + bytesOf(buffer), 0);
     const adds = multiplyAdds === undefined ? 0 : evaluate(multiplyAdds, sizes);
-    return { label, kernel: kernelName, times: 1, bytes, multiplyAdds: adds };
+    const at = place === undefined ? {} : { place };
+    return { label, kernel: kernelName, ...at, times: 1, bytes, multiplyAdds: adds };
   });
   const sum = (of: (launch: Launch) => number): number =>
     launches.reduce((total, launch) => total + of(launch), 0);
@@ -75,6 +78,7 @@ function folded(launches: readonly Launch[]): readonly Launch[] {
     const key = JSON.stringify([
       label,
       launch.kernel.replace(/\d+/g, "*"),
+      launch.place,
       launch.bytes,
       launch.multiplyAdds,
     ]);

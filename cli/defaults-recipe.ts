@@ -14,9 +14,12 @@ export function fillRecipe(
   training: Training,
   insertions: Insertion[],
 ): void {
-  const has = (kind: Setting["setting"]): boolean => train.settings.some(({ setting }) => setting === kind);
+  const all = train.settings.flatMap((each) =>
+    each.setting === "phase" ? [each, ...each.settings] : [each],
+  );
+  const has = (kind: Setting["setting"]): boolean => all.some(({ setting }) => setting === kind);
   const share = `${Number((100 * training.holdOut).toPrecision(6))}%`;
-  for (const setting of train.settings) {
+  for (const setting of all) {
     if (setting.setting === "batch" && setting.length === undefined && training.length !== undefined)
       insertions.push({ at: setting.span.end, text: ` of ${training.length}` });
     if (setting.setting === "evaluate" && setting.share === undefined)
@@ -34,9 +37,9 @@ export function fillRecipe(
     ...(has("seed") ? [] : [`seed ${training.seed}`]),
   ];
   if (missing.length === 0) return;
-  // After the last line of the block, before its brace.
-  const brace = train.span.end - 1;
-  const body = module.text.slice(0, brace).trimEnd();
+  // After the last line of the block, before its brace or its first phase.
+  const end = all.find(({ setting }) => setting === "phase")?.span.start ?? train.span.end - 1;
+  const body = module.text.slice(0, end).trimEnd();
   insertions.push({ at: body.length, text: missing.map((line) => `\n  ${line}`).join("") });
 }
 

@@ -4,7 +4,7 @@
 // A static whose default depends on others (`H = 4 * D`) is left out: at the place of use its names may mean something else.
 
 import type { Entity, LoadedModule } from "../compiler/model.ts";
-import type { Argument, Definition, Expression, Name, Static, Type } from "../grammar/syntax.ts";
+import type { Argument, Definition, Expression, Name, Statement, Static, Type } from "../grammar/syntax.ts";
 import { childrenOf } from "../grammar/walk.ts";
 import type { Training } from "../runtime/program.ts";
 import { fillRecipe } from "./defaults-recipe.ts";
@@ -138,11 +138,14 @@ function fillStatement({ module, insertions }: Walk, node: Node): void {
     put(type.span.end, random ? ` = normal(1 / sqrt(${rows}))` : " = 0");
   }
   if (node.node === "capacity") {
-    const { value } = node as unknown as { readonly value: Expression };
-    const rest = module.text.slice(value.span.end, node.span.end);
+    const { value, groups } = node as unknown as Extract<Statement, { node: "capacity" }>;
+    const tail = module.text.slice((groups ?? value).span.end, node.span.end);
+    const word = groups === undefined ? "" : (/^\s*groups/.exec(tail)?.[0] ?? "");
+    const rest = tail.slice(word.length);
     const scope = /^\s*per\s+\w+/.exec(rest)?.[0];
     const drop = /\bdrop\b/.test(rest) ? "" : " drop last";
-    put(value.span.end + (scope?.length ?? 0), `${scope === undefined ? " per batch" : ""}${drop}`);
+    const at = node.span.end - rest.length + (scope?.length ?? 0);
+    put(at, `${scope === undefined ? " per batch" : ""}${drop}`);
   }
   if (node.node === "choose") {
     const text = module.text.slice(node.span.start, node.span.end);

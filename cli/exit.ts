@@ -5,6 +5,7 @@ import { sep } from "node:path";
 import { UserError } from "../runtime/errors.ts";
 import { paintWith } from "./paint.ts";
 import type { Shell } from "./shell.ts";
+import { renderUserError } from "./user-error.ts";
 
 export const exitCodes = {
   good: 0,
@@ -37,16 +38,4 @@ export function fail(shell: Shell, error: unknown): ExitCode {
   else lines.push("          (MOE_DEBUG=1 shows where it happened)");
   shell.err(`${lines.join("\n")}\n`);
   return exitCodes.internal;
-}
-
-/** In the manner of diagnostics: a head line, the file, one thing to do. */
-export function renderUserError(error: UserError, colour: boolean): string {
-  const paint = paintWith(colour);
-  const lines = [`${paint.bold(paint.red(`error[${error.code}]`))}${paint.bold(`: ${error.message}`)}`];
-  const at = error.line === undefined ? "" : `:${error.line}`;
-  // A message that names the file already needs no second line for it.
-  if (error.file !== undefined && (at !== "" || !error.message.includes(error.file)))
-    lines.push(`  ${paint.blue("-->")} ${error.file}${at}`);
-  if (error.help !== undefined) lines.push(`  ${paint.blue("=")} help: ${error.help}`);
-  return lines.join("\n");
 }

@@ -19,28 +19,12 @@ import { createHash } from "node:crypto";
 import { basename, dirname, join, resolve } from "node:path";
 import { nearest } from "../grammar/spelling.ts";
 import { UserError } from "../runtime/errors.ts";
+import { codeOf, reasonOf as systemReason } from "../runtime/system-error.ts";
 
-const reasons: Readonly<Record<string, string>> = {
-  EACCES: "permission is denied",
-  EPERM: "permission is denied",
-  ENOSPC: "the disk is full",
-  EDQUOT: "the disk quota is used up",
-  EROFS: "the file system is read-only",
-  ENOTDIR: "part of the path is a file, not a folder",
-  EEXIST: "part of the path is a file, not a folder",
-  EISDIR: "it is a folder",
-  EIO: "the disk reports an error",
-  ENAMETOOLONG: "the name is too long",
-  ELOOP: "its links lead in a circle",
-  EMFILE: "too many files are open",
-};
-const codeOf = (error: unknown): string =>
-  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
 /** The system's reason in words; other errors are ours and pass through. */
 function reasonOf(error: unknown): string {
-  const code = codeOf(error);
-  if (code === "") throw error;
-  return reasons[code] ?? (error as Error).message.toLowerCase();
+  if (codeOf(error) === "") throw error;
+  return systemReason(error);
 }
 
 /** Bytes of a file that must be there. `shown`: the path as the user knows it. */

@@ -45,6 +45,9 @@ const precision = (): Option =>
 const checkpoint = (): Option =>
   new Option("--checkpoint <which>", "best, last, previous, or a .safetensors file (default: best)");
 
+const phase = (): Option =>
+  new Option("--phase <name>", "a phase of the recipe, when it has some (default: the last)");
+
 const codes = `Exit codes: 0 good, 1 something was found (errors in a file, not in style, stale), 2 a mistake in the
 command line or a file that cannot be used, 101 a mistake in moe itself, 130 interrupted.`;
 
@@ -109,6 +112,7 @@ export function makeProgram(shell: Shell, end: (code: ExitCode) => void): Comman
   ])
     .argument("<file>", "a .moe file")
     .addOption(model())
+    .addOption(phase())
     .addOption(new Option("--level <level>", "a level of the compiler instead, as text").choices(levelNames))
     .addOption(new Option("--entry <name>", "with --level: only forward, evaluate, train, update or decode"))
     .addOption(
@@ -138,6 +142,7 @@ export function makeProgram(shell: Shell, end: (code: ExitCode) => void): Comman
   ])
     .argument("<file>", "a .moe file")
     .addOption(model())
+    .addOption(phase())
     .addOption(new Option("--batch <n>", "examples in one run (default: the recipe's)").argParser(whole(1)))
     .addOption(
       new Option("--length <n>", "tokens in one example (default: the recipe's)").argParser(whole(1)),
@@ -161,6 +166,7 @@ export function makeProgram(shell: Shell, end: (code: ExitCode) => void): Comman
   ])
     .argument("<file>", "a .moe file")
     .addOption(model())
+    .addOption(phase())
     .option("-o, --out <file>", "an .svg or .html file; - is standard output (default: MODEL.html)")
     .action((file: string, options: object) =>
       run(async () => (await import("./commands/graph.ts")).graph(shell, file, options)),
@@ -202,6 +208,7 @@ export function makeProgram(shell: Shell, end: (code: ExitCode) => void): Comman
   ])
     .argument("<run>", "the folder of a run, or a .moe file")
     .addOption(model())
+    .addOption(phase())
     .addOption(checkpoint())
     .addOption(new Option("--batches <n>", "at most so many batches (default: all)").argParser(whole(1)))
     .addOption(device())
@@ -227,6 +234,7 @@ export function makeProgram(shell: Shell, end: (code: ExitCode) => void): Comman
       new Option("--top-p <p>", "only the likeliest tokens that make up this probability").argParser(real),
     )
     .addOption(new Option("--seed <n>", "another seed, another text").argParser(whole(0)))
+    .addOption(phase())
     .addOption(checkpoint())
     .addOption(device())
     .addOption(precision())
@@ -239,9 +247,12 @@ export function makeProgram(shell: Shell, end: (code: ExitCode) => void): Comman
   verb("build", use, "compile into a folder: program, wasm, kernels, typed module", [
     "build book.moe -o dist",
     "build book.moe -o dist --check",
+    "build book.moe -o dist --watch",
+    "build book.moe --types",
   ])
     .argument("<file>", "a .moe file")
     .addOption(model())
+    .addOption(phase())
     .option("-o, --out <folder>", "where to (default: dist)")
     .addOption(
       new Option("--target <target>", "webgpu or cuda: kernels for GPUs as well; may be repeated").argParser(
@@ -251,6 +262,8 @@ export function makeProgram(shell: Shell, end: (code: ExitCode) => void): Comman
     .addOption(precision())
     .addOption(new Option("--context <n>", "tokens that generation can look back on").argParser(whole(1)))
     .option("--check", "write nothing; fail when the folder is stale")
+    .option("--watch", "again whenever the file, or what it imports, changes")
+    .option("--types", 'only book.d.moe.ts beside the file: types for `import … from "./book.moe"`')
     .addOption(json())
     .action((file: string, options: object) =>
       run(async () => (await import("./commands/build.ts")).build(shell, file, options)),

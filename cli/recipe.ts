@@ -34,10 +34,23 @@ function override(text: string, file: string, model: string | undefined, change:
       },
     );
   const wanted = readSetting(change);
-  const old = train.settings.find((each) => same(each, wanted));
-  if (old !== undefined) return text.slice(0, old.span.start) + change + text.slice(old.span.end);
-  const brace = train.span.end - 1;
-  return `${text.slice(0, brace).trimEnd()}\n  ${change}\n${text.slice(brace)}`;
+  // What every phase says for itself is said in every phase, and what none says in the block.
+  const phases = train.settings.filter((each) => each.setting === "phase");
+  const places = [train, ...phases].flatMap(
+    ({ settings }) => settings.find((each) => same(each, wanted)) ?? [],
+  );
+  const edits = places.map(({ span }) => ({ ...span, text: change }));
+  const reaches =
+    train.settings.some((each) => same(each, wanted)) ||
+    (phases.length > 0 && places.length === phases.length);
+  if (!reaches) {
+    const at = phases[0]?.span.start ?? train.span.end - 1;
+    const before = text.slice(0, at).trimEnd().length;
+    edits.push({ start: before, end: at, text: `\n  ${change}\n${phases.length > 0 ? "  " : ""}` });
+  }
+  return edits
+    .sort((x, y) => y.start - x.start)
+    .reduce((whole, { start, end, text: put }) => whole.slice(0, start) + put + whole.slice(end), text);
 }
 
 function readSetting(change: string): Setting {
@@ -64,5 +77,6 @@ function readSetting(change: string): Setting {
 /** Whether two settings exclude each other. Freezes and rates add up. */
 function same(a: Setting, b: Setting): boolean {
   if (a.setting === "data" && b.setting === "data") return a.modality.text === b.modality.text;
-  return a.setting === b.setting && a.setting !== "freeze" && a.setting !== "rate";
+  const many = ["freeze", "rate", "phase"];
+  return a.setting === b.setting && !many.includes(a.setting);
 }

@@ -4,6 +4,7 @@
 //   source/                        the `.moe` modules, with the recipe that was really trained
 //   tokenizer.NAME.json            how the text of a modality became tokens
 //   last, previous, best.safetensors, metrics.jsonl     made by the training loop
+//   phases/NAME/                   phases before the last: their compiled models and checkpoints
 // Everything is written before training begins, run.json last: a folder with run.json is whole.
 
 import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
@@ -14,11 +15,19 @@ import { openData } from "../runtime/data/open-node.ts";
 import type { Modality, Program, Training } from "../runtime/program.ts";
 import type { Tokenizer } from "../runtime/tokenizer.ts";
 import { tokenizerFromJSON } from "../runtime/tokenizer-load.ts";
-import { artifactFiles, hashesOf, readArtifact, writeFiles, type Hashes } from "./artifact-folder.ts";
+import {
+  artifactFiles,
+  hashesOf,
+  readArtifact,
+  writeFiles,
+  type Artifact,
+  type Hashes,
+} from "./artifact-folder.ts";
 import type { CompiledFile } from "./compiling.ts";
 import type { CompileFor } from "./devices.ts";
 import type { Trained } from "./sessions.ts";
 import { nearby, readJson, writeWhole } from "./files.ts";
+import { phaseFolder } from "./start-from.ts";
 import { tool } from "./version.ts";
 
 export const runVersion = 1;
@@ -43,6 +52,8 @@ export interface RunNote {
   readonly prompt?: string;
   readonly state: RunEnd;
   readonly files: Hashes;
+  /** Those before the last, in `phases/NAME`: each with its own program and checkpoints. */
+  readonly phases?: readonly { readonly name: string; readonly files: Hashes }[];
 }
 
 export interface Run extends Trained {
@@ -51,6 +62,8 @@ export interface Run extends Trained {
   /** Absolute. */
   readonly folder: string;
   readonly note: RunNote;
+  /** Where the checkpoints lie, as the user would name it: the folder, or that of a phase. */
+  readonly checkpoints: string;
   readonly tokenizers: Readonly<Record<string, Tokenizer>>;
 }
 
@@ -63,12 +76,18 @@ export function createRun(
   { path, base, compiled, sources, hash, givenHash }: CompiledFile,
   tokenizers: Readonly<Record<string, Tokenizer>>,
   more: Pick<RunNote, "seed"> & Partial<Pick<RunNote, "prompt">>,
+  earlier: readonly { readonly name: string; readonly artifact: Artifact }[] = [],
 ): RunNote {
   const texts = [...sources.texts()];
   const root = commonFolder(texts.map(([module]) => module));
   const inside = (module: string): string => relative(root, module).split(sep).join("/");
   const files = artifactFiles(compiled);
   writeFiles(folder, files, folder);
+  const phases = earlier.map(({ name, artifact }) => {
+    const own = artifactFiles(artifact);
+    writeFiles(phaseFolder(folder, name), own, phaseFolder(folder, name));
+    return { name, files: hashesOf(own) };
+  });
   for (const [module, text] of texts) writeWhole(join(folder, "source", inside(module)), text);
   for (const [name, tokenizer] of Object.entries(tokenizers))
     writeWhole(join(folder, `tokenizer.${name}.json`), `${JSON.stringify(tokenizer.toJSON())}\n`);
@@ -84,6 +103,7 @@ export function createRun(
     ...more,
     state: "running",
     files: hashesOf(files),
+    ...(phases.length === 0 ? {} : { phases }),
   };
   writeNote(folder, note);
   return note;
@@ -104,22 +124,39 @@ function commonFolder(modules: readonly string[]): string {
   return first.slice(0, length).join("/") || (modules[0]?.startsWith("/") === true ? "/" : ".");
 }
 
-/** Opens a run that `moe train` made. */
-export function openRun(from: string, given: string): Run {
+/** Opens a run that `moe train` made; `phase`: one that its recipe names, else the last. */
+export function openRun(from: string, given: string, phase?: string): Run {
   const folder = resolve(from, given);
   const shown = given.replace(/[\\/]+$/, "") || given;
   const note = readNote(from, shown);
-  const artifact = readArtifact(from, shown, note.files);
+  const last = readArtifact(from, shown, note.files);
+  const inside = (note.phases ?? []).find(({ name }) => name === phase);
+  if (phase !== undefined && inside === undefined && phase !== last.program.training?.phase)
+    throw noPhase(shown, phase, phaseNamesOf(note, last));
+  const checkpoints = inside === undefined ? shown : phaseFolder(shown, inside.name);
+  const artifact = inside === undefined ? last : readArtifact(from, checkpoints, inside.files);
   const tokenizers = readTokenizers(from, shown, artifact.program);
-  return { ...artifact, shown, folder, note, tokenizers, compileFor: compilerOf(folder, note) };
+  const compileFor = compilerOf(folder, note, artifact.program.training?.phase);
+  return { ...artifact, shown, folder, note, checkpoints, tokenizers, compileFor };
 }
+
+const phaseNamesOf = ({ phases = [] }: RunNote, { program }: Artifact): readonly string[] => [
+  ...phases.map(({ name }) => name),
+  ...(program.training?.phase === undefined ? [] : [program.training.phase]),
+];
+
+const noPhase = (shown: string, phase: string, known: readonly string[]): UserError =>
+  new UserError("C0305", `${shown} has no phase ${phase}`, {
+    file: shown,
+    help: known.length === 0 ? "leave out --phase: its recipe has no phases" : `it has ${known.join(", ")}`,
+  });
 
 /** Kernels for other devices are made of the run's own source, when somebody wants them. */
 const compilerOf =
-  (folder: string, { main, model }: RunNote): CompileFor =>
+  (folder: string, { main, model }: RunNote, phase: string | undefined): CompileFor =>
   async (target, precision) => {
     const { compileFor } = await import("./compiling.ts");
-    return compileFor(folder, join(folder, "source", main), { model, precision }, target);
+    return compileFor(folder, join(folder, "source", main), { model, phase, precision }, target);
   };
 
 function readNote(from: string, shown: string): RunNote {

@@ -40,7 +40,7 @@ export async function* textOf(
   { prompt, checkpoint, threads, device, precision, ...options }: TextOptions,
 ): AsyncGenerator<string, void, void> {
   const tokenizer = voiceOf(run);
-  const path = checkpointIn(folder, run.shown, checkpoint);
+  const path = checkpointIn(folder, run.checkpoints, checkpoint);
   const { session } = await openTrained(run, folder, path, {
     entries: ["decode"],
     threads,

@@ -1,35 +1,33 @@
-// How a run begins: a new one from a file, or one that goes on from its folder. In: what the user named. Out: a compiled model,
-// its data, and a run folder that is whole before the first step and that no other process trains in. Nothing is written before
-// the data, and the checkpoint to go on from, have been read and found good.
+// How a run begins: a new one from a file, or one that goes on from its folder. In: what the user named. Out: compiled phases of the
+// recipe (most have one), their data, and a run folder that is whole before the first step and that no other process trains in.
+// Nothing is written before the data, the checkpoint to go on from, and what a phase starts from have been read and found good.
 
 import { existsSync } from "node:fs";
 import { join, resolve, sep } from "node:path";
 import { loadModel } from "../compiler/resolve.ts";
 import { savedTensors } from "../runtime/arena-plan.ts";
 import type { RunState } from "../runtime/checkpoint.ts";
-import { checkpointPath, readCheckpoint } from "../runtime/checkpoint-file.ts";
+import { checkpointPath, readCheckpoint, readRunState } from "../runtime/checkpoint-file.ts";
 import type { Data } from "../runtime/data/data.ts";
-import { openData } from "../runtime/data/open-node.ts";
 import { UserError } from "../runtime/errors.ts";
 import type { Executor } from "../runtime/executor.ts";
-import type { Training } from "../runtime/program.ts";
 import { lockRun, type RunLock } from "../runtime/run-lock.ts";
-import { checkResume } from "../runtime/train.ts";
-import { compileFile, compileFor, type CompiledFile } from "./compiling.ts";
+import { checkResume, hasEnded } from "../runtime/train.ts";
+import { compileFile, compileFor, phasesOfFile, type CompiledFile } from "./compiling.ts";
 import {
   createRun,
   freshFolder,
   givenFolder,
   isRunFolder,
   openRun,
-  openRunData,
   runsIn,
   type Run,
   type RunNote,
 } from "./run-folder.ts";
-import type { Trained } from "./sessions.ts";
+import { phaseFolder } from "./start-from.ts";
 import type { Shell } from "./shell.ts";
 import { modulePath, openSources, sourceHash } from "./sources.ts";
+import { closeAll, openAll, phaseOf, tryStarts, type TrainPhase } from "./train-phases.ts";
 
 export interface StartOptions {
   readonly model?: string;
@@ -41,14 +39,16 @@ export interface StartOptions {
 }
 
 export interface Start {
-  readonly artifact: Trained;
-  readonly training: Training;
-  readonly data: Data;
+  /** In order; those before `first` have ended. */
+  readonly phases: readonly TrainPhase[];
+  readonly first: number;
+  /** What paths of the recipe are relative to. */
+  readonly base: string;
   /** As the user names it. */
   readonly run: string;
   readonly note: RunNote;
   readonly resume: boolean;
-  /** Gives the session the tensors of the checkpoint to go on from, once; says where the run stands. */
+  /** Gives the session of the first phase the tensors of the checkpoint to go on from, once; says where the run stands. */
   readonly restore?: (session: Executor) => RunState;
   /** Of the run folder: whoever started the run releases it. */
   readonly lock: RunLock;
@@ -66,37 +66,69 @@ export async function startRun(
       file: given,
       help: "continue it with --resume",
     });
-  const settings = settingsOf(options);
-  const read = compileFile(shell, given, { model: options.model, settings });
-  if (read === undefined) return undefined;
-  const { training, name } = { ...read.compiled.program };
+  const compileOptions = { model: options.model, settings: settingsOf(options) };
+  const last = compileFile(shell, given, compileOptions);
+  if (last === undefined) return undefined;
+  const { training, name } = last.compiled.program;
   if (training === undefined)
     throw new UserError("C0304", `the model ${name} has no \`train\` block`, {
       file: given,
       help: `write \`train ${name} { ... }\` in ${given}`,
     });
+  const read: CompiledFile[] = [];
+  for (const phase of phasesOfFile(last).slice(0, -1)) {
+    const earlier = compileFile({ ...shell, err: () => {} }, given, { ...compileOptions, phase });
+    // Its mistakes were hidden above, where warnings would have been said twice.
+    if (earlier === undefined) return void compileFile(shell, given, { ...compileOptions, phase });
+    read.push(earlier);
+  }
+  read.push(last);
   const out = options.out === undefined ? undefined : givenFolder(shell.folder, options.out);
-  const data = await openData(training, read.compiled.program.modalities, read.base);
+  const { base } = last;
+  const all = await openAll(
+    read.map(({ compiled }) => compiled.program),
+    base,
+  );
   let lock: RunLock | undefined;
   try {
-    const run = out ?? freshFolder(shell.folder, read.path);
+    tryStarts(
+      read.map(({ compiled }) => compiled.program),
+      base,
+      all,
+    );
+    const run = out ?? freshFolder(shell.folder, last.path);
     lock = lockRun(resolve(shell.folder, run));
     // Another process may have made a run of it meanwhile.
     if (out !== undefined) givenFolder(shell.folder, out);
-    const prompt = promptOf(read, data);
-    const note = createRun(resolve(shell.folder, run), read, data.tokenizers, {
-      seed: training.seed,
-      ...(prompt === undefined ? {} : { prompt }),
+    const data = all.at(-1)!;
+    const prompt = promptOf(last, data);
+    const earlier = read.slice(0, -1).map(({ compiled }) => ({
+      name: compiled.program.training!.phase!,
+      artifact: compiled,
+    }));
+    const note = createRun(
+      resolve(shell.folder, run),
+      last,
+      data.tokenizers,
+      { seed: training.seed, ...(prompt === undefined ? {} : { prompt }) },
+      earlier,
+    );
+    const phases = read.map(({ compiled }, i): TrainPhase => {
+      const { phase } = compiled.program.training!;
+      const artifact = {
+        ...compiled,
+        compileFor: async (
+          target: Parameters<typeof compileFor>[3],
+          precision: Parameters<typeof compileFor>[2]["precision"],
+        ) => compileFor(shell.folder, given, { ...compileOptions, phase, precision }, target),
+      };
+      const folder = i === read.length - 1 ? run : phaseFolder(run, phase!);
+      return phaseOf(artifact, all[i]!, resolve(shell.folder, folder));
     });
-    const artifact: Trained = {
-      ...read.compiled,
-      compileFor: async (target, precision) =>
-        compileFor(shell.folder, given, { model: options.model, settings, precision }, target),
-    };
-    return { artifact, training, data, run, note, resume: false, lock };
+    return { phases, first: 0, base, run, note, resume: false, lock };
   } catch (error) {
     lock?.release();
-    data.close();
+    closeAll(all);
     throw error;
   }
 }
@@ -113,21 +145,36 @@ async function resumeRun(shell: Shell, given: string, options: StartOptions): Pr
     throw new UserError("C0403", "a run that is resumed keeps its recipe", {
       help: `leave out \`${changed[0]}\`, or begin a new run without --resume`,
     });
-  const run = openRun(shell.folder, runToResume(shell, given, options.out));
-  if (given.endsWith(".moe")) sameSource(shell, given, run);
-  const { training, modalities, name } = run.program;
-  if (training === undefined) throw new Error("internal: a run without a recipe");
-  const lock = lockRun(run.folder);
-  let data: Data | undefined;
+  const last = openRun(shell.folder, runToResume(shell, given, options.out));
+  if (given.endsWith(".moe")) sameSource(shell, given, last);
+  const runs = [...(last.note.phases ?? []).map(({ name }) => openRun(shell.folder, last.shown, name)), last];
+  const programs = runs.map(({ program }) => program);
+  if (last.program.training === undefined) throw new Error("internal: a run without a recipe");
+  const lock = lockRun(last.folder);
+  let all: readonly Data[] = [];
   try {
-    if (!existsSync(checkpointPath(run.folder, "last")))
-      throw new UserError("C0302", `${run.shown} has no checkpoint to go on from`, {
-        file: run.shown,
+    const folders = runs.map(({ checkpoints }) => resolve(shell.folder, checkpoints));
+    const there = folders.findLastIndex((folder) => existsSync(checkpointPath(folder, "last")));
+    if (there < 0)
+      throw new UserError("C0302", `${last.shown} has no checkpoint to go on from`, {
+        file: last.shown,
         help: "begin a new run without --resume",
       });
-    const { state, tensors } = readCheckpoint(run.folder, savedTensors(run.program));
-    data = await openRunData(run, training, modalities);
-    checkResume(state, { model: name, seed: run.note.seed, data: data.fingerprint });
+    const base = resolve(last.folder, last.note.base);
+    // A phase that has ended leaves the next one to begin.
+    const ended =
+      there < runs.length - 1 && hasEnded(readRunState(folders[there]!), programs[there]!.training!);
+    const checkpoint = ended ? undefined : readCheckpoint(folders[there]!, savedTensors(programs[there]!));
+    all = await openAll(programs, base, last);
+    const phases = runs.map((run, i) => phaseOf(run, all[i]!, folders[i]!));
+    const common = { phases, base, run: last.shown, note: last.note, resume: true, lock };
+    if (checkpoint === undefined) return { ...common, first: there + 1 };
+    const { state, tensors } = checkpoint;
+    checkResume(state, {
+      model: last.program.name,
+      seed: programs[there]!.training!.seed,
+      data: all[there]!.fingerprint,
+    });
     // Emptied when the session has them: nobody keeps them while the run goes on.
     const values = new Map(tensors);
     const restore = (session: Executor): RunState => {
@@ -135,9 +182,9 @@ async function resumeRun(shell: Shell, given: string, options: StartOptions): Pr
       values.clear();
       return state;
     };
-    return { artifact: run, training, data, run: run.shown, note: run.note, resume: true, restore, lock };
+    return { ...common, first: there, restore };
   } catch (error) {
-    data?.close();
+    closeAll(all);
     lock.release();
     throw error;
   }

@@ -4,12 +4,13 @@
 // The order of the passes is in passes.ts. Reads no files and knows no Node API: it runs in a page.
 
 import type { Diagnostic } from "../grammar/diagnostic.ts";
+import { linesOf } from "../grammar/text.ts";
 import type { Precision, Program, RouterInfo, SizeName, TargetName, Tensor } from "../runtime/program.ts";
 import { named, sizeEquals } from "../runtime/size.ts";
 import { artifact, type Artifact } from "./artifact.ts";
 import { mistakesIn } from "./check/mistakes.ts";
 import type { Watch } from "./elaborate/elaboration.ts";
-import { elaborateModel, modelsOf, type Built } from "./elaborate/model.ts";
+import { elaborateModel, modelsOf, phasesIn, type Built } from "./elaborate/model.ts";
 import {
   decodeGraph,
   evaluateGraph,
@@ -21,15 +22,17 @@ import {
   type TrainingGraphs,
 } from "./entries.ts";
 import { GraphBuilder } from "./graph-builder.ts";
-import type { Graph } from "./graph.ts";
+import type { Graph, Origin } from "./graph.ts";
 import type { Kernel } from "./kernel.ts";
 import { lowerGraph } from "./lower.ts";
+import { stacksOf, type Stacks } from "./lower/stacks.ts";
 import type { LoweredEntry } from "./lowered.ts";
 import { hasErrors, type Host, type Model } from "./model.ts";
 import { matchesPattern } from "./pattern.ts";
 import { plan, type ProgramAbout } from "./plan.ts";
 import { loadModel } from "./resolve.ts";
 import { simplify } from "./simplify.ts";
+import { startTensors } from "./start-tensors.ts";
 import { onMatrixUnits, targets, type Target as Machine } from "./target.ts";
 import { verifyGraph } from "./verify-graph.ts";
 import { verifyKernel } from "./verify-kernel.ts";
@@ -40,6 +43,8 @@ export interface CompileRequest<Target extends TargetName = "wasm"> {
   readonly path: string;
   /** Needed when the module has several models. */
   readonly model?: string;
+  /** A phase of the model's recipe; default: the last. */
+  readonly phase?: string;
   /** What the kernels are for; default: wasm. */
   readonly target?: Target;
   /** Of the operands of contractions; default: f32. Others want matrix units, which only `cuda` has. */
@@ -50,6 +55,8 @@ export interface CompileRequest<Target extends TargetName = "wasm"> {
   readonly verify?: boolean;
   /** false: no fusion, every node a kernel of its own (for tests). */
   readonly fuse?: boolean;
+  /** Bytes that a binding may cover, other than what the target guarantees (for tests). */
+  readonly binding?: number;
 }
 
 /** A program and what it was made from, without printed kernels: enough to plan with, at any size. */
@@ -97,11 +104,19 @@ export function checkModule(host: Host, path: string, watch?: Watch): readonly D
   const model = loadModel(host, path);
   const found = [...mistakesIn(model, host, watch)];
   if (!hasErrors(found))
-    for (const { name } of modelsOf(model)) {
-      const modes = elaborateModes(model, name.text, { host, path });
-      if ("diagnostics" in modes) found.push(...modes.diagnostics);
-    }
+    for (const { name } of modelsOf(model))
+      for (const phase of phaseNames(model, name.text)) {
+        const of = phase === undefined ? {} : { phase };
+        const modes = elaborateModes(model, name.text, { host, path, ...of });
+        if ("diagnostics" in modes) found.push(...modes.diagnostics);
+      }
   return onceEach(found);
+}
+
+/** Of a model's recipe, in order; a recipe without phases, and a model without a recipe, is one of no name. */
+export function phaseNames(model: Model, name: string): readonly (string | undefined)[] {
+  const phases = phasesIn(model.main, name);
+  return phases.length === 0 ? [undefined] : phases.map((phase) => phase.name);
 }
 
 /** Two modes, or two models with a layer in common, say the same mistake once. */
@@ -152,12 +167,15 @@ interface Failed {
 }
 
 function elaborateModes(model: Model, name: string, request: CompileRequest<TargetName>): Modes | Failed {
+  const phase = request.phase === undefined ? {} : { phase: request.phase };
   const learning = new GraphBuilder();
-  const training = elaborateModel(model, name, { mode: "training", builder: learning });
+  const training = elaborateModel(model, name, { mode: "training", builder: learning, ...phase });
   // Most models are the same in both modes, and large ones take time.
   const same = training.built?.modal === false;
   const inferring = same ? learning : new GraphBuilder();
-  const inference = same ? training : elaborateModel(model, name, { mode: "inference", builder: inferring });
+  const inference = same
+    ? training
+    : elaborateModel(model, name, { mode: "inference", builder: inferring, ...phase });
   if (inference.built === undefined || training.built === undefined)
     return { diagnostics: onceEach([...inference.diagnostics, ...training.diagnostics]) };
   const modes = { inferring, inference: inference.built, learning, training: training.built };
@@ -166,7 +184,12 @@ function elaborateModes(model: Model, name: string, request: CompileRequest<Targ
   const context = request.context ?? modes.training.training?.training.length ?? 128;
   const builder = new GraphBuilder();
   const decode = { context, batch: 1 };
-  const { built, diagnostics } = elaborateModel(model, name, { mode: "inference", builder, decode });
+  const { built, diagnostics } = elaborateModel(model, name, {
+    mode: "inference",
+    builder,
+    decode,
+    ...phase,
+  });
   if (built === undefined) return { diagnostics };
   // Only decoding itself shows what stands in its way.
   return built.undecodable.length > 0 ? modes : { ...modes, decoding: { built, context } };
@@ -237,39 +260,83 @@ function trainGraphs(builder: GraphBuilder, built: Built): TrainingGraphs {
     frozen: frozenNames(built),
     factor: (name) => recipe.rates.findLast(({ pattern }) => matchesPattern(pattern, name))?.factor ?? 1,
   };
-  return trainingGraphs(builder, built, whole, builder.cast(builder.input("$step", "i32"), "f32"));
+  return builder.at(recipe.origin, () =>
+    trainingGraphs(builder, built, whole, builder.cast(builder.input("$step", "i32"), "f32")),
+  );
+}
+
+/** The recipe, with a source for each tensor that does not begin with its initialiser. */
+function trainingOf({ training, tensors }: Entries): Pick<ProgramAbout, "training"> {
+  const plan = training.training;
+  if (plan === undefined) return {};
+  const start = plan.start === undefined ? {} : { start: startTensors(plan.start, tensors) };
+  return { training: { ...plan.training, ...start } };
 }
 
 /** What kernels are scheduled for. */
-function machineOf({ target = "wasm", precision = "f32" }: CompileRequest<TargetName>): Machine {
-  const machine = targets[target];
+function machineOf({ target = "wasm", precision = "f32", binding }: CompileRequest<TargetName>): Machine {
+  const machine = { ...targets[target], ...(binding === undefined ? {} : { binding }) };
   if (precision === "f32") return machine;
   if (target === "cuda") return onMatrixUnits(machine, precision);
   throw new TypeError(`precision ${precision} is for the target cuda, not for ${target}`);
+}
+
+/** Stacks that are too long for a binding lie in parts, but for those that some kernel needs in one piece: only lowering shows. */
+function lowerEntries(
+  graphs: readonly Graph[],
+  tensors: readonly Tensor[],
+  target: Machine,
+  fuse: boolean | undefined,
+): { readonly lowered: readonly LoweredEntry[]; readonly stacks: Stacks } {
+  let stacks = stacksOf(tensors, target.binding ?? Infinity);
+  for (;;) {
+    const shared = { traces: new Map(), clusters: new Map() };
+    const whole = new Set<string>();
+    const lowered = graphs.map((graph) =>
+      lowerGraph(graph, {
+        ...shared,
+        ...{ target, stacks, whole: (tensor: string) => void whole.add(tensor) },
+        ...(fuse === undefined ? {} : { fuse }),
+      }),
+    );
+    if (whole.size === 0) return { lowered, stacks };
+    stacks = new Map([...stacks].filter(([name]) => !whole.has(name)));
+  }
+}
+
+/** Lines of the text by what came of them, in modules seen from the folder of the main one. */
+function placesIn({ main, modules }: Model): (origin: Origin) => string | undefined {
+  const folder = main.path.slice(0, main.path.lastIndexOf("/") + 1);
+  const lines = new Map<string, (offset: number) => number>();
+  return ({ module, span }) => {
+    const text = module === undefined ? undefined : modules.get(module)?.text;
+    if (module === undefined || span === undefined || text === undefined) return undefined;
+    const lineOf = lines.get(module) ?? linesOf(text);
+    lines.set(module, lineOf);
+    return `${module.startsWith(folder) ? module.slice(folder.length) : module}:${lineOf(span.start)}`;
+  };
 }
 
 function lowerAll(model: Model, entries: Entries, request: CompileRequest<TargetName>): PlannedModel {
   const { verify = false, target = "wasm", precision = "f32" } = request;
   const machine = machineOf(request);
   const graphs: Record<string, Graph> = {};
-  const shared = { traces: new Map(), clusters: new Map() };
-  const lowered = entries.graphs.map((graph) => {
+  for (const graph of entries.graphs) {
     if (verify) verifyGraph(graph);
     // Only `train` has been differentiated; nothing needs to know any more where gradients stop.
     const simple = simplify(graph, { removeStops: true });
     if (verify) verifyGraph(simple);
     graphs[graph.name] = simple;
-    return lowerGraph(simple, {
-      ...shared,
-      target: machine,
-      ...(request.fuse === undefined ? {} : { fuse: request.fuse }),
-    });
-  });
+  }
+  const { lowered, stacks } = lowerEntries(Object.values(graphs), entries.tensors, machine, request.fuse);
   const { name, training, inference, tensors, sizes } = entries;
   const about: ProgramAbout = {
     name,
     sizes,
-    tensors,
+    tensors: tensors.map((tensor): Tensor => {
+      const part = stacks.get(tensor.name);
+      return part === undefined ? tensor : { ...tensor, parts: part.count };
+    }),
     modalities: training.modalities,
     // What `evaluate` reports: the routers of inference, which may differ from those of training.
     routers: inference.routers.map(({ name: router, experts, nulls, width, dropping }): RouterInfo => ({
@@ -281,10 +348,10 @@ function lowerAll(model: Model, entries: Entries, request: CompileRequest<Target
       width,
       ...(dropping ? { dropping } : {}),
     })),
-    ...(training.training === undefined ? {} : { training: training.training.training }),
+    ...trainingOf(entries),
     ...(precision === "f32" ? {} : { precision }),
   };
-  const { program, kernels } = plan(lowered, about, target);
+  const { program, kernels } = plan(lowered, about, target, placesIn(model));
   if (verify) kernels.forEach(verifyKernel);
   const drafts = Object.fromEntries(entries.graphs.map((graph) => [graph.name, graph]));
   return { program, kernels, drafts, graphs, lowered, model };

@@ -3,7 +3,8 @@
 // Deliberately absent: which nodes come together (fuse.ts).
 
 import type { ContractNode, Node, ReduceNode } from "./graph.ts";
-import { elements } from "./fuse-cost.ts";
+import { elements } from "./estimate.ts";
+import { operandsOf } from "./graph-walk.ts";
 import { contractRoles } from "./lower/contract-roles.ts";
 import { reductionOf } from "./lower/reduction.ts";
 import type { Parallel } from "./target.ts";
@@ -16,6 +17,42 @@ export const mostScratch = (parallel: Parallel | undefined): number =>
   parallel === undefined ? 4096 : parallel.scratch / 32;
 /** Elements that a row may reduce to an array. */
 const mostSmall = 4096;
+
+/** Nodes that are computed wherever they are read, unless they are roots. */
+export const isVirtual = (node: Node): boolean => {
+  switch (node.op) {
+    case "const":
+    case "size":
+    case "index":
+    case "map":
+    case "view":
+    case "dispatch":
+    case "take":
+    case "random":
+      return true;
+    case "combine":
+      return node.per === "pick";
+    case "input":
+    case "tensor":
+    case "reduce":
+    case "scan":
+    case "contract":
+    case "choose":
+    case "route":
+    case "part":
+      return false;
+    default:
+      return node satisfies never;
+  }
+};
+
+/** Maps may be written to memory for speed; views, constants and gathers never gain by it. */
+export const mayStore = (node: Node): boolean =>
+  node.op === "map" || node.op === "take" || node.op === "random";
+
+/** What the value of a node is made of; rows that it is gathered from are not. */
+export const readOperands = (node: Node): readonly Node[] =>
+  node.op === "dispatch" || node.op === "combine" ? [node.input] : node.op === "part" ? [] : operandsOf(node);
 
 /** The node whose kernel writes a node: the parts of a routing are made by its route. */
 export const makerOf = (node: Node): Node => (node.op === "part" ? node.route : node);

@@ -4,8 +4,9 @@
 
 import type { ContractNode, Node } from "./graph.ts";
 import { sameShape } from "./graph-axis.ts";
+import { NodeMap, type ReadonlyNodeMap, type ReadonlyNodeSet } from "./graph-map.ts";
 import { operandsOf } from "./graph-walk.ts";
-import { elements } from "./fuse-cost.ts";
+import { elements } from "./estimate.ts";
 import type { Cluster } from "./fuse.ts";
 import { axisName, readsOf } from "./fuse-trace.ts";
 import type { Read, TraceMemo } from "./fuse-trace.ts";
@@ -22,18 +23,21 @@ import {
 } from "./fuse-kinds.ts";
 import type { ClusterKind } from "./fuse-kinds.ts";
 import { isReduction } from "./lower/reduction.ts";
+import type { NodeTexts } from "./lower/signature.ts";
 import type { Stream } from "./stream-plan.ts";
 import type { Parallel } from "./target.ts";
 
 /** What the maker of clusters is told once. */
 export interface MakerAbout {
-  readonly stored: ReadonlySet<Node>;
+  readonly nodes: readonly Node[];
+  readonly stored: ReadonlyNodeSet;
   readonly roots: ReadonlySet<Node>;
   readonly replaced: ReadonlyMap<Node, string>;
   readonly bindings: number;
   readonly parallel: Parallel | undefined;
   readonly whole: boolean;
   readonly streams: readonly Stream[];
+  readonly texts: NodeTexts;
 }
 
 interface Draft {
@@ -56,12 +60,12 @@ const titleOf = (node: Node): string => (node.op === "map" ? node.fn : node.op);
 export class ClusterMaker {
   readonly refusals: string[] = [];
   private readonly drafts: Draft[] = [];
-  private readonly clusterOf = new Map<Node, Draft>();
-  readonly reads = new Map<Node, readonly Read[]>();
-  /** Stored nodes that read a node. */
-  private readonly readers = new Map<Node, Set<Node>>();
-  private readonly tensorReaders = new Map<string, Set<Node>>();
-  private readonly draftsReading = new Map<Node, Draft[]>();
+  private readonly clusterOf: NodeMap<Draft>;
+  readonly reads: NodeMap<readonly Read[]>;
+  /** Stored nodes that read a node, each once. */
+  private readonly readers: NodeMap<Node[]>;
+  private readonly tensorReaders = new Map<string, Node[]>();
+  private readonly draftsReading: NodeMap<Draft[]>;
   private readonly siblings = new Map<string, Draft>();
   private readonly roots: ReadonlySet<Node>;
   private readonly replaced: ReadonlyMap<Node, string>;
@@ -69,33 +73,40 @@ export class ClusterMaker {
   private readonly parallel: Parallel | undefined;
   private readonly whole: boolean;
   private readonly streamOf = new Map<Node, Stream>();
-  /** What `drawsRandom` found. */
-  private readonly drawing = new Map<Node, boolean>();
+  /** What `drawsRandom` found; nothing where no random numbers are made. */
+  private readonly drawing: NodeMap<boolean> | undefined;
   /** Nodes that read what a stream makes whose turn has not come: all its members come with the last. */
   private waiting: Node[] = [];
 
   constructor(
-    { stored, roots, replaced, bindings, parallel, whole, streams }: MakerAbout,
+    { nodes, stored, roots, replaced, bindings, parallel, whole, streams, texts }: MakerAbout,
     traces: TraceMemo,
   ) {
+    this.clusterOf = new NodeMap(nodes);
+    this.reads = new NodeMap(nodes);
+    this.readers = new NodeMap(nodes);
+    this.draftsReading = new NodeMap(nodes);
+    this.drawing = nodes.some(({ op }) => op === "random") ? new NodeMap(nodes) : undefined;
     for (const stream of streams) for (const { node } of stream.sinks) this.streamOf.set(node, stream);
     this.roots = roots;
     this.replaced = replaced;
     this.bindings = bindings;
     this.parallel = parallel;
     this.whole = whole;
-    for (const node of stored) {
-      const reads = readsOf(node, (other) => stored.has(other), traces);
+    const isStored = (node: Node): boolean => stored.has(node);
+    for (const node of nodes) {
+      if (!stored.has(node)) continue;
+      const reads = readsOf(node, isStored, traces, texts);
       this.reads.set(node, reads);
       for (const { node: leaf } of reads) {
         const maker = makerOf(leaf);
         const readers = this.readers.get(maker);
-        if (readers === undefined) this.readers.set(maker, new Set([node]));
-        else readers.add(node);
+        if (readers === undefined) this.readers.set(maker, [node]);
+        else if (readers.at(-1) !== node) readers.push(node);
         if (leaf.op !== "tensor") continue;
         const tensorReaders = this.tensorReaders.get(leaf.name);
-        if (tensorReaders === undefined) this.tensorReaders.set(leaf.name, new Set([node]));
-        else tensorReaders.add(node);
+        if (tensorReaders === undefined) this.tensorReaders.set(leaf.name, [node]);
+        else if (tensorReaders.at(-1) !== node) tensorReaders.push(node);
       }
     }
   }
@@ -190,16 +201,16 @@ export class ClusterMaker {
     if (draft.members.length >= mostSiblings) return undefined;
     for (const { node: leaf } of this.reads.get(node)!)
       if ((this.clusterOf.get(makerOf(leaf))?.index ?? -1) >= draft.index) return undefined;
-    const count = this.countBindings(draft, node);
-    if (count <= this.bindings) return draft;
-    this.refuse(node, draft, `${count} bindings, at most ${this.bindings}`);
+    const reason = this.beyondBindings(draft, node);
+    if (reason === undefined) return draft;
+    this.refuse(node, draft, reason);
     return undefined;
   }
 
   /** Why a node may not join a cluster: undefined when it may, "" when there is nothing to tell. */
   private fits(node: Node, draft: Draft): string | undefined {
-    const members = new Set(draft.members);
     const first = draft.members[0]!;
+    const isMember = (leaf: Node): boolean => this.clusterOf.get(leaf) === draft;
     const kind = kindOf(node);
     if (draft.kind === "stream") {
       const reason = this.fitsStream(node, draft);
@@ -207,7 +218,7 @@ export class ClusterMaker {
     } else if (draft.kind === "map" || draft.kind === "contract") {
       if (kind !== "map" || !sameShape(node.shape, first.shape)) return "";
       for (const { node: leaf, at } of this.reads.get(node)!)
-        if (members.has(leaf) && !at.every((key, axis) => key === axisName(axis)))
+        if (isMember(leaf) && !at.every((key, axis) => key === axisName(axis)))
           return `it reads ${titleOf(leaf)} at other places than its own`;
       if (draft.kind === "contract" && node.op === "combine") return "";
     } else if (draft.kind === "row") {
@@ -218,7 +229,7 @@ export class ClusterMaker {
       if (kind === "row" && rowRankOf(node) !== rank && !(isReduction(node) && isSmallReduction(node, rank)))
         return "";
       for (const { node: leaf, at } of this.reads.get(node)!)
-        if (members.has(leaf) && !at.slice(0, rank).every((key, axis) => key === axisName(axis)))
+        if (isMember(leaf) && !at.slice(0, rank).every((key, axis) => key === axisName(axis)))
           return `it reads ${titleOf(leaf)} of other rows than its own`;
       // a parameter's new value is written over the old one, which a row kernel does not do
       if (this.replaced.has(node) && node.shape.length > 0) return "";
@@ -228,8 +239,7 @@ export class ClusterMaker {
       const beyond = this.parallel === undefined ? undefined : this.beyondScratch(node, draft, this.parallel);
       if (beyond !== undefined) return beyond;
     } else return "";
-    const count = this.countBindings(draft, node);
-    return count <= this.bindings ? undefined : `${count} bindings, at most ${this.bindings}`;
+    return this.beyondBindings(draft, node);
   }
 
   /** Maps of one sink's shape come after it, where its sums are finished. */
@@ -270,6 +280,13 @@ export class ClusterMaker {
     return draft.members.some((member) => [...of(member)].some((key) => own.has(key)));
   }
 
+  private beyondBindings(draft: Draft, extra: Node): string | undefined {
+    // What is read, what is written, and the two keys of random numbers: mostly so few that nothing need be counted.
+    const most = draft.reads.size + this.reads.get(extra)!.length + draft.members.length + 1 + 2;
+    const count = most <= this.bindings ? most : this.countBindings(draft, extra);
+    return count <= this.bindings ? undefined : `${count} bindings, at most ${this.bindings}`;
+  }
+
   private countBindings(draft: Draft, extra: Node): number {
     const members = new Set([...draft.members, extra]);
     const bound = new Set<Node | string>();
@@ -299,7 +316,7 @@ export class ClusterMaker {
     for (const member of members) {
       const tensor = this.replaced.get(member);
       if (tensor === undefined) continue;
-      const safe = [...(this.tensorReaders.get(tensor) ?? [])].every((reader) =>
+      const safe = (this.tensorReaders.get(tensor) ?? []).every((reader) =>
         members.has(reader)
           ? readsInPlace(this.reads.get(reader)!, tensor, member)
           : (this.clusterOf.get(reader)?.index ?? Infinity) < draft.index,
@@ -329,6 +346,7 @@ export class ClusterMaker {
 
   /** Whether random numbers are made where a node is computed: their seed and count are bound, too. */
   private drawsRandom(root: Node): boolean {
+    if (this.drawing === undefined) return false;
     const before = this.drawing.get(root);
     if (before !== undefined) return before;
     const seen = new Set<Node>();
@@ -359,7 +377,7 @@ export class ClusterMaker {
 export function homeOf(
   draft: { readonly members: readonly Node[]; readonly stream?: Stream },
   node: Node,
-  reads: ReadonlyMap<Node, readonly Read[]>,
+  reads: ReadonlyNodeMap<readonly Read[]>,
 ): Node | undefined {
   if (draft.stream?.sinks.some((sink) => sink.node === node) === true) return node;
   const read = reads.get(node)?.find(({ node: leaf }) => leaf !== node && draft.members.includes(leaf));

@@ -9,7 +9,7 @@ import type { Affine } from "./lower/affine.ts";
 import type { Expr } from "./kernel.ts";
 import { literal } from "./lower/expr.ts";
 import { operandsOf } from "./graph-walk.ts";
-import { signatureOf } from "./lower/signature.ts";
+import { signatureOf, type NodeTexts } from "./lower/signature.ts";
 import { contractRoles } from "./lower/contract-roles.ts";
 import { reductionOf } from "./lower/reduction.ts";
 import { KernelEmitter } from "./lower/emitter.ts";
@@ -53,8 +53,13 @@ const parts = ["offsets", "source", "group", "slot"] as const;
 
 /** Layers repeat: a node like one that was traced before reads likewise. Coordinates that speak of nodes (a gather's
  * index) name them by their number in the signature. */
-export function readsOf(root: Node, isStored: (node: Node) => boolean, memo: TraceMemo): readonly Read[] {
-  const { key, nodes } = signatureOf([root], {
+export function readsOf(
+  root: Node,
+  isStored: (node: Node) => boolean,
+  memo: TraceMemo,
+  texts: NodeTexts,
+): readonly Read[] {
+  const { key, nodes } = signatureOf([root], texts, {
     leaf: (node) => (node.op !== "const" && (isSource(node) || isStored(node)) ? "" : undefined),
   });
   const before = memo.get(key);

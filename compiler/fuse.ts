@@ -12,13 +12,15 @@
 // Deliberately absent: how nodes find their clusters (fuse-maker.ts), and how a cluster becomes statements (lower/).
 
 import type { Graph, Node } from "./graph.ts";
+import { NodeMap, NodeSet, type ReadonlyNodeMap } from "./graph-map.ts";
 import { nodesOf, operandsOf, rootsOf } from "./graph-walk.ts";
-import { chooseStored } from "./fuse-cost.ts";
+import { chooseStored } from "./fuse-stored.ts";
 import { isSource } from "./fuse-trace.ts";
 import type { Read, TraceMemo } from "./fuse-trace.ts";
 import type { ClusterKind } from "./fuse-kinds.ts";
 import { ClusterMaker } from "./fuse-maker.ts";
 import { canonical } from "./lower/parts.ts";
+import { nodeTexts, type NodeTexts } from "./lower/signature.ts";
 import { planStreams, type Exception, type Stream, type StreamPlan } from "./stream-plan.ts";
 import { targets, type Target } from "./target.ts";
 
@@ -51,11 +53,13 @@ export interface Fusion {
   readonly clusters: readonly Cluster[];
   readonly refusals: readonly string[];
   readonly nodes: readonly Node[];
-  readonly uses: ReadonlyMap<Node, number>;
+  readonly uses: ReadonlyNodeMap<number>;
   /** What each stored node reads. */
-  readonly reads: ReadonlyMap<Node, readonly Read[]>;
+  readonly reads: ReadonlyNodeMap<readonly Read[]>;
   /** Tensors that may be replaced in place, by their new value. */
   readonly replaced: ReadonlyMap<Node, string>;
+  /** What signatures say of each node. */
+  readonly texts: NodeTexts;
 }
 
 export function fuse(graph: Graph, options: FuseOptions = {}): Fusion {
@@ -63,8 +67,8 @@ export function fuse(graph: Graph, options: FuseOptions = {}): Fusion {
   const bindings = options.bindings ?? target.bindings;
   const roots = new Set(rootsOf(graph));
   const nodes = nodesOf([...roots]);
-  const users = new Map<Node, Node[]>();
-  const uses = new Map<Node, number>();
+  const users = new NodeMap<Node[]>(nodes);
+  const uses = new NodeMap<number>(nodes);
   for (const root of roots) uses.set(root, 1);
   for (const node of nodes)
     for (const operand of operandsOf(node)) {
@@ -75,8 +79,9 @@ export function fuse(graph: Graph, options: FuseOptions = {}): Fusion {
       else if (list.at(-1) !== node) list.push(node);
     }
   const whole = options.fuse === false;
-  const usersOf = { of: (node: Node) => users.get(node) ?? [], isRoot: (node: Node) => roots.has(node) };
+  const usersOf = { of: (node: Node) => users.get(node) ?? none, isRoot: (node: Node) => roots.has(node) };
   const replaced = replacements(graph);
+  const texts = nodeTexts(nodes);
   /** Everything once; again where streams turn out to bind too much: with each sum by itself, then with tiles stored. */
   const attempt = (except: ReadonlyMap<Node, Exception>, refused: readonly string[]): Fusion => {
     const plan =
@@ -84,22 +89,18 @@ export function fuse(graph: Graph, options: FuseOptions = {}): Fusion {
         ? noStreams
         : planStreams(nodes, usersOf, { target, always: options.stream === true, except });
     const stored = whole
-      ? new Set(
-          nodes.filter(
-            (node) => !isSource(node) && node.op !== "part" && (node.op !== "const" || roots.has(node)),
-          ),
-        )
+      ? everything(nodes, roots)
       : chooseStored(nodes, usersOf, Math.max(2, bindings - 3), plan.inlined);
     const { streams } = plan;
     const maker = new ClusterMaker(
-      { stored, roots, replaced, bindings, parallel: target.parallel, whole, streams },
+      { nodes, stored, roots, replaced, bindings, parallel: target.parallel, whole, streams, texts },
       options.traces ?? new Map(),
     );
     for (const node of nodes) if (stored.has(node)) maker.place(node);
     const clusters = maker.finish();
     const refusals = [...refused, ...plan.refusals, ...maker.refusals];
     const wide = clusters.flatMap((cluster) => maker.bindsTooMuch(cluster));
-    if (wide.length === 0) return { clusters, refusals, nodes, uses, reads: maker.reads, replaced };
+    if (wide.length === 0) return { clusters, refusals, nodes, uses, reads: maker.reads, replaced, texts };
     const exceptions = new Map(except);
     const reasons: string[] = [];
     for (const { region, sinks } of wide)
@@ -114,6 +115,15 @@ export function fuse(graph: Graph, options: FuseOptions = {}): Fusion {
     return attempt(exceptions, [...refused, ...new Set(reasons)]);
   };
   return attempt(new Map(), []);
+}
+
+const none: readonly Node[] = [];
+
+function everything(nodes: readonly Node[], roots: ReadonlySet<Node>): NodeSet {
+  const stored = new NodeSet(nodes);
+  for (const node of nodes)
+    if (!isSource(node) && node.op !== "part" && (node.op !== "const" || roots.has(node))) stored.add(node);
+  return stored;
 }
 
 const noStreams: StreamPlan = { streams: [], inlined: new Set(), refusals: [] };

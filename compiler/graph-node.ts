@@ -46,79 +46,11 @@ export function nodeOf(draft: Draft, { dtype, shape }: Type, id: number, origin:
     batch: undefined,
     stream: undefined,
   };
-  fill(node, draft);
+  copy(draft, node);
   return node as Node;
 }
 
-function fill(node: Fields, draft: Draft): void {
-  switch (draft.op) {
-    case "input":
-    case "tensor":
-      node.name = draft.name;
-      return;
-    case "const":
-      node.value = draft.value;
-      return;
-    case "size":
-      node.size = draft.size;
-      return;
-    case "index":
-      return;
-    case "map":
-      node.fn = draft.fn;
-      node.inputs = draft.inputs;
-      return;
-    case "view":
-      node.view = draft.view;
-      node.input = draft.input;
-      return;
-    case "reduce":
-      node.fn = draft.fn;
-      node.axes = draft.axes;
-      node.groups = draft.groups;
-      node.input = draft.input;
-      return;
-    case "scan":
-      node.axis = draft.axis;
-      node.exclusive = draft.exclusive;
-      node.reverse = draft.reverse;
-      node.input = draft.input;
-      return;
-    case "contract":
-      node.a = draft.a;
-      node.b = draft.b;
-      node.labels = draft.labels;
-      node.ragged = draft.ragged;
-      return;
-    case "choose":
-      node.score = draft.score;
-      node.count = draft.count;
-      node.as = draft.as;
-      return;
-    case "route":
-      node.picks = draft.picks;
-      node.groups = draft.groups;
-      node.bound = draft.bound;
-      return;
-    case "part":
-      node.part = draft.part;
-      node.route = draft.route;
-      return;
-    case "dispatch":
-    case "combine":
-      node.per = draft.per;
-      node.input = draft.input;
-      node.route = draft.route;
-      return;
-    case "take":
-      node.table = draft.table;
-      node.ids = draft.ids;
-      node.batch = draft.batch;
-      return;
-    case "random":
-      node.stream = draft.stream;
-      return;
-    default:
-      return draft satisfies never;
-  }
+function copy(draft: Draft, node: Fields): void {
+  const [from, to] = [draft, node] as unknown as [Record<string, unknown>, Record<string, unknown>];
+  for (const field in from) to[field] = from[field];
 }

@@ -2,6 +2,7 @@
 // Nothing here recurses: a model of many layers is a very deep graph.
 
 import type { Graph, Node, RouteNode, Shape } from "./graph.ts";
+import { NodeMap, type ReadonlyNodeMap } from "./graph-map.ts";
 
 const none: readonly Node[] = [];
 
@@ -94,8 +95,8 @@ export function nodesOf(roots: readonly Node[]): readonly Node[] {
 }
 
 /** How many operand places (and outputs) each node fills. */
-export function countUses(graph: Graph, nodes = nodesOf(rootsOf(graph))): ReadonlyMap<Node, number> {
-  const uses = new Map<Node, number>();
+export function countUses(graph: Graph, nodes = nodesOf(rootsOf(graph))): ReadonlyNodeMap<number> {
+  const uses = new NodeMap<number>(nodes);
   const use = (node: Node): void => void uses.set(node, (uses.get(node) ?? 0) + 1);
   for (const root of rootsOf(graph)) use(root);
   for (const node of nodes) operandsOf(node).forEach(use);

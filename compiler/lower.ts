@@ -7,6 +7,7 @@ import type { Graph, Node, PartNode } from "./graph.ts";
 import type { LoweredBuffer, LoweredDispatch, LoweredEntry, LoweredPort } from "./lowered.ts";
 import { add as addSizes } from "../runtime/size.ts";
 import { fuse } from "./fuse.ts";
+import { NodeMap, type ReadonlyNodeMap } from "./graph-map.ts";
 import type { Cluster, FuseOptions, Fusion } from "./fuse.ts";
 import { isPacked, readsInPlace } from "./fuse-maker.ts";
 import { isSource } from "./fuse-trace.ts";
@@ -24,21 +25,34 @@ import { lowerRoute } from "./lower/route.ts";
 import { lowerRow } from "./lower/row.ts";
 import { lowerScan } from "./lower/scan.ts";
 import { sizeOf } from "./lower/space.ts";
+import { firstName, partName, tensorMemory, type Part, type Stacks } from "./lower/stacks.ts";
 import { lowerStream } from "./lower/stream.ts";
 import { canonical, partOf } from "./lower/parts.ts";
+import { windowOf } from "./lower/window.ts";
 import { targets, type Target } from "./target.ts";
 
 export interface LowerOptions extends FuseOptions {
   /** Kernels of clusters like those of this graph; shared by the entries of a program. */
   readonly clusters?: ClusterMemo;
+  /** Tensors that lie in parts. */
+  readonly stacks?: Stacks;
+  /** Told of tensors in parts that a kernel would need in one piece: what is lowered is of no use then. */
+  readonly whole?: (tensor: string) => void;
 }
 
-export function lowerGraph(graph: Graph, options: LowerOptions = {}): LoweredEntry {
-  const { target = targets.wasm } = options;
+const noStacks: Stacks = new Map();
+
+export function lowerGraph(whole: Graph, options: LowerOptions = {}): LoweredEntry {
+  const { target = targets.wasm, stacks = noStacks } = options;
+  // A stack in parts that becomes one number is filled where it lies: no value of the entry is as long as it.
+  const filled = whole.updates.filter(
+    ({ tensor, node }) => stacks.has(tensor) && numberOf(node) !== undefined,
+  );
+  const graph = { ...whole, updates: whole.updates.filter((update) => !filled.includes(update)) };
   const fusion = fuse(graph, options);
-  const memories = new Map<Node, Memory>();
+  const memories = new NodeMap<Memory>(fusion.nodes);
   for (const node of fusion.nodes) {
-    const memory = sourceMemory(node);
+    const memory = sourceMemory(node, stacks);
     if (memory !== undefined) memories.set(node, memory);
   }
   const taken = new Set<Node>();
@@ -49,20 +63,35 @@ export function lowerGraph(graph: Graph, options: LowerOptions = {}): LoweredEnt
   }
   const inPlace = chooseInPlace(fusion);
   for (const { tensor, node } of graph.updates)
-    if (inPlace.has(tensor)) memories.set(node, tensorMemory(tensor, node));
+    if (inPlace.has(tensor)) memories.set(node, updatedMemory(tensor, node, stacks));
   for (const cluster of fusion.clusters) giveMemory(cluster, fusion, memories);
   const clusters: ClusterMemo = options.clusters ?? new Map();
   const dispatches: LoweredDispatch[] = [];
   for (const cluster of fusion.clusters) {
-    const { path } = cluster.members[0]!.origin;
+    const { origin } = cluster.members[0]!;
+    const { path } = origin;
+    const window = windowOf({ fusion, memories, stacks, target, made: [] }, cluster);
+    if (window !== undefined && "unfit" in window) for (const name of window.unfit) options.whole?.(name);
     for (const { kernel, buffers, title } of once(clusters, fusion, memories, cluster, () => {
       const made: MadeKernel[] = [];
-      lowerCluster({ fusion, memories, made, target }, cluster);
+      const context = { fusion, memories, made, target, stacks };
+      lowerCluster(window === undefined || "unfit" in window ? context : { ...context, window }, cluster);
       return made;
-    }))
-      dispatches.push({ kernel, buffers, label: path === "" ? title : `${path}: ${title}` });
+    })) {
+      const label = path === "" ? title : `${path}: ${title}`;
+      dispatches.push(...launchesOf({ kernel, buffers, label, origin }, stacks));
+    }
   }
-  dispatches.push(...finalCopies(graph, memories, taken, inPlace, target));
+  const copies = finalCopies(graph, memories, taken, inPlace, target);
+  for (const { buffers } of copies)
+    for (const buffer of buffers)
+      if (buffer.kind === "tensor" && stacks.has(buffer.name)) options.whole?.(buffer.name);
+  dispatches.push(...copies);
+  for (const { tensor, node } of filled) {
+    const memory = updatedMemory(tensor, node, stacks);
+    const fill = copyMemory(numberOf(node)!, memory, `${tensor}: fill`, target.parallel);
+    dispatches.push(...launchesOf(fill, stacks));
+  }
   return {
     name: graph.name,
     inputs: inputsOf(fusion, dispatches),
@@ -84,12 +113,32 @@ const outputMemory = (name: string, node: Node): Memory => ({
   buffer: { kind: "output", name },
 });
 
-const tensorMemory = (name: string, node: Node): Memory => ({
-  key: `tensor:${name}`,
-  type: elementOf(node),
-  length: lengthOf(node),
-  buffer: tensorBuffer(name),
-});
+/** What all elements of a node are, when that is one number. */
+const numberOf = (node: Node): number | undefined =>
+  node.op === "const"
+    ? node.value
+    : node.op === "view" && node.view.kind === "broadcast"
+      ? numberOf(node.input)
+      : undefined;
+
+const updatedMemory = (name: string, node: Node, stacks: Stacks): Memory =>
+  tensorMemory(name, node, { type: elementOf(node), buffer: tensorBuffer(name) }, stacks);
+
+/** One launch, or one for each part of the stacks that it binds. */
+function launchesOf(whole: LoweredDispatch, stacks: Stacks): readonly LoweredDispatch[] {
+  const partOf = (buffer: LoweredBuffer): Part | undefined =>
+    buffer.kind === "tensor" ? stacks.get(buffer.name) : undefined;
+  const part = whole.buffers.map(partOf).find((each) => each !== undefined);
+  if (part === undefined) return [whole];
+  return Array.from({ length: part.count }, (_, at) => ({
+    ...whole,
+    buffers: whole.buffers.map((buffer) =>
+      buffer.kind === "tensor" && stacks.has(buffer.name) ? { ...buffer, part: at } : buffer,
+    ),
+    label: `${whole.label} (part ${at + 1} of ${part.count})`,
+    launch: { [partName]: at, [firstName]: at * part.length },
+  }));
+}
 
 const portOf = (name: string, node: Node): LoweredPort => ({
   name,
@@ -98,7 +147,7 @@ const portOf = (name: string, node: Node): LoweredPort => ({
 });
 
 /** Results that other kernels read and that are no output of the entry. */
-function giveMemory(cluster: Cluster, fusion: Fusion, memories: Map<Node, Memory>): void {
+function giveMemory(cluster: Cluster, fusion: Fusion, memories: NodeMap<Memory>): void {
   for (const node of cluster.members)
     if (node.op === "route") {
       for (const part of ["offsets", "source", "group", "slot"] as const) {
@@ -122,7 +171,7 @@ function giveMemory(cluster: Cluster, fusion: Fusion, memories: Map<Node, Memory
 }
 
 /** Results of one contraction kernel share a buffer, one after the other: whoever reads several of them binds one. */
-function packResults(cluster: Cluster, memories: Map<Node, Memory>): void {
+function packResults(cluster: Cluster, memories: NodeMap<Memory>): void {
   const packed = cluster.outputs.filter((node) => isPacked(cluster.kind, node) && !memories.has(node));
   if (packed.length < 2) return;
   const lengths = packed.map(lengthOf);
@@ -141,9 +190,10 @@ function isRead(fusion: Fusion, part: PartNode): boolean {
   let set = readParts.get(fusion);
   if (set === undefined) {
     set = new Set();
-    for (const reads of fusion.reads.values())
-      for (const { node } of reads) if (node.op === "part") set.add(node);
-    for (const node of fusion.nodes) if (node.op === "part") set.add(canonical(node));
+    for (const node of fusion.nodes) {
+      if (node.op === "part") set.add(canonical(node));
+      for (const read of fusion.reads.get(node) ?? []) if (read.node.op === "part") set.add(read.node);
+    }
     readParts.set(fusion, set);
   }
   return set.has(part);
@@ -151,13 +201,17 @@ function isRead(fusion: Fusion, part: PartNode): boolean {
 
 /** Tensors whose new value may be written where the old one is. */
 function chooseInPlace(fusion: Fusion): ReadonlySet<string> {
-  const clusterOf = new Map<Node, number>();
+  const clusterOf = new NodeMap<number>(fusion.nodes);
   for (const [i, { members }] of fusion.clusters.entries())
     for (const node of members) clusterOf.set(node, i);
   const readers = new Map<string, Node[]>();
-  for (const [node, reads] of fusion.reads)
-    for (const { node: leaf } of reads)
-      if (leaf.op === "tensor") readers.set(leaf.name, [...(readers.get(leaf.name) ?? []), node]);
+  for (const node of fusion.nodes)
+    for (const { node: leaf } of fusion.reads.get(node) ?? []) {
+      if (leaf.op !== "tensor") continue;
+      const list = readers.get(leaf.name);
+      if (list === undefined) readers.set(leaf.name, [node]);
+      else list.push(node);
+    }
   const inPlace = new Set<string>();
   for (const [node, tensor] of fusion.replaced) {
     const at = clusterOf.get(node);
@@ -198,7 +252,7 @@ function lowerCluster(context: LowerContext, cluster: Cluster): void {
 /** Outputs that are sources or parts, second names of one result, and updates that were not in place. */
 function finalCopies(
   graph: Graph,
-  memories: ReadonlyMap<Node, Memory>,
+  memories: ReadonlyNodeMap<Memory>,
   taken: ReadonlySet<Node>,
   inPlace: ReadonlySet<string>,
   { parallel }: Target,
@@ -222,12 +276,12 @@ function finalCopies(
   });
   for (const [i, { tensor, node }] of later.entries()) {
     if (node.op === "tensor" && node.name === tensor) continue;
-    copy(sources[i]!, tensorMemory(tensor, node), `${tensor}: update`);
+    copy(sources[i]!, updatedMemory(tensor, node, noStacks), `${tensor}: update`);
   }
   return copies;
 }
 
-function memoryOf(memories: ReadonlyMap<Node, Memory>, node: Node): Memory {
+function memoryOf(memories: ReadonlyNodeMap<Memory>, node: Node): Memory {
   const memory = memories.get(canonical(node));
   if (memory === undefined) throw new Error(`internal: %${node.id} ${node.op} was not computed`);
   return memory;

@@ -1,11 +1,12 @@
 // Lowered entry: kernels in execution order with the buffers each binds. What `lower` hands to `plan`.
 
 import type { Size } from "../runtime/size.ts";
+import type { Origin } from "./graph.ts";
 import type { ElementType, Kernel } from "./kernel.ts";
 
 export type LoweredBuffer =
-  /** A parameter, state or optimiser tensor, updated in place when a kernel writes it. */
-  | { readonly kind: "tensor"; readonly name: string }
+  /** A parameter, state or optimiser tensor, updated in place when a kernel writes it; one of its parts where it has some. */
+  | { readonly kind: "tensor"; readonly name: string; readonly part?: number }
   | { readonly kind: "input"; readonly name: string }
   | { readonly kind: "output"; readonly name: string }
   | { readonly kind: "temporary"; readonly label: string; readonly type: ElementType; readonly length: Size };
@@ -16,6 +17,10 @@ export interface LoweredDispatch {
   readonly buffers: readonly LoweredBuffer[];
   /** What the user wrote that this does: `block.0.experts: gate, up`. */
   readonly label: string;
+  /** Of the first node that it computes; absent where nothing in the text asked for it (copies). */
+  readonly origin?: Origin;
+  /** Values of sizes that the kernel has beside the session's. */
+  readonly launch?: Readonly<Record<string, number>>;
 }
 
 export interface LoweredPort {

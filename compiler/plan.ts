@@ -1,12 +1,14 @@
 // Plan: lowered entries -> Program. Equal kernels of all entries become one, temporaries get numbers and lifetimes.
 // In: what `lower` made, entry by entry, and what the rest of the compiler knows of the model (`ProgramAbout`).
 // Out: the Program, and the distinct kernels in the order that their numbers say, for the printer.
+// `placeOf` knows the lines of the text: what a dispatch comes from, for errors.
 // It places nothing in memory: addresses depend on sizes, and those are the session's (runtime/arena.ts).
 
 import type { Dispatch, Entry, Program, ProgramKernel, TargetName, Temporary } from "../runtime/program.ts";
 import { programVersion } from "../runtime/program.ts";
 import { sizeKey } from "../runtime/size.ts";
 import { sameData } from "./same-data.ts";
+import type { Origin } from "./graph.ts";
 import type { Kernel } from "./kernel.ts";
 import type { LoweredBuffer, LoweredEntry } from "./lowered.ts";
 import { scratchBytes } from "./wasm/print.ts";
@@ -27,6 +29,7 @@ export function plan(
   entries: readonly LoweredEntry[],
   about: ProgramAbout,
   target: TargetName = "wasm",
+  placeOf: (origin: Origin) => string | undefined = () => undefined,
 ): Planned {
   const kernels: Kernel[] = [];
   const known = new Map<Kernel, number>();
@@ -52,7 +55,7 @@ export function plan(
   const planned: Record<string, Entry> = {};
   for (const entry of entries) {
     if (planned[entry.name] !== undefined) throw new Error(`internal: two entries are called ${entry.name}`);
-    planned[entry.name] = planEntry(entry, numberOf, tensors);
+    planned[entry.name] = planEntry(entry, numberOf, tensors, placeOf);
   }
   return {
     program: {
@@ -102,6 +105,7 @@ function planEntry(
   entry: LoweredEntry,
   numberOf: (kernel: Kernel) => number,
   tensors: ReadonlyMap<string, string>,
+  placeOf: (origin: Origin) => string | undefined,
 ): Entry {
   const indices = new Map<LoweredBuffer, number>();
   const temporaries: Temporary[] = [];
@@ -131,7 +135,7 @@ function planEntry(
             fail(`output ${buffer.name} is read unwritten`);
           if (bound.access !== "read") written.add(buffer.name);
         }
-        return { kind: buffer.kind, name: buffer.name };
+        return buffer;
       }
       const index = indices.get(buffer);
       if (index !== undefined) {
@@ -145,7 +149,13 @@ function planEntry(
       temporaries.push({ label, type: buffer.type, length, first: at, last: at });
       return { kind: buffer.kind, index: temporaries.length - 1 };
     });
-    return { kernel: numberOf(kernel), buffers: refs, label: dispatch.label };
+    const { label, origin, launch } = dispatch;
+    const place = origin === undefined ? undefined : placeOf(origin);
+    return {
+      ...{ kernel: numberOf(kernel), buffers: refs, label },
+      ...(place === undefined ? {} : { place }),
+      ...(launch === undefined ? {} : { launch }),
+    };
   });
   for (const port of entry.outputs)
     if (!written.has(port.name)) throw new Error(`internal: entry ${entry.name} never writes ${port.name}`);

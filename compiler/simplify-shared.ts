@@ -4,29 +4,35 @@
 
 import type { ContractNode, Graph, MapNode, Node } from "./graph.ts";
 import type { GraphBuilder } from "./graph-builder.ts";
+import { NodeMap, type ReadonlyNodeMap } from "./graph-map.ts";
 import { countUses } from "./graph-walk.ts";
 import { range } from "./simplify-rule.ts";
 
 export interface Surroundings {
-  readonly uses: ReadonlyMap<Node, number>;
+  readonly uses: ReadonlyNodeMap<number>;
   /** Contractions that read a node. */
-  readonly contractions: ReadonlyMap<Node, readonly ContractNode[]>;
+  readonly contractions: ReadonlyNodeMap<readonly ContractNode[]>;
 }
 
 export function surroundingsOf(graph: Graph, nodes: readonly Node[]): Surroundings {
-  const contractions = new Map<Node, ContractNode[]>();
+  const contractions = new NodeMap<ContractNode[]>(nodes);
+  const reads = (node: ContractNode, operand: Node): void => {
+    const known = contractions.get(operand);
+    if (known === undefined) contractions.set(operand, [node]);
+    else known.push(node);
+  };
   for (const node of nodes)
-    if (node.op === "contract")
-      for (const operand of new Set([node.a, node.b])) {
-        const known = contractions.get(operand);
-        if (known === undefined) contractions.set(operand, [node]);
-        else known.push(node);
-      }
+    if (node.op === "contract") {
+      reads(node, node.a);
+      if (node.b !== node.a) reads(node, node.b);
+    }
   return { uses: countUses(graph, nodes), contractions };
 }
 
 export interface SharedRule {
   readonly name: string;
+  /** The operation of the nodes that it looks at. */
+  readonly op: Node["op"];
   /** `of` gives the new node of an old operand. */
   readonly apply: (
     builder: GraphBuilder,
@@ -77,15 +83,28 @@ function sameContraction(
   );
 }
 
-/** sum_n d[r, n] (sum_k a[r, k] w[k, n]) = sum_k a[r, k] (sum_n d[r, n] w[k, n]), if the inner product is there and `wants`
- * to be turned: from the contraction `inner` that is there to `found`. Turning back as well would never end. */
-export function turnRowDot(
+/** Whether a row dot is turned: from `other` times the contraction `inner` to the contraction `found`. Both are in the graph;
+ * turning back as well would never end. */
+type Wants = (other: Node, inner: ContractNode, found: ContractNode) => boolean;
+
+/** sum_n d[r, n] (sum_k a[r, k] w[k, n]) = sum_k a[r, k] (sum_n d[r, n] w[k, n]), if the inner product on the right is there. */
+export const rowDot = (name: string, wants: Wants): SharedRule => ({
+  name,
+  op: "reduce",
+  apply: (b, node, around, of) => {
+    if (node.op !== "reduce" || node.fn !== "sum" || node.groups) return undefined;
+    if (node.input.op !== "map" || node.input.fn !== "mul") return undefined;
+    return turnRowDot(b, node.input, node.axes, around, of, wants);
+  },
+});
+
+function turnRowDot(
   b: GraphBuilder,
   product: MapNode,
   reduced: readonly number[],
   around: Surroundings,
   of: (node: Node) => Node,
-  wants: (other: Node, inner: ContractNode, found: ContractNode) => boolean,
+  wants: Wants,
 ): Node | undefined {
   for (const [other, inner] of [product.inputs, [...product.inputs].reverse()] as [Node, Node][]) {
     if (inner.op !== "contract") continue;
@@ -122,6 +141,7 @@ export function turnRowDot(
 export const sharedRules: readonly SharedRule[] = [
   {
     name: "permute of contract",
+    op: "view",
     apply: (b, node, { uses }, of) => {
       if (node.op !== "view" || node.view.kind !== "permute" || node.input.op !== "contract")
         return undefined;
@@ -132,6 +152,7 @@ export const sharedRules: readonly SharedRule[] = [
   },
   {
     name: "sum of contract",
+    op: "reduce",
     apply: (b, node, { uses }, of) => {
       if (node.op !== "reduce" || node.fn !== "sum" || node.groups || node.input.op !== "contract")
         return undefined;
@@ -140,20 +161,6 @@ export const sharedRules: readonly SharedRule[] = [
       return contractOver(b, node.input, out.join(""), of);
     },
   },
-  {
-    name: "row dot of a contraction",
-    apply: (b, node, around, of) => {
-      if (node.op !== "reduce" || node.fn !== "sum" || node.groups) return undefined;
-      if (node.input.op !== "map" || node.input.fn !== "mul") return undefined;
-      // The later one is the backward pass's.
-      return turnRowDot(
-        b,
-        node.input,
-        node.axes,
-        around,
-        of,
-        (other, inner, found) => other.op === "dispatch" && found.id > inner.id,
-      );
-    },
-  },
+  // The later one is the backward pass's.
+  rowDot("row dot of a contraction", (other, inner, found) => other.op === "dispatch" && found.id > inner.id),
 ];

@@ -6,6 +6,7 @@
 
 import type { Graph, Node } from "./graph.ts";
 import { GraphBuilder } from "./graph-builder.ts";
+import { NodeMap } from "./graph-map.ts";
 import { rebuild } from "./graph-rebuild.ts";
 import { dependenciesOf, nodesOf, rootsOf } from "./graph-walk.ts";
 import { contractRules } from "./simplify-contract.ts";
@@ -13,7 +14,7 @@ import { mapRules, rulesByFunction, stopRule } from "./simplify-map.ts";
 import { reduceRules } from "./simplify-reduce.ts";
 import { combineRules, dispatchRules, sumOfPicks } from "./simplify-route.ts";
 import type { Rule } from "./simplify-rule.ts";
-import { sharedRules, surroundingsOf } from "./simplify-shared.ts";
+import { sharedRules, surroundingsOf, type SharedRule } from "./simplify-shared.ts";
 import { tileRules } from "./simplify-tile.ts";
 import { viewRules } from "./simplify-view.ts";
 
@@ -55,8 +56,11 @@ const tableOf = (removeStops: boolean): RuleTable => ({
   take: [],
 });
 
-/** Rules that look at the users of a value. */
-const userRules = [...sharedRules, ...tileRules];
+const noRules: readonly SharedRule[] = [];
+/** Rules that look at the users of a value, by the operation of the node. */
+const userRules = new Map<Node["op"], SharedRule[]>();
+for (const rule of [...sharedRules, ...tileRules])
+  userRules.set(rule.op, [...(userRules.get(rule.op) ?? []), rule]);
 
 /** More passes than any graph needed; a set of rules that undo each other must not hang. */
 const passLimit = 12;
@@ -75,43 +79,53 @@ export function simplify(graph: Graph, { removeStops = false, trace }: SimplifyO
     return undefined;
   });
 
-  /** The graph with every node replaced by what `remake` makes of it, given what became of its operands. */
-  const pass = (
-    old: Graph,
-    nodes: readonly Node[],
-    remake: (node: Node, of: (node: Node) => Node) => Node,
-  ): Graph => {
-    const made = new Map<Node, Node>();
+  const renamed = (old: Graph, of: (node: Node) => Node): Graph => ({
+    name: old.name,
+    outputs: old.outputs.map((output) => ({ ...output, node: of(output.node) })),
+    updates: old.updates.map((update) => ({ ...update, node: of(update.node) })),
+  });
+
+  /** The graph with every node made anew. */
+  const remake = (old: Graph): Graph => {
+    const nodes = nodesOf(rootsOf(old));
+    const made = new NodeMap<Node>(nodes);
     const of = (node: Node): Node => made.get(node)!;
     for (const node of nodes) {
       builder.origin = node.origin;
-      made.set(node, remake(node, of));
+      made.set(node, rebuild(builder, node, of));
     }
-    return {
-      name: old.name,
-      outputs: old.outputs.map((output) => ({ ...output, node: of(output.node) })),
-      updates: old.updates.map((update) => ({ ...update, node: of(update.node) })),
-    };
+    return renamed(old, of);
   };
 
-  let current = pass(graph, nodesOf(rootsOf(graph)), (node, of) => rebuild(builder, node, of));
-  for (let round = 0; round < passLimit; round++) {
-    const nodes = nodesOf(rootsOf(current));
-    const around = surroundingsOf(current, nodes);
+  /** The graph after one round of the rules that look at users; itself when none applied. */
+  const improve = (old: Graph): Graph => {
+    const nodes = nodesOf(rootsOf(old));
+    const around = surroundingsOf(old, nodes);
+    /** What became of nodes that are not what they were. */
+    const made = new NodeMap<Node>(nodes);
+    const of = (node: Node): Node => made.get(node) ?? node;
     let applied = false;
-    const next = pass(current, nodes, (node, of) => {
-      for (const rule of userRules) {
+    for (const node of nodes) {
+      builder.origin = node.origin;
+      for (const rule of userRules.get(node.op) ?? noRules) {
         const better = rule.apply(builder, node, around, of);
         if (better === undefined) continue;
         trace?.(rule.name, node);
         applied = true;
-        return better;
+        made.set(node, better);
+        break;
       }
-      return dependenciesOf(node).every((operand) => of(operand) === operand)
-        ? node
-        : rebuild(builder, node, of);
-    });
-    if (!applied) break;
+      if (!applied || made.has(node)) continue;
+      if (dependenciesOf(node).some((operand) => of(operand) !== operand))
+        made.set(node, rebuild(builder, node, of));
+    }
+    return applied ? renamed(old, of) : old;
+  };
+
+  let current = remake(graph);
+  for (let round = 0; round < passLimit; round++) {
+    const next = improve(current);
+    if (next === current) break;
     current = next;
   }
   return current;

@@ -8,6 +8,8 @@ export interface Target {
   readonly name: TargetName;
   /** Storage buffers that a kernel may bind. */
   readonly bindings: number;
+  /** Bytes that one of them may cover, where there is a limit: longer stacks lie in parts. */
+  readonly binding?: number;
   /** Absent: a workgroup is one invocation, and four neighbours are one vector (a thread of a CPU). Present: neighbours are
    * neighbouring invocations, and vectors are only a way to write four of them (a GPU). */
   readonly parallel?: Parallel;
@@ -28,12 +30,14 @@ export interface Parallel {
 
 /** What WebGPU guarantees of every device. */
 const guaranteedBindings = 8;
+const guaranteedBinding = 2 ** 27;
 
 export const targets: Readonly<Record<TargetName, Target>> = {
   wasm: { name: "wasm", bindings: guaranteedBindings },
   webgpu: {
     name: "webgpu",
     bindings: guaranteedBindings,
+    binding: guaranteedBinding,
     parallel: { workgroup: 256, scratch: 16384 },
   },
   cuda: {

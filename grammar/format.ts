@@ -8,7 +8,8 @@ import { codeAfter, cursorOver, noText, type Cursor } from "./print-comments.ts"
 import { doc, layOutDoc, type Doc } from "./print-doc.ts";
 import { assigned, bracketed, breaking, item, nameDoc, nameItem, typeDoc } from "./print-expression.ts";
 import { sequenceDoc, type Gap } from "./print-sequence.ts";
-import { blockDoc, bracedDoc, settingDoc } from "./print-statements.ts";
+import { settingsDoc } from "./print-settings.ts";
+import { blockDoc } from "./print-statements.ts";
 import type { Declaration, Definition, Import, Input, Module, Static, TrainDeclaration } from "./syntax.ts";
 
 const width = 80;
@@ -107,8 +108,6 @@ function entryDoc(entry: Static | Input, cursor: Cursor): Doc {
 }
 
 function trainDoc({ model, settings, span }: TrainDeclaration, cursor: Cursor): Doc {
-  const body = bracedDoc(settings, model.span.end, span.end - 1, cursor, (setting) =>
-    settingDoc(setting, cursor),
-  );
+  const body = settingsDoc(settings, model.span.end, span.end - 1, cursor);
   return ["train ", nameDoc(model, cursor), " ", body];
 }

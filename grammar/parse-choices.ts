@@ -1,10 +1,11 @@
-// The grammar of `choose`: the eight ways to pick experts.
+// The grammar of `choose`, the eight ways to pick experts, and of `capacity`, which drops some of what was picked.
 
 import { ExpressionParser } from "./parse-expressions.ts";
-import type { Choice, Expression } from "./syntax.ts";
+import type { Choice, Expression, StatementForm } from "./syntax.ts";
 import * as T from "./tokens.ts";
 
 export type Scope = "batch" | "sequence";
+type Capacity = Extract<StatementForm, { node: "capacity" }>;
 type Best = Extract<Choice, { form: "best" }>;
 
 export class ChoiceParser extends ExpressionParser {
@@ -165,5 +166,51 @@ export class ChoiceParser extends ExpressionParser {
     this.CONSUME(T.Per);
     const token = this.OR([{ ALT: () => this.CONSUME(T.Batch) }, { ALT: () => this.CONSUME(T.Sequence) }]);
     return token.image as Scope;
+  });
+
+  readonly capacity = this.RULE("capacity", (): Capacity => {
+    this.CONSUME(T.Capacity);
+    const value = this.SUBRULE(this.expression);
+    // Not the `in` of `in training`, which ends the statement.
+    const groups = this.OPTION({
+      GATE: () => this.LA(2).tokenType === T.Each,
+      DEF: () => this.SUBRULE(this.inGroups),
+    });
+    const scope = this.OPTION2(() => this.SUBRULE(this.scope)) ?? "batch";
+    const dropped = this.OPTION3(() => this.SUBRULE(this.drop)) ?? { drop: "last" };
+    return { node: "capacity", value, ...(groups === undefined ? {} : { groups }), scope, ...dropped };
+  });
+
+  /** `in each of 8 groups` */
+  readonly inGroups = this.RULE("inGroups", (): Expression => {
+    this.CONSUME(T.In);
+    this.CONSUME(T.Each);
+    this.CONSUME(T.Of);
+    const groups = this.SUBRULE(this.expression);
+    this.CONSUME(T.Groups);
+    return groups;
+  });
+
+  /** `drop last`, `drop lowest`, `drop lowest of max(p)` */
+  readonly drop = this.RULE("drop", (): Pick<Capacity, "drop" | "of"> => {
+    this.CONSUME(T.Drop);
+    return this.OR<Pick<Capacity, "drop" | "of">>([
+      {
+        ALT: () => {
+          this.CONSUME(T.Last);
+          return { drop: "last" };
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(T.Lowest);
+          const of = this.OPTION(() => {
+            this.CONSUME(T.Of);
+            return this.SUBRULE(this.expression);
+          });
+          return { drop: "lowest", ...(of === undefined ? {} : { of }) };
+        },
+      },
+    ]);
   });
 }

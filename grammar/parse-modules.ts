@@ -1,13 +1,12 @@
-// The grammar of modules: imports, definitions, `dim`, and `train` with its settings.
+// The grammar of modules: imports, definitions and `dim`; `train` is in parse-train.ts.
 
 import { tokenMatcher, type IToken } from "chevrotain";
 import { spanOf, type Layout } from "./layout.ts";
 import { stringValue } from "./parse-expressions.ts";
-import { StatementParser } from "./parse-statements.ts";
+import { TrainParser } from "./parse-train.ts";
 import type { Diagnostic } from "./diagnostic.ts";
 import * as T from "./tokens.ts";
 import type {
-  Argument,
   Declaration,
   Definition,
   DefinitionKind,
@@ -16,10 +15,8 @@ import type {
   Import,
   Input,
   Name,
-  Setting,
   Span,
   Static,
-  TrainDeclaration,
   Type,
 } from "./syntax.ts";
 
@@ -39,7 +36,7 @@ export interface Parsed {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-export class ModuleParser extends StatementParser {
+export class ModuleParser extends TrainParser {
   private imported: Import[] = [];
   private declared: Declaration[] = [];
 
@@ -235,135 +232,7 @@ export class ModuleParser extends StatementParser {
     const form = this.SUBRULE(this.dim);
     return { ...form, ...(doc === undefined ? {} : { doc }), span: this.from(start) };
   });
-
-  readonly train = this.RULE("train", (): TrainDeclaration => {
-    const start = this.start();
-    const doc = this.docs.get(start);
-    const settings: Setting[] = [];
-    const word = this.CONSUME(T.Train);
-    let model: Name = { text: "", span: spanOf(word) };
-    this.guardedHeader(() => {
-      model = this.nameOf(this.CONSUME(T.Name));
-      this.ACTION(() => this.expectBody("train"));
-    });
-    this.CONSUME(T.LBrace);
-    this.prepareSetting();
-    this.MANY(() => {
-      this.OR([
-        { ALT: () => void this.CONSUME(T.Newline) },
-        {
-          ALT: () => {
-            const setting = this.SUBRULE(this.setting);
-            if (setting !== undefined) settings.push(setting);
-          },
-        },
-      ]);
-      this.prepareSetting();
-    });
-    this.CONSUME(T.RBrace);
-    return { node: "train", model, ...(doc === undefined ? {} : { doc }), settings, span: this.from(start) };
-  });
-
-  private prepareSetting(): void {
-    this.mendWord(T.settingWords, true);
-    this.skipJunk((token) => T.settingWords.some((type) => type === token.tokenType), "a setting");
-  }
-
-  readonly setting = this.RULE("setting", (): Setting | undefined => {
-    const start = this.start();
-    return this.guarded<Setting | undefined>(
-      () => {
-        const form = this.OR<SettingForm>([
-          { ALT: () => this.SUBRULE(this.data) },
-          { ALT: () => this.SUBRULE(this.batch) },
-          { ALT: () => this.SUBRULE(this.optimizer) },
-          { ALT: () => this.SUBRULE(this.evaluate) },
-          { ALT: () => this.SUBRULE(this.checkpoint) },
-          { ALT: () => this.SUBRULE(this.stop) },
-          { ALT: () => this.SUBRULE(this.freeze) },
-          { ALT: () => this.SUBRULE(this.rates) },
-          { ALT: () => this.SUBRULE(this.number) },
-        ]);
-        this.ACTION(() => this.expectEnd());
-        return { ...form, span: this.from(start) };
-      },
-      () => undefined,
-    );
-  });
-
-  readonly data = this.RULE("data", (): SettingForm => {
-    this.CONSUME(T.Data);
-    const { name: modality, value: source } = this.SUBRULE(this.named);
-    return { setting: "data", modality, source };
-  });
-
-  readonly batch = this.RULE("batch", (): SettingForm => {
-    this.CONSUME(T.Batch);
-    const size = this.SUBRULE(this.expression);
-    const length = this.OPTION(() => {
-      this.CONSUME(T.Of);
-      return this.SUBRULE2(this.expression);
-    });
-    return { setting: "batch", size, ...(length === undefined ? {} : { length }) };
-  });
-
-  readonly optimizer = this.RULE("optimizer", (): SettingForm => {
-    this.CONSUME(T.Optimizer);
-    const name = this.nameOf(this.CONSUME(T.Name));
-    const options: readonly Argument[] = this.OPTION(() => this.SUBRULE(this.options)) ?? [];
-    return { setting: "optimizer", name, options };
-  });
-
-  readonly evaluate = this.RULE("evaluate", (): SettingForm => {
-    this.CONSUME(T.Evaluate);
-    this.CONSUME(T.Every);
-    const every = this.SUBRULE(this.expression);
-    const share = this.OPTION(() => {
-      this.CONSUME(T.On);
-      return this.SUBRULE2(this.expression);
-    });
-    return { setting: "evaluate", every, ...(share === undefined ? {} : { share }) };
-  });
-
-  readonly checkpoint = this.RULE("checkpoint", (): SettingForm => {
-    this.CONSUME(T.Checkpoint);
-    this.CONSUME(T.Every);
-    const every = this.SUBRULE(this.expression);
-    return { setting: "checkpoint", every };
-  });
-
-  readonly stop = this.RULE("stop", (): SettingForm => {
-    this.CONSUME(T.Stop);
-    this.CONSUME(T.After);
-    const after = this.SUBRULE(this.expression);
-    return { setting: "stop", after };
-  });
-
-  readonly freeze = this.RULE("freeze", (): SettingForm => {
-    this.CONSUME(T.Freeze);
-    const pattern = this.SUBRULE(this.expression);
-    return { setting: "freeze", pattern };
-  });
-
-  readonly rates = this.RULE("rates", (): SettingForm => {
-    this.CONSUME(T.Rate);
-    const pattern = this.SUBRULE(this.expression);
-    this.CONSUME(T.Equals);
-    const factor = this.SUBRULE2(this.expression);
-    return { setting: "rate", pattern, factor };
-  });
-
-  readonly number = this.RULE("number", (): SettingForm => {
-    const word = this.OR(
-      [T.Steps, T.Accumulate, T.Clip, T.Seed].map((type) => ({ ALT: () => this.CONSUME(type) })),
-    );
-    const value = this.SUBRULE(this.expression);
-    return { setting: word.image as "steps" | "accumulate" | "clip" | "seed", value };
-  });
 }
-
-type WithoutSpan<S> = S extends unknown ? Omit<S, "span"> : never;
-type SettingForm = WithoutSpan<Setting>;
 
 let parser: ModuleParser | undefined;
 

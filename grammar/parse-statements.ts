@@ -198,17 +198,6 @@ export class StatementParser extends ChoiceParser {
     return { node: "weight", value };
   });
 
-  readonly capacity = this.RULE("capacity", (): Form<"capacity"> => {
-    this.CONSUME(T.Capacity);
-    const value = this.SUBRULE(this.expression);
-    const scope = this.OPTION(() => this.SUBRULE(this.scope)) ?? "batch";
-    const drop = this.OPTION2(() => {
-      this.CONSUME(T.Drop);
-      return this.OR([{ ALT: () => this.CONSUME(T.Last) }, { ALT: () => this.CONSUME(T.Lowest) }]);
-    });
-    return { node: "capacity", value, scope, drop: (drop?.image ?? "last") as "last" | "lowest" };
-  });
-
   readonly loss = this.RULE("loss", (): Form<"loss"> => {
     this.CONSUME(T.Loss);
     const name = this.OPTION(() => {

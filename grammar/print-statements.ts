@@ -1,21 +1,13 @@
-// Printing statements and settings: Syntax -> document. A block always stands on lines of its own; `after step:` stays on one
+// Printing statements: Syntax -> document. A block always stands on lines of its own; `after step:` stays on one
 // line if it holds one plain statement.
 
 import { codeAfter, leading, peek, trailing, type Cursor } from "./print-comments.ts";
 import { doc, type Doc } from "./print-doc.ts";
-import {
-  assigned,
-  bracketed,
-  expressionDoc,
-  item,
-  nameDoc,
-  optionsDoc,
-  typeDoc,
-} from "./print-expression.ts";
+import { assigned, bracketed, expressionDoc, item, nameDoc, typeDoc } from "./print-expression.ts";
 import { sequenceDoc } from "./print-sequence.ts";
-import type { Choice, Expression, IndexBinder, Name, Setting, Statement } from "./syntax.ts";
+import type { Choice, Expression, IndexBinder, Span, Statement } from "./syntax.ts";
 
-const { group, indent, hardline } = doc;
+const { indent, hardline } = doc;
 
 export function statementDoc(statement: Statement, cursor: Cursor): Doc {
   const form = formDoc(statement, cursor);
@@ -49,12 +41,15 @@ function formDoc(statement: Statement, cursor: Cursor): Doc {
       return [word(), expressionDoc(statement.value, cursor)];
     case "capacity": {
       const value = [word(), expressionDoc(statement.value, cursor)];
-      const { scope, drop, span } = statement;
-      const said = textBetween(cursor, statement.value.span.end, span.end);
+      const { groups, scope, drop, of, span } = statement;
+      const inGroups = groups === undefined ? "" : [" in each of ", expressionDoc(groups, cursor), " groups"];
+      const said = textBetween(cursor, (groups ?? statement.value).span.end, of?.span.start ?? span.end);
       return [
         value,
+        inGroups,
         scope === "sequence" || /\bper\b/.test(said) ? ` per ${scope}` : "",
         drop === "lowest" || /\bdrop\b/.test(said) ? ` drop ${drop}` : "",
+        of === undefined ? "" : [" of ", expressionDoc(of, cursor)],
       ];
     }
     case "loss":
@@ -162,7 +157,7 @@ export function blockDoc(body: readonly Statement[], headEnd: number, cursor: Cu
   );
 }
 
-export function bracedDoc<Item extends Statement | Setting>(
+export function bracedDoc<Item extends { readonly span: Span; readonly doc?: string }>(
   body: readonly Item[],
   headEnd: number,
   closeAt: number,
@@ -233,47 +228,4 @@ export function choiceDoc(choice: Choice, cursor: Cursor): Doc {
     default:
       return choice satisfies never;
   }
-}
-
-export function settingDoc(setting: Setting, cursor: Cursor): Doc {
-  const word = [leading(cursor, setting.span.start), setting.setting, " "];
-  switch (setting.setting) {
-    case "data":
-      return [word, nameDoc(setting.modality, cursor), assigned(setting.source, cursor)];
-    case "batch":
-      return [
-        word,
-        expressionDoc(setting.size, cursor),
-        setting.length === undefined ? "" : [" of ", expressionDoc(setting.length, cursor)],
-      ];
-    case "optimizer":
-      return [word, optimizerDoc(setting.name, setting, cursor)];
-    case "evaluate":
-      return [
-        word,
-        "every ",
-        expressionDoc(setting.every, cursor),
-        setting.share === undefined ? "" : [" on ", expressionDoc(setting.share, cursor)],
-      ];
-    case "checkpoint":
-      return [word, "every ", expressionDoc(setting.every, cursor)];
-    case "stop":
-      return [word, "after ", expressionDoc(setting.after, cursor)];
-    case "freeze":
-      return [word, expressionDoc(setting.pattern, cursor)];
-    case "rate":
-      return [word, expressionDoc(setting.pattern, cursor), assigned(setting.factor, cursor)];
-    case "steps":
-    case "accumulate":
-    case "clip":
-    case "seed":
-      return [word, expressionDoc(setting.value, cursor)];
-    default:
-      return setting satisfies never;
-  }
-}
-
-function optimizerDoc(name: Name, setting: Extract<Setting, { setting: "optimizer" }>, cursor: Cursor): Doc {
-  if (setting.options.length === 0) return nameDoc(name, cursor);
-  return group([nameDoc(name, cursor), " ", optionsDoc(setting.options, setting.span.end - 1, cursor)]);
 }

@@ -117,6 +117,9 @@ const forms: Readonly<Record<string, string>> = {
   stop: "write `stop after 5`",
   freeze: 'write `freeze "embed*"`',
   rate: 'write `rate "*.router.*" = 0.5`',
+  start: 'write `start from "runs/teacher" { "teacher.*" = "*" }`',
+  startRule: 'write `"*.experts.*" = copy("*.ffn.*")`, with one rule on each line',
+  phase: "write `phase name { ... }` with one setting on each line",
   entry: "write a static as `D` or `k = 8`, an input as `x: [D]`",
   type: "write a type as `[T, D]`, `int [T]` or `[]`",
   conditional: "write `if condition then a else b`",
@@ -124,7 +127,7 @@ const forms: Readonly<Record<string, string>> = {
   "a declaration":
     "begin with `import`, `expert`, `router`, `moe`, `layer`, `chain`, `function`, `model`, `dim` or `train`",
   "a setting":
-    "begin with `data`, `batch`, `optimizer`, `steps`, `evaluate`, `checkpoint`, `stop`, `clip`, `accumulate`, `seed`, `freeze` or `rate`",
+    "begin with `data`, `batch`, `optimizer`, `steps`, `evaluate`, `checkpoint`, `stop`, `clip`, `accumulate`, `seed`, `freeze`, `rate`, `model`, `start` or `phase`",
 };
 
 export interface Misfit {

@@ -100,9 +100,27 @@ export type Setting = Located &
     | { readonly setting: "freeze"; readonly pattern: Expression }
     /** `rate "*.router.*" = 0.5`: a factor on the learning rate of the parameters whose names match. */
     | { readonly setting: "rate"; readonly pattern: Expression; readonly factor: Expression }
+    /** `model Small { experts = 8 }`: another model of the file than the block names, or statics of it. */
+    | { readonly setting: "model"; readonly name: Name; readonly options: readonly Argument[] }
+    /** `start from "runs/teacher" { "teacher.*" = "*" }`; in a phase without sources: from the phase before. */
+    | { readonly setting: "start"; readonly sources: readonly StartSource[]; readonly rules: readonly StartRule[] }
+    /** `phase grown { steps 400 }`: settings that hold in one part of the run only. */
+    | { readonly setting: "phase"; readonly name: Name; readonly settings: readonly Setting[] }
     /** steps, accumulate, clip, seed */
     | { readonly setting: "steps" | "accumulate" | "clip" | "seed"; readonly value: Expression }
   );
+
+/** A checkpoint; of several, each has a name. */
+export interface StartSource extends Located {
+  readonly name?: Name;
+  readonly path: Expression;
+}
+
+/** `"*.experts.*" = copy("*.ffn.*", noise = 0.01)`: tensors of this model, and where their values come from. */
+export interface StartRule extends Located {
+  readonly target: Expression;
+  readonly value: Expression;
+}
 
 export type Mode = "training" | "inference";
 
@@ -123,12 +141,15 @@ export type StatementForm =
     }
   | { readonly node: "choose"; readonly choice: Choice; readonly only?: Expression }
   | { readonly node: "weight"; readonly value: Expression }
-  /** `capacity 1.25 * k * T / N per sequence drop lowest` */
+  /** `capacity 1.25 * k * T / N per sequence drop lowest`, `capacity 2 * T in each of 8 groups drop lowest of max(p)` */
   | {
       readonly node: "capacity";
       readonly value: Expression;
+      readonly groups?: Expression;
       readonly scope: "batch" | "sequence";
       readonly drop: "last" | "lowest";
+      /** Who keeps a place: the highest. */
+      readonly of?: Expression;
     }
   | { readonly node: "loss"; readonly name?: Name; readonly value: Expression }
   | { readonly node: "metric"; readonly name: Name; readonly value: Expression }

@@ -141,6 +141,9 @@ export const Checkpoint = word("checkpoint", Name);
 export const Stop = word("stop", Name);
 export const Freeze = word("freeze", Name);
 export const Rate = word("rate", Name);
+export const Start = word("start", Name);
+export const From = word("from", Name);
+export const Phase = word("phase", Name);
 
 export const NumberLiteral = createToken({
   name: "Number",
@@ -203,6 +206,7 @@ export const statementWords = [
 ] as const;
 export const settingWords = [
   ...[Data, Batch, Optimizer, Steps, Accumulate, Clip, Seed, Evaluate, Checkpoint, Stop, Freeze, Rate],
+  ...[Model, Start, Phase],
 ] as const;
 
 const lexer = new Lexer([...tokenTypes], { positionTracking: "onlyOffset", ensureOptimizations: true });

@@ -4,9 +4,17 @@
 
 import * as nodeFiles from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { decodeCheckpoint, decodeRunState, type Checkpoint, type RunState } from "./checkpoint.ts";
+import {
+  decodeCheckpoint,
+  decodeRunState,
+  decodeStored,
+  type Checkpoint,
+  type RunState,
+} from "./checkpoint.ts";
 import { UserError } from "./errors.ts";
 import type { Tensor } from "./program.ts";
+import type { StoredTensor } from "./safetensors.ts";
+import { codeOf, isFull, reasonOf } from "./system-error.ts";
 
 /** What is used of `node:fs`; tests give one that fails. */
 export type CheckpointFiles = Pick<
@@ -111,30 +119,12 @@ function remove(path: string, files: CheckpointFiles): void {
   }
 }
 
-const reasonOf = (error: unknown): { code: string; text: string } => {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  const known: Readonly<Record<string, string>> = {
-    ENOSPC: "the disk is full",
-    EDQUOT: "the disk quota is used up",
-    EROFS: "the disk is read-only",
-    EACCES: "permission is denied",
-    EPERM: "permission is denied",
-    ENOTDIR: "part of the path is a file, not a folder",
-    EEXIST: "part of the path is a file, not a folder",
-    EISDIR: "it is a folder",
-    EIO: "the disk reports an error",
-  };
-  return { code, text: known[code] ?? (error instanceof Error ? error.message : String(error)) };
-};
-
 function writeError(error: unknown, path: string): unknown {
-  const { code, text } = reasonOf(error);
-  if (code === "" || error instanceof UserError) return error;
-  const help =
-    code === "ENOSPC" || code === "EDQUOT"
-      ? "free some space and resume the run; the checkpoint before this one is intact"
-      : "choose a folder that can be written, and resume the run; the checkpoint before this one is intact";
-  return new UserError("R0208", `cannot write ${path}: ${text}`, { file: path, help });
+  if (codeOf(error) === "" || error instanceof UserError) return error;
+  const help = isFull(error)
+    ? "free some space and resume the run; the checkpoint before this one is intact"
+    : "choose a folder that can be written, and resume the run; the checkpoint before this one is intact";
+  return new UserError("R0208", `cannot write ${path}: ${reasonOf(error)}`, { file: path, help });
 }
 
 /** Reads a checkpoint of exactly these tensors; `path` is the file, or the run folder (its `last`). */
@@ -151,6 +141,15 @@ export function readCheckpoint(
 export function readRunState(path: string, files: CheckpointFiles = nodeFiles): RunState {
   const { bytes, file } = readFile(path, files);
   return rescued(file, files, () => decodeRunState(bytes, file));
+}
+
+/** Reads the tensors of any safetensors file, whatever its model. `path` as for `readCheckpoint`. */
+export function readStored(
+  path: string,
+  files: CheckpointFiles = nodeFiles,
+): ReadonlyMap<string, StoredTensor> {
+  const { bytes, file } = readFile(path, files);
+  return rescued(file, files, () => decodeStored(bytes, file));
 }
 
 /** Truncated, damaged, no safetensors file. */
@@ -195,14 +194,17 @@ function readFile(path: string, files: CheckpointFiles): { bytes: Uint8Array<Arr
     }
     return { bytes: bytes.subarray(0, at), file };
   } catch (error) {
-    const { code, text } = reasonOf(error);
+    const code = codeOf(error);
     if (code === "ENOENT")
       throw new UserError("R0201", `there is no checkpoint ${file}`, {
         file,
         help: missingHelp(file, files),
       });
     if (code === "" && !(error instanceof RangeError)) throw error;
-    throw new UserError("R0209", `cannot read ${file}: ${text}`, { file, help: "make the file readable" });
+    throw new UserError("R0209", `cannot read ${file}: ${reasonOf(error)}`, {
+      file,
+      help: "make the file readable",
+    });
   } finally {
     if (handle !== undefined) files.closeSync(handle);
   }

@@ -78,6 +78,13 @@ export function decodeRunState(bytes: Uint8Array<ArrayBuffer>, file: string): Ru
   return stateOf(decodeVerified(bytes, file).metadata, file);
 }
 
+/** The tensors of any safetensors file, by name; a checkpoint's checksum is compared first. Errors: R0202 to R0205. */
+export function decodeStored(bytes: Uint8Array<ArrayBuffer>, file: string): SafetensorsFile["tensors"] {
+  const stored = decodeSafetensors(bytes, file);
+  if (stored.metadata["format"] !== "moe-checkpoint-1") return stored.tensors;
+  return decodeVerified(bytes, file).tensors;
+}
+
 /** A run goes on in the middle of an epoch, so the data must still be what they were. `fingerprint`: of `Data`. */
 export function checkSameData(state: RunState, fingerprint: string, file: string): void {
   if (state.data === undefined || state.data === fingerprint) return;

@@ -219,6 +219,25 @@ export const runtimeCodes: Readonly<Record<string, RuntimeCode>> = {
       "lock there. Locks of processes that are gone are taken over by themselves; only that of another machine (a shared disk) " +
       "cannot be judged from here, and has to be deleted by hand when that machine is off.",
   },
+  R0306: {
+    title: "a run starts from a tensor that is not there",
+    text:
+      "A rule of `start` names tensors of another run or file. A pattern must match at least one of them; a name without `*`, and every " +
+      "one of several sources, must be there. `moe show` lists the names of a model.",
+  },
+  R0307: {
+    title: "a run starts from a tensor of another shape",
+    text:
+      "What a rule of `start` makes must have the shape and type of the tensor that it fills. `copy` repeats along a new first axis, " +
+      "`slice` and `take` keep a part, `concat` and `stack` put several together, and `fresh` leaves a tensor to its initialiser.",
+  },
+  R0308: {
+    title: "a run starts from a run that read other tokens",
+    text:
+      "The rows of an embedding belong to the tokens of the text that the run read. Other data, cut into `characters` or `pairs`, have other " +
+      "tokens, so what was learned would stand for something else. Train on the same text, use `bytes`, or leave the tables of tokens to " +
+      "their initialisers.",
+  },
   R0401: {
     title: "the model cannot generate",
     text:
@@ -311,7 +330,8 @@ export const runtimeCodes: Readonly<Record<string, RuntimeCode>> = {
     text:
       "WebGPU guarantees every device some memory for one tensor, for one workgroup and so on; most give more, and moe asks for " +
       "all that there is. This model needs more than this device gives, and the message says of what. A smaller batch helps where " +
-      "a value is too large; else use another device or the CPU.",
+      "a value is too large. Matrices of experts may be longer than one binding: they lie in parts; other tensors, and those that the " +
+      "optimiser needs whole (Muon), may not. Else use another device or the CPU.",
   },
   R0605: {
     title: "the device is lost",
@@ -322,8 +342,9 @@ export const runtimeCodes: Readonly<Record<string, RuntimeCode>> = {
   R0606: {
     title: "the device refuses a kernel",
     text:
-      "The driver or the browser does not accept what moe made. That is a mistake in one of them, or in moe: please report it, " +
-      "with the message and the model. The CPU runs every model.",
+      "The driver or the browser does not accept what moe made, which shows when an entry is first used. That is a mistake in one of " +
+      "them, or in moe: please report it, with the message and the model. The message names the kernel and the line of the model that " +
+      "asks for it. The CPU runs every model.",
   },
   R0607: {
     title: "the model was built for another device",

@@ -7,6 +7,20 @@ import type { Inputs, Outputs, Values } from "./session-values.ts";
 import type { BoundBuffer, DispatchInfo } from "./session-entry.ts";
 import type { Sizes } from "./size.ts";
 
+/** What every executor can be opened with. */
+export interface ExecutorOptions {
+  /** Values of symbolic sizes; the program's defaults for those not given. */
+  readonly sizes?: Sizes;
+  /** Keys the initial values, and `$seed` where an entry asks for it. Default: the recipe's. */
+  readonly seed?: number;
+  /** The entries that will be run; default: all. Fewer need less memory. */
+  readonly entries?: readonly string[];
+  /** False leaves all tensors zero: for callers that load a checkpoint next. */
+  readonly initialise?: boolean;
+  /** Measure each dispatch, where the device can; `timings` then has the sums. */
+  readonly profile?: boolean;
+}
+
 export interface RunOptions {
   /** Give views of the session's memory, valid until the next run, instead of copies; where there are such views. */
   readonly views?: boolean;

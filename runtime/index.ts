@@ -25,6 +25,7 @@ export {
   type EvaluationRecord,
   type Loads,
   type MetricsRecord,
+  type PhaseRecord,
   type MetricsWriter,
   type Numbers,
   type StepRecord,

@@ -59,11 +59,15 @@ export function initialise(
   return out;
 }
 
-/** All of them, each given to `write` once. What no other is copied from is not kept. */
+/** Where initial values go: to memory that can be filled where it is, or one tensor after the other to `write`. */
+export type Destination =
+  { readonly view: (name: string) => Values } | { readonly write: (name: string, values: Values) => void };
+
+/** All of them, each once. Of what was made for `write`, only what others are copied from is kept. */
 export function initialiseAll(
   tensors: ReadonlyMap<string, Tensor>,
   seed: number,
-  write: (name: string, values: Values) => void,
+  destination: Destination,
 ): void {
   const copied = new Set(
     [...tensors.values()].flatMap(({ init }) => (init.kind === "copy" ? [init.from] : [])),
@@ -76,8 +80,9 @@ export function initialiseAll(
     if (known !== undefined) return known;
     const tensor = tensors.get(name);
     if (tensor === undefined) throw new Error(`internal: ${from.at(-1)} copies ${name}, which is not there`);
-    const values = initialise(tensor, seed, (source) => visit(source, [...from, name]));
-    write(name, values);
+    const into = "view" in destination ? destination.view(name) : undefined;
+    const values = initialise(tensor, seed, (source) => visit(source, [...from, name]), into);
+    if ("write" in destination) destination.write(name, values);
     if (copied.has(name)) kept.set(name, values);
     return values;
   };

@@ -5,6 +5,7 @@ import * as nodeFiles from "node:fs";
 import { dirname } from "node:path";
 import { UserError } from "./errors.ts";
 import { encodeRecord, keepUntil, type MetricsWriter } from "./metrics.ts";
+import { codeOf, isFull, reasonOf } from "./system-error.ts";
 
 /** What is used of `node:fs`; tests give one that fails. */
 export type MetricsFiles = Pick<
@@ -18,11 +19,10 @@ export function openMetrics(path: string, step: number, files: MetricsFiles = no
     try {
       return act();
     } catch (error) {
-      if (!(error instanceof Error) || !("code" in error)) throw error;
-      const full = error.code === "ENOSPC" || error.code === "EDQUOT";
-      throw new UserError("R0302", `cannot write ${path}: ${full ? "the disk is full" : error.message}`, {
+      if (codeOf(error) === "") throw error;
+      throw new UserError("R0302", `cannot write ${path}: ${reasonOf(error)}`, {
         file: path,
-        help: full ? "free some space and resume the run" : "choose a folder that can be written",
+        help: isFull(error) ? "free some space and resume the run" : "choose a folder that can be written",
       });
     }
   };

@@ -32,7 +32,15 @@ export interface EvaluationRecord {
   readonly seconds: number;
 }
 
-export type MetricsRecord = StepRecord | EvaluationRecord;
+/** A phase of the recipe begins. */
+export interface PhaseRecord {
+  readonly kind: "phase";
+  /** Its first step. */
+  readonly step: number;
+  readonly name: string;
+}
+
+export type MetricsRecord = StepRecord | EvaluationRecord | PhaseRecord;
 
 export interface MetricsWriter {
   write(record: MetricsRecord): void;

@@ -3,6 +3,7 @@
 // modules are loaded when they are first needed. Does not know what is in the files.
 
 import { UserError } from "./errors.ts";
+import { codeOf, reasonOf } from "./system-error.ts";
 import { isNode, nodeModule } from "./wasm-host.ts";
 
 /** Where bytes come from: a path (in a page: a URL relative to it), a URL, or the bytes themselves. */
@@ -99,15 +100,14 @@ async function readFile(
   try {
     return new Uint8Array(await files.readFile(place.at));
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    if (typeof code !== "string") throw error;
+    const code = codeOf(error);
+    if (code === "") throw error;
     if (code === "ENOENT")
       throw new UserError(trouble.missing.code, `there is no file ${name}`, {
         file: name,
         help: trouble.missing.help,
       });
-    const reason = { EACCES: "permission is denied", EISDIR: "it is a folder" }[code] ?? code;
-    throw new UserError(trouble.unreadable.code, `cannot read ${name}: ${reason}`, {
+    throw new UserError(trouble.unreadable.code, `cannot read ${name}: ${reasonOf(error)}`, {
       file: name,
       help: trouble.unreadable.help,
     });

@@ -15,7 +15,8 @@ import type { Thread } from "./wasm-host.ts";
 
 /** One dispatch, ready to run. */
 export interface Call {
-  readonly label: string;
+  /** For errors. */
+  readonly what: string;
   readonly kernel: number;
   readonly run: (...args: number[]) => void;
   /** Buffer addresses in bytes, then sizes. */
@@ -244,7 +245,7 @@ export class Pool {
 
   #failed(call: Call, error: unknown): never {
     const why = error instanceof Error ? error.message : String(error);
-    throw new Error(`internal: kernel ${call.kernel} failed (${call.label}): ${why}`);
+    throw new Error(`internal: kernel ${call.kernel} failed (${call.what}): ${why}`);
   }
 
   /** Stops the threads. */

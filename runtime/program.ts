@@ -51,6 +51,8 @@ export interface Tensor {
   readonly doc?: string;
   /** For parameters: frozen tensors get no gradient. */
   readonly frozen?: boolean;
+  /** Equal parts, along the first axis, that it lies in where a binding could not cover it; default: one. */
+  readonly parts?: number;
 }
 
 /** Initial values; every random one is a pure function of the seed, the tensor's name and the element's index. */
@@ -82,7 +84,8 @@ export interface ProgramKernel {
 
 /** A buffer of an entry. Named tensors persist; inputs and outputs live while the entry runs; temporaries share an arena. */
 export type BufferRef =
-  | { readonly kind: "tensor"; readonly name: string }
+  /** A tensor that lies in parts is bound part by part. */
+  | { readonly kind: "tensor"; readonly name: string; readonly part?: number }
   | { readonly kind: "input"; readonly name: string }
   | { readonly kind: "output"; readonly name: string }
   | { readonly kind: "temporary"; readonly index: number };
@@ -92,6 +95,10 @@ export interface Dispatch {
   readonly buffers: readonly BufferRef[];
   /** What the user wrote that this does: `block.0.experts up`. */
   readonly label: string;
+  /** Where that stands: `story.moe:23`, seen from the folder of the model's file. Absent for what no line asks for. */
+  readonly place?: string;
+  /** Values of sizes that the kernel has beside the session's. */
+  readonly launch?: Readonly<Record<string, number>>;
 }
 
 export interface Port {
@@ -167,10 +174,50 @@ export interface Training {
   readonly metrics: readonly string[];
   /** For the report: what the optimiser is, in one line. */
   readonly optimiser: string;
+  /** The phase of the recipe that this is. */
+  readonly phase?: string;
+  readonly start?: Start;
   /** Output port of `update` that holds the learning rate, and the gradient norm before clipping. */
   readonly rate: string;
   readonly norm: string;
 }
+
+/** Where tensors get their first values from, when not from their initialisers: what `start` says, by tensor. */
+export interface Start {
+  /** Runs and files as written, relative to the `.moe` file; none: the phase before, which is then source 0. */
+  readonly sources: readonly string[];
+  /** For messages: as written, and where (`grow.moe:12`); `exact`: it speaks of one tensor, which must be there. */
+  readonly rules: readonly { readonly text: string; readonly place: string; readonly exact: boolean }[];
+  readonly tensors: readonly { readonly name: string; readonly rule: number; readonly value: StartValue }[];
+}
+
+export type StartValue =
+  | { readonly kind: "tensor"; readonly source: number; readonly name: string }
+  /** Along a new first axis as often as the tensor needs it, or `times`; noise: its deviation; keep: the share that is not zeroed. */
+  | {
+      readonly kind: "copy";
+      readonly of: StartValue;
+      readonly noise?: number;
+      readonly keep?: number;
+      readonly times?: number;
+    }
+  | {
+      readonly kind: "slice";
+      readonly of: StartValue;
+      readonly axis: number;
+      readonly start: number;
+      readonly size: number;
+    }
+  | {
+      readonly kind: "take";
+      readonly of: StartValue;
+      readonly axis: number;
+      readonly positions: readonly number[];
+    }
+  | { readonly kind: "concat"; readonly of: readonly StartValue[]; readonly axis: number }
+  | { readonly kind: "stack" | "mean"; readonly of: readonly StartValue[] }
+  /** Its initialiser. */
+  | { readonly kind: "fresh" };
 
 export interface DataSource {
   readonly modality: string;

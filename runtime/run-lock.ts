@@ -7,6 +7,7 @@ import * as nodeFiles from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { UserError } from "./errors.ts";
+import { codeOf, reasonOf } from "./system-error.ts";
 
 export interface RunLock {
   /** Gives the folder free; more than once does no harm. */
@@ -92,9 +93,6 @@ function takeAway(path: string, text: string): void {
   nodeFiles.rmSync(aside, { force: true });
 }
 
-const codeOf = (error: unknown): string =>
-  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
-
 function contents(path: string): string | undefined {
   try {
     return nodeFiles.readFileSync(path, "utf8");
@@ -164,18 +162,8 @@ function inUse(folder: string, path: string, holder: Holder | undefined): UserEr
 }
 
 function lockError(error: unknown, folder: string): unknown {
-  const code = codeOf(error);
-  if (error instanceof UserError || code === "") return error;
-  const known: Readonly<Record<string, string>> = {
-    ENOSPC: "the disk is full",
-    EDQUOT: "the disk quota is used up",
-    EROFS: "the disk is read-only",
-    EACCES: "permission is denied",
-    EPERM: "permission is denied",
-    ENOTDIR: "part of the path is a file, not a folder",
-    EEXIST: "part of the path is a file, not a folder",
-  };
-  return new UserError("R0208", `cannot write into ${folder}: ${known[code] ?? (error as Error).message}`, {
+  if (error instanceof UserError || codeOf(error) === "") return error;
+  return new UserError("R0208", `cannot write into ${folder}: ${reasonOf(error)}`, {
     file: folder,
     help: "choose a folder that can be written",
   });

@@ -2,8 +2,43 @@
 // one clear error. Inputs are checked where they are written (session-values.ts).
 
 import { UserError } from "./errors.ts";
-import type { Program, TargetName, Tensor } from "./program.ts";
+import { withDefaults } from "./arena-plan.ts";
+import type { ExecutorOptions } from "./executor.ts";
+import type { Entry, Program, TargetName, Tensor } from "./program.ts";
 import type { Sizes } from "./size.ts";
+
+/** What a session is opened with: checked, and defaults filled in. */
+export interface Opening {
+  readonly program: Program;
+  readonly sizes: Sizes;
+  readonly entries: ReadonlyMap<string, Entry>;
+  readonly seed: number;
+  readonly profile: boolean;
+}
+
+/** Errors: R0505 no such entry, R0506 sizes, R0607 a program for something else. */
+export function openingOf(program: Program, target: TargetName, options: ExecutorOptions): Opening {
+  if (program.target !== target) throw wrongTarget(program, target);
+  const sizes = withDefaults(program, options.sizes);
+  checkSizes(program, sizes);
+  return {
+    program,
+    sizes,
+    entries: entriesOf(program, options.entries ?? Object.keys(program.entries)),
+    seed: options.seed ?? program.training?.seed ?? 0,
+    profile: options.profile ?? false,
+  };
+}
+
+function entriesOf(program: Program, names: readonly string[]): ReadonlyMap<string, Entry> {
+  const entries = new Map<string, Entry>();
+  for (const name of names) {
+    const entry = program.entries[name];
+    if (entry === undefined) throw unknownEntry(program, name, Object.keys(program.entries));
+    entries.set(name, entry);
+  }
+  return entries;
+}
 
 export function checkSizes(program: Program, sizes: Sizes): void {
   const names = new Set(program.sizes.map(({ name }) => name));
@@ -52,7 +87,7 @@ export function wrongLength({ name, shape }: Tensor, wanted: number, given: numb
 const devices: Readonly<Record<TargetName, string>> = { wasm: "the CPU", webgpu: "WebGPU", cuda: "CUDA" };
 
 /** The program was compiled for another kind of device than the one that is to run it. */
-export function wrongTarget({ name, target }: Program, wanted: TargetName): UserError {
+function wrongTarget({ name, target }: Program, wanted: TargetName): UserError {
   return new UserError(
     "R0607",
     `the model ${name} was built for ${devices[target]}, not for ${devices[wanted]}`,

@@ -4,8 +4,9 @@
 
 import { elements, layoutArena } from "./arena.ts";
 import type { ArenaLayout } from "./arena.ts";
+import { inWords } from "./in-words.ts";
 import type { Call } from "./pool.ts";
-import type { BufferRef, Entry, Port, Program } from "./program.ts";
+import type { BufferRef, Dispatch, Entry, Port, Program } from "./program.ts";
 import { evaluate } from "./size.ts";
 import type { Sizes } from "./size.ts";
 
@@ -19,8 +20,7 @@ export interface Place {
 }
 
 /** What one dispatch does, for timings and traces. */
-export interface DispatchInfo {
-  readonly label: string;
+export interface DispatchInfo extends Pick<Dispatch, "label" | "place"> {
   /** Name of its kernel. */
   readonly kernel: string;
   readonly multiplyAdds: number;
@@ -117,14 +117,14 @@ export function prepareEntry(
     const multiplyAdds = kernel.multiplyAdds === undefined ? 0 : evaluate(kernel.multiplyAdds, sizes);
     const touches = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
     calls.push({
-      label: dispatch.label,
+      what: inWords(dispatch),
       kernel: dispatch.kernel,
       run: addresses.kernel(dispatch.kernel),
       args: [...buffers.map(({ address }) => address), ...kernel.sizes.map((name) => sizeOf(name, sizes))],
       grid: evaluate(kernel.grid, sizes),
       work: multiplyAdds + 4 * touches,
     });
-    return { label: dispatch.label, kernel: kernel.name, multiplyAdds, buffers };
+    return { ...dispatch, kernel: kernel.name, multiplyAdds, buffers };
   });
   return { entry, layout, inputs, outputs, calls, dispatches };
 }

@@ -4,13 +4,14 @@
 // entries and all sizes share, because only one of them runs at a time. Only the arena ever grows.
 
 import { layoutArena } from "./arena.ts";
-import { layoutMemory, withDefaults } from "./arena-plan.ts";
-import type { Executor, RunOptions, Timing, Visit } from "./executor.ts";
-import { initialise } from "./init.ts";
+import { layoutMemory } from "./arena-plan.ts";
+import { Bindings } from "./bindings.ts";
+import type { Executor, ExecutorOptions, RunOptions, Timing, Visit } from "./executor.ts";
+import { initialiseAll } from "./init.ts";
 import { Pool } from "./pool.ts";
 import type { Tape } from "./pool.ts";
 import type { Entry, Program, Tensor } from "./program.ts";
-import { checkSizes, unknownEntry, unknownTensor, wrongLength, wrongTarget } from "./session-checks.ts";
+import { openingOf, unknownEntry, unknownTensor, wrongLength, type Opening } from "./session-checks.ts";
 import { prepareEntry } from "./session-entry.ts";
 import type { Addresses, BoundBuffer, PreparedEntry } from "./session-entry.ts";
 import { readOutputs, viewOf, writeInputs } from "./session-values.ts";
@@ -23,19 +24,9 @@ import type { WasmBytes } from "./wasm-module.ts";
 export type { RunOptions, Timing, Visit } from "./executor.ts";
 export type { Inputs, Outputs, Values } from "./session-values.ts";
 
-export interface SessionOptions {
-  /** Values of symbolic sizes; the program's defaults for those not given. */
-  readonly sizes?: Sizes;
+export interface SessionOptions extends ExecutorOptions {
   /** The main thread counts. Default: one per core, at most eight. */
   readonly threads?: number;
-  /** Keys the initial values, and `$seed` where an entry asks for it. Default: the recipe's. */
-  readonly seed?: number;
-  /** The entries that will be run; default: all. Fewer need less memory. */
-  readonly entries?: readonly string[];
-  /** False leaves all tensors zero: for callers that load a checkpoint next. */
-  readonly initialise?: boolean;
-  /** Measure each dispatch; `timings` then has the sums. */
-  readonly profile?: boolean;
 }
 
 /** The session's entries at certain sizes. */
@@ -53,9 +44,6 @@ interface Ready extends PreparedEntry {
   runs: number;
 }
 
-/** Bindings kept ready; the one unused for longest goes first. */
-const keptBindings = 16;
-
 export class Session implements Executor {
   readonly program: Program;
   readonly seed: number;
@@ -67,8 +55,7 @@ export class Session implements Executor {
   readonly #pool: Pool;
   readonly #addresses: Addresses;
   readonly #profile: boolean;
-  readonly #bindings = new Map<string, Bound>();
-  #current: Bound;
+  readonly #bindings: Bindings<Bound>;
   #closed = false;
 
   /** Use `openSession`. */
@@ -82,14 +69,16 @@ export class Session implements Executor {
     this.#pool = parts.pool;
     this.#addresses = parts.addresses;
     this.#profile = parts.profile;
-    this.#current = this.#bound(parts.sizes);
+    // Who still holds a binding that is not kept may go on using it: it prepares itself again.
+    const drop = ({ prepared }: Bound): void => prepared.clear();
+    this.#bindings = new Bindings(parts.program, parts.sizes, (sizes) => this.#bind(sizes), drop);
   }
 
   get threads(): number {
     return this.#pool.threads;
   }
   get sizes(): Sizes {
-    return this.#current.sizes;
+    return this.#bindings.current.sizes;
   }
   get where(): string {
     return `CPU, ${this.threads} thread${this.threads === 1 ? "" : "s"}`;
@@ -105,22 +94,23 @@ export class Session implements Executor {
 
   prepare(entry: string): void {
     this.#buffer();
-    if (!this.#current.prepared.has(entry)) this.#prepare(this.#current, entry);
+    const { current } = this.#bindings;
+    if (!current.prepared.has(entry)) this.#prepare(current, entry);
   }
 
   /** Runs an entry at the session's sizes. Synchronous: it returns when the outputs are there. */
   run(entry: string, inputs: Inputs, options?: RunOptions): Outputs {
-    return this.#current.run(entry, inputs, options);
+    return this.#bindings.current.run(entry, inputs, options);
   }
 
   /** The same tensors at other sizes. Cheap to ask for again: recent bindings are kept. */
   bind(sizes: Sizes): Binding {
-    return this.#bound({ ...this.#current.sizes, ...sizes });
+    return this.#bindings.at(sizes);
   }
 
   /** Changes the session's own sizes; tensors stay as they are. */
   resize(sizes: Sizes): void {
-    this.#current = this.#bound({ ...this.#current.sizes, ...sizes });
+    this.#bindings.resize(sizes);
   }
 
   /** The tensors that the session holds. */
@@ -164,24 +154,13 @@ export class Session implements Executor {
 
   /** Gives every tensor its initial value. The same seed gives the same bits everywhere. */
   initialise(seed: number = this.seed): void {
-    const done = new Set<string>();
-    const visit = (name: string, from: readonly string[]): Values => {
-      if (from.includes(name))
-        throw new Error(`internal: tensors copy each other: ${[...from, name].join(" -> ")}`);
-      const view = this.view(name);
-      if (!done.has(name)) {
-        initialise(this.#tensor(name), seed, (source) => visit(source, [...from, name]), view);
-        done.add(name);
-      }
-      return view;
-    };
-    for (const name of this.#tensors.keys()) visit(name, []);
+    initialiseAll(this.#tensors, seed, { view: (name) => this.view(name) });
   }
 
   /** Sums since the session was opened with `profile`, in order of dispatch. */
   timings(): readonly Timing[] {
     const timings: Timing[] = [];
-    for (const { prepared } of this.#bindings.values())
+    for (const { prepared } of this.#bindings.all())
       for (const { entry, dispatches, times, runs } of prepared.values())
         dispatches.forEach(({ label, kernel, multiplyAdds }, i) => {
           if (times === undefined || runs === 0) return;
@@ -201,7 +180,7 @@ export class Session implements Executor {
   /** Runs an entry dispatch by dispatch and shows what each one touched. Slow; buffers start as zeros, so that rows which a
    * routing leaves unused hold nothing from before. */
   trace(entry: string, inputs: Inputs, visit: Visit): void {
-    const ready = this.#start(this.#current, entry, inputs);
+    const ready = this.#start(this.#bindings.current, entry, inputs);
     const values = ({ type, address, length }: BoundBuffer) => viewOf(this.#buffer(), type, address, length);
     for (const [i, dispatch] of ready.dispatches.entries()) {
       for (const buffer of dispatch.buffers) if (buffer.fresh) values(buffer).fill(0);
@@ -232,11 +211,8 @@ export class Session implements Executor {
     throw unknownTensor(this.program, name);
   }
 
-  #bound(sizes: Sizes): Bound {
-    checkSizes(this.program, sizes);
-    const key = JSON.stringify(Object.entries(sizes).sort(([a], [b]) => (a < b ? -1 : 1)));
-    const before = this.#bindings.get(key);
-    const bound: Bound = before ?? {
+  #bind(sizes: Sizes): Bound {
+    const bound: Bound = {
       sizes,
       prepared: new Map(),
       run: (entry, inputs, options) => {
@@ -251,16 +227,6 @@ export class Session implements Executor {
         return readOutputs(this.#memory.buffer, places, options?.views !== true);
       },
     };
-    // A map keeps the order of insertion: the first is the one unused for longest.
-    this.#bindings.delete(key);
-    this.#bindings.set(key, bound);
-    for (const [old, other] of this.#bindings) {
-      if (this.#bindings.size <= keptBindings) break;
-      if (other === this.#current || other === bound) continue;
-      this.#bindings.delete(old);
-      // Who still holds it may go on using it: it prepares itself again.
-      other.prepared.clear();
-    }
     return bound;
   }
 
@@ -294,13 +260,8 @@ export class Session implements Executor {
   }
 }
 
-interface SessionParts {
-  readonly program: Program;
-  readonly seed: number;
+interface SessionParts extends Opening {
   readonly relaxed: boolean;
-  readonly profile: boolean;
-  readonly sizes: Sizes;
-  readonly entries: ReadonlyMap<string, Entry>;
   readonly tensors: readonly Tensor[];
   readonly memory: WebAssembly.Memory;
   readonly pool: Pool;
@@ -314,20 +275,12 @@ export async function openSession(
   wasm: WasmBytes,
   options: SessionOptions = {},
 ): Promise<Session> {
-  if (program.target !== "wasm") throw wrongTarget(program, "wasm");
-  const sizes = withDefaults(program, options.sizes);
-  checkSizes(program, sizes);
-  const names = options.entries ?? Object.keys(program.entries);
-  const entries = new Map<string, Entry>();
-  for (const name of names) {
-    const entry = program.entries[name];
-    if (entry === undefined) throw unknownEntry(program, name, Object.keys(program.entries));
-    entries.set(name, entry);
-  }
+  const opening = openingOf(program, "wasm", options);
+  const { entries, sizes } = opening;
   const wanted = options.threads ?? Math.min(8, await availableThreads());
   const threads = canShare() ? Math.max(1, Math.floor(wanted)) : 1;
 
-  const layout = layoutMemory(program, names, threads);
+  const layout = layoutMemory(program, [...entries.keys()], threads);
   const arena = [...entries.values()].reduce(
     (most, entry) => Math.max(most, layoutArena(entry, sizes).bytes),
     0,
@@ -338,12 +291,8 @@ export async function openSession(
   const kernel = (index: number) => exports[`k${index}`] as (...args: number[]) => void;
   const pool = await Pool.start({ ...layout, threads, module, memory });
   const session = new Session({
-    program,
-    seed: options.seed ?? program.training?.seed ?? 0,
+    ...opening,
     relaxed,
-    profile: options.profile ?? false,
-    sizes,
-    entries,
     tensors: program.tensors.filter(({ name }) => layout.tensors.has(name)),
     memory,
     pool,

@@ -5,6 +5,7 @@
 import type { Batch } from "./data/data.ts";
 import { inputsOf } from "./evaluate.ts";
 import type { Executor } from "./executor.ts";
+import { inWords } from "./in-words.ts";
 import type { Tensor } from "./program.ts";
 import type { Values } from "./session-values.ts";
 
@@ -35,12 +36,12 @@ export async function diagnose(
   }
   let found: string | undefined;
   const inputs = inputsOf(session.program.entries["train"], batch, scalars);
-  await session.trace("train", inputs, ({ label, buffers }, values) => {
-    for (const buffer of buffers) {
+  await session.trace("train", inputs, (dispatch, values) => {
+    for (const buffer of dispatch.buffers) {
       if (buffer.access === "read") continue;
       const wrong = flaw(values(buffer));
       if (wrong === undefined) continue;
-      found = `the first value that is ${wrong} comes out of \`${label}\``;
+      found = `the first value that is ${wrong} comes out of ${inWords(dispatch)}`;
       return false;
     }
     return true;

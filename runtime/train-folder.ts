@@ -17,6 +17,8 @@ export interface FolderOptions extends Omit<TrainOptions, "resume" | "save" | "m
   /** Go on from the folder's last checkpoint; or from the state of one whose tensors the session has already. Without, its contents
    * are replaced as the run gets there. */
   readonly resume?: boolean | RunState;
+  /** Where metrics.jsonl lies, when not in the folder: phases of a run share one. */
+  readonly metricsIn?: string;
   /** The caller holds the folder's lock. */
   readonly locked?: boolean;
 }
@@ -27,15 +29,19 @@ export async function trainInFolder(
   session: Executor,
   data: Data,
   folder: string,
-  { resume, locked, ...options }: FolderOptions = {},
+  { resume, locked, metricsIn, ...options }: FolderOptions = {},
 ): Promise<TrainResult> {
   const lock = locked === true ? undefined : lockRun(folder);
   try {
     const tensors = savedTensors(session.program);
     const state =
       resume === true ? load(session, data, folder, tensors) : resume === false ? undefined : resume;
-    const metrics = openMetrics(metricsPath(folder), state?.step ?? 0);
+    const done = (options.within?.steps ?? 0) + (state?.step ?? 0);
+    const metrics = openMetrics(metricsPath(metricsIn ?? folder), done);
+    const { phase } = session.program.training ?? {};
     try {
+      if (phase !== undefined && (state?.step ?? 0) === 0)
+        metrics.write({ kind: "phase", step: done + 1, name: phase });
       return await train(session, data, {
         ...options,
         metrics,

@@ -27,12 +27,20 @@ export interface TrainOptions {
   readonly onEvaluation?: (record: EvaluationRecord) => void;
   /** Held-out batches per evaluation during the run; default 32. */
   readonly evaluateBatches?: number;
+  /** This is a phase of a longer run: steps and batches of the phases before, the steps of all, and the seconds that this process has
+   * trained. Records and batches count on. */
+  readonly within?: {
+    readonly steps: number;
+    readonly batches: number;
+    readonly of: number;
+    readonly seconds: number;
+  };
   /** Overrides of the program's recipe that need no other kernels. */
   readonly recipe?: Partial<Pick<Training, "evaluateEvery" | "checkpointEvery" | "patience">>;
 }
 
 export interface Progress extends StepRecord {
-  /** The recipe's number of steps. */
+  /** The recipe's number of steps, of all phases. */
   readonly steps: number;
   readonly unit: "tokens" | "examples";
   readonly secondsLeft: number;
@@ -40,7 +48,7 @@ export interface Progress extends StepRecord {
 
 export interface TrainResult {
   readonly reason: "finished" | "stopped early" | "interrupted";
-  /** Optimiser steps done. */
+  /** Optimiser steps done, phases before included. */
   readonly step: number;
   /** Of the last evaluation in this process. */
   readonly evaluation?: Evaluation;
@@ -67,6 +75,8 @@ export async function train(session: Executor, data: Data, options: TrainOptions
       },
     );
   const recipe: Training = { ...program.training, ...options.recipe };
+  // Schedules and checkpoints count the steps of this phase; batches, draws and records those of the run.
+  const before = options.within ?? { steps: 0, batches: 0, of: recipe.steps, seconds: 0 };
   let { step, best, waited } = begin(session, data, options.resume);
   let saved = options.resume?.state.step;
   let evaluation: Evaluation | undefined;
@@ -78,12 +88,13 @@ export async function train(session: Executor, data: Data, options: TrainOptions
   const stateNow = (): RunState => ({
     model: program.name,
     step,
-    position: step * recipe.accumulate,
+    position: before.batches + step * recipe.accumulate,
     seed: session.seed,
     ...(best === undefined ? {} : { best }),
     waited,
     data: data.fingerprint,
   });
+  const savedStep = (): number | undefined => (saved === undefined ? undefined : before.steps + saved);
   const save = async (): Promise<void> => {
     if (saved === step) return;
     options.metrics?.sync();
@@ -96,7 +107,7 @@ export async function train(session: Executor, data: Data, options: TrainOptions
       ...(evaluation === undefined ? {} : { evaluation }),
       ...(best === undefined ? {} : { best }),
     };
-    return { reason, step, ...known, seconds: pace.seconds };
+    return { reason, step: before.steps + step, ...known, seconds: before.seconds + pace.seconds };
   };
 
   if (recipe.patience > 0 && waited >= recipe.patience) return end("stopped early");
@@ -105,38 +116,51 @@ export async function train(session: Executor, data: Data, options: TrainOptions
     if (options.signal?.aborted === true) return end("interrupted");
     const sums = new Sums(program);
     for (let micro = 0; micro < recipe.accumulate; micro++) {
-      const draw = step * recipe.accumulate + micro;
+      const draw = before.batches + step * recipe.accumulate + micro;
       const scalars = { $step: step, $draw: draw, $seed: session.seed };
       const batch = data.train.batch(draw);
       const outputs = await session.run("train", inputsOf(entry, batch, scalars), { views: true });
       if (!Number.isFinite(outputs["loss"]?.[0] ?? 0)) {
         const loss = outputs["loss"]![0]!;
-        throw notFinite(step, `its loss is ${loss}: ${await diagnose(session, batch, scalars)}`, saved);
+        throw notFinite(
+          before.steps + step,
+          `its loss is ${loss}: ${await diagnose(session, batch, scalars)}`,
+          savedStep(),
+        );
       }
       sums.add(outputs);
     }
-    const scalars = { $step: step, $draw: step * recipe.accumulate, $seed: session.seed };
+    const scalars = { $step: step, $draw: before.batches + step * recipe.accumulate, $seed: session.seed };
     const updated = await session.run("update", inputsOf(update, {}, scalars), { views: true });
     const rate = updated[recipe.rate]?.[0] ?? NaN;
     const norm = updated[recipe.norm]?.[0] ?? NaN;
     if (updated[recipe.norm] !== undefined && !Number.isFinite(norm)) {
       const why = `its loss is finite, but the norm of its gradient is ${norm}: ${await diagnoseGradient(session)}`;
-      throw notFinite(step, why, saved);
+      throw notFinite(before.steps + step, why, savedStep());
     }
     step++;
 
     pace.count();
     const loads = experts > 0 && step % loadEvery === 0 ? { loads: sums.loads() } : {};
-    const times = { seconds: pace.seconds, perSecond: pace.perSecond };
-    const record: StepRecord = { kind: "step", step, metrics: sums.means(), rate, norm, ...loads, ...times };
+    const times = { seconds: before.seconds + pace.seconds, perSecond: pace.perSecond };
+    const done = before.steps + step;
+    const record: StepRecord = {
+      kind: "step",
+      step: done,
+      metrics: sums.means(),
+      rate,
+      norm,
+      ...loads,
+      ...times,
+    };
     options.metrics?.write(record);
-    const secondsLeft = pace.secondsFor(recipe.steps - step);
-    options.onStep?.({ ...record, steps: recipe.steps, unit, secondsLeft });
+    const secondsLeft = pace.secondsFor(before.of - done);
+    options.onStep?.({ ...record, steps: before.of, unit, secondsLeft });
 
     const last = step === recipe.steps;
     if (last || (recipe.evaluateEvery > 0 && step % recipe.evaluateEvery === 0)) {
       pace.pause();
-      evaluation = (await evaluateStep(session, data, options, step, pace.seconds)) ?? evaluation;
+      evaluation = (await evaluateStep(session, data, options, step, done, times.seconds)) ?? evaluation;
       const loss = evaluation?.metrics["loss"];
       if (loss !== undefined) {
         const better = best === undefined || loss < best;
@@ -168,6 +192,10 @@ function begin(
   return { step: state.step, best: state.best, waited: state.waited ?? 0 };
 }
 
+/** Whether a run of this recipe that stands there has nothing left to do. */
+export const hasEnded = ({ step, waited = 0 }: RunState, { steps, patience }: Training): boolean =>
+  step >= steps || (patience > 0 && waited >= patience);
+
 /** Whether a checkpoint is one of this very run. Errors: R0304. */
 export function checkResume(
   state: RunState,
@@ -191,13 +219,14 @@ async function evaluateStep(
   data: Data,
   options: TrainOptions,
   step: number,
+  done: number,
   seconds: number,
 ): Promise<Evaluation | undefined> {
   if (session.program.entries["evaluate"] === undefined) return undefined;
   const evaluation = await evaluate(session, data.held, { limit: options.evaluateBatches ?? 32, step });
   if (evaluation === undefined) return undefined;
   const { metrics, loads } = evaluation;
-  const record: EvaluationRecord = { kind: "evaluation", step, metrics, loads, seconds };
+  const record: EvaluationRecord = { kind: "evaluation", step: done, metrics, loads, seconds };
   options.metrics?.write(record);
   options.onEvaluation?.(record);
   return evaluation;

@@ -1,14 +1,15 @@
-// Builds dist/: the command, the library, the runtime alone and the prettier plugin, with the chunks that they share, and a link
-// to the command for `npx moe`; then the type declarations. `--no-types` leaves those out.
+// Builds dist/: the command, the library, the runtime alone and the prettier plugin, with the chunks that they share, the
+// licences of packages that went in, and a link to the command for `npx moe`; then the type declarations. `--no-types` leaves those out.
 import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
-import { bundle, entryPoints, loadedBy } from "./bundle.mjs";
+import { bundle, entryPoints, licencesIn, loadedBy } from "./bundle.mjs";
 import { stdlibSources } from "./stdlib.mjs";
 
 writeFileSync("stdlib/sources.ts", stdlibSources());
 rmSync("dist", { recursive: true, force: true });
 const metafile = await bundle(Object.keys(entryPoints), "dist");
+writeFileSync("dist/LICENSES.txt", licencesIn(metafile));
 
 for (const file of ["dist/cli.js", "dist/language-server.js"]) {
   const command = readFileSync(file, "utf8");

@@ -1,9 +1,6 @@
 // The bench itself, with tiny repeats: every part that needs no other library runs and gives finite numbers.
 
-import { mkdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
-import { buildSync } from "esbuild";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { candidate, interleave, ratios, spread, type MeasureOptions } from "../bench/measure.ts";
 import { markdownSection, meets, printSection, type Row, type Section } from "../bench/section.ts";
 import { compilerSection, memorySection } from "../bench/sections/compiler.ts";
@@ -92,31 +89,15 @@ test("two threads against one", async () => {
 });
 
 describe("in processes of their own", () => {
-  // Beside the packages, which the bundle leaves out.
-  const folder = join(import.meta.dirname, `../node_modules/.cache/bench-test-${process.pid}`);
-  const script = join(folder, "bench.mjs");
-  beforeAll(() => {
-    mkdirSync(folder, { recursive: true });
-    buildSync({
-      entryPoints: [join(import.meta.dirname, "../bench/main.ts")],
-      bundle: true,
-      platform: "node",
-      format: "esm",
-      packages: "external",
-      outfile: script,
-    });
-  });
-  afterAll(() => rmSync(folder, { recursive: true }));
-
   test("the compiler's time and memory", () => {
-    const section = compilerSection(1, ["the book", "examples/book/book.moe"], script);
+    const section = compilerSection(1, ["the book", "examples/book/book.moe"]);
     expectFinite(section);
     expect(section.rows).toHaveLength(3);
     expect(section.rows[0]!.note).toBe("2.17 M parameters");
   });
 
   test("training's memory is what the plan says, within a tenth", () => {
-    const section = memorySection(1, [["examples/book", "examples/book/book.moe"]], script);
+    const section = memorySection(1, [["examples/book", "examples/book/book.moe"]]);
     expectFinite(section);
     const [session, growth, whole] = section.rows;
     for (const row of [session!, whole!]) expect(meets(row), `${row.name}: ${row.note}`).toBe(true);

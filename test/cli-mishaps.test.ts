@@ -90,8 +90,8 @@ describe("two processes in one run folder", () => {
   test.runIf(process.platform === "linux")(
     "also while its parent has not noticed that it is dead",
     async () => {
-      // The shell becomes `sleep`, which never asks after the process that it inherits.
-      const parent = spawn("sh", ["-c", "true & echo $!; exec sleep 60"], {
+      // The shell becomes `sleep`, which never asks after the process that it inherits; that one ends only then.
+      const parent = spawn("sh", ["-c", "sleep 1 & echo $!; exec sleep 60"], {
         stdio: ["ignore", "pipe", "ignore"],
       });
       const pid = Number(

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { planModel } from "../compiler/compile.ts";
 import { loadModel } from "../compiler/resolve.ts";
 import { format } from "../grammar/format.ts";
-import { planOf, sizesOf } from "../cli/commands/plan.ts";
+import { planOf, sizesOf } from "../cli/planned.ts";
 import { foldedLabel } from "../cli/cost.ts";
 import { withDefaults } from "../cli/defaults.ts";
 import { bytes, count, duration, flops, loss, whole } from "../cli/numbers.ts";
@@ -46,11 +46,21 @@ describe("defaults", () => {
     ],
     [
       "a default that depends on others stays out",
-      "y = pool(x) by TopP { threshold = 0.5, balance = 0, entropy = 0 }",
-      "y = pool(x) by TopP { threshold = 0.5, balance = 0, entropy = 0 }",
+      "y = pool(x) by TopP { threshold = 0.5, balance = 0, entropy = 0, strict = true }",
+      "y = pool(x) by TopP { threshold = 0.5, balance = 0, entropy = 0, strict = true }",
     ],
     ["a hidden name is not the module's", "TopK = x\n  y = TopK", "TopK = x\n  y = TopK"],
     ["capacities", "capacity 4", "capacity 4 per batch drop last"],
+    [
+      "a capacity of groups",
+      "capacity 4 in each of 2 groups drop lowest of p",
+      "capacity 4 in each of 2 groups per batch drop lowest of p",
+    ],
+    [
+      "a capacity of groups alone",
+      "capacity 4 in each of 2 groups",
+      "capacity 4 in each of 2 groups per batch drop last",
+    ],
     ["a capacity with half of it", "capacity 4 per sequence", "capacity 4 per sequence drop last"],
     [
       "expert choice",

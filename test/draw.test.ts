@@ -8,7 +8,7 @@ import { outline, type Box, type Content } from "../cli/draw/outline.ts";
 import { joinPath, splitStep, stepBelow } from "../cli/draw/paths.ts";
 import { tensorLines } from "../cli/draw/pool.ts";
 import { fit } from "../cli/draw/svg.ts";
-import { dropLast, dropLowest } from "../compiler/build/capacity.ts";
+import { dropLast, dropLowest, dropLowestOfPicks, queuesOfGroups } from "../compiler/build/capacity.ts";
 import {
   chooseAll,
   chooseBest,
@@ -18,6 +18,7 @@ import {
   chooseUntil,
   chooseWhere,
 } from "../compiler/build/choose.ts";
+import { atPicks } from "../compiler/build/gates.ts";
 import { GraphBuilder } from "../compiler/graph-builder.ts";
 import type { Graph, Node } from "../compiler/graph.ts";
 import { lowerGraph } from "../compiler/lower.ts";
@@ -76,7 +77,21 @@ describe("choices in words", () => {
           1,
         ),
     ],
-    ["top 2 of 8, with a capacity", 2, (b, s) => dropLast(b, chooseTop(b, s, 2), 8, b.constant(3, "i32"), 1)],
+    [
+      "top 2 of 8, at most 6 picks in each of 4 groups",
+      2,
+      (b, s) => {
+        const picks = chooseTop(b, s, 2);
+        const queues = queuesOfGroups(b, picks, 8, 4);
+        return dropLowestOfPicks(b, picks, queues, atPicks(b, s, picks), constant(6), 1);
+      },
+    ],
+    [
+      "top 2 of 8, with a capacity",
+      2,
+      (b, s) =>
+        dropLast(b, chooseTop(b, s, 2), { ids: chooseTop(b, s, 2), count: 8 }, b.constant(3, "i32"), 1),
+    ],
     ["as the model says", 1, (b) => b.input("route", "i32", [T, 1])],
   ];
   test.each(cases)("%s", (words, width, make) => {

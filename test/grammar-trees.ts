@@ -254,10 +254,20 @@ const { statement } = fc.letrec<{ statement: Statement; body: readonly Statement
     fc
       .tuple(
         expression,
+        optional("groups", expression),
         fc.constantFrom("batch" as const, "sequence" as const),
-        fc.constantFrom("last" as const, "lowest" as const),
+        fc.oneof(
+          fc.constantFrom({ drop: "last" as const }, { drop: "lowest" as const }),
+          expression.map((of) => ({ drop: "lowest" as const, of })),
+        ),
       )
-      .map(([value, scope, drop]): StatementForm => ({ node: "capacity", value, scope, drop })),
+      .map(([value, groups, scope, drop]): StatementForm => ({
+        node: "capacity",
+        value,
+        ...groups,
+        scope,
+        ...drop,
+      })),
     fc
       .tuple(optional("name", anyName), expression)
       .map(([one, value]): StatementForm => ({ node: "loss", ...one, value })),
@@ -328,7 +338,11 @@ const definition: fc.Arbitrary<Definition> = fc
     span,
   }));
 
-const setting: fc.Arbitrary<Setting> = fc.oneof(
+const options = fc.array(fc.record({ name, value: expression, span: fc.constant(span) }), { maxLength: 3 });
+const pattern = fc
+  .constantFrom("*", "*.experts.*", "runs/base")
+  .map((value) => ({ node: "string" as const, value, span }));
+const plainSetting: fc.Arbitrary<Setting> = fc.oneof(
   fc.record({
     setting: fc.constant("data" as const),
     modality: anyName,
@@ -353,11 +367,35 @@ const setting: fc.Arbitrary<Setting> = fc.oneof(
     factor: expression,
     span: fc.constant(span),
   }),
+  fc
+    .tuple(name, options)
+    .map(([one, given]): Setting => ({ setting: "model", name: one, options: given, span })),
+  fc
+    .tuple(
+      fc.array(fc.tuple(optional("name", name), pattern), { maxLength: 3 }),
+      fc.array(fc.tuple(pattern, expression), { maxLength: 3 }),
+    )
+    .map(([sources, rules]): Setting => ({
+      setting: "start",
+      sources: sources.map(([one, path]) => ({ ...one, path, span })),
+      rules: rules.map(([target, value]) => ({ target, value, span })),
+      span,
+    })),
   fc.record({
     setting: fc.constantFrom("steps" as const, "accumulate" as const, "clip" as const, "seed" as const),
     value: expression,
     span: fc.constant(span),
   }),
+);
+
+const setting: fc.Arbitrary<Setting> = fc.oneof(
+  { weight: 8, arbitrary: plainSetting },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(anyName, fc.array(plainSetting, { maxLength: 3 }))
+      .map(([one, settings]): Setting => ({ setting: "phase", name: one, settings, span })),
+  },
 );
 
 const declaration: fc.Arbitrary<Declaration> = fc.oneof(

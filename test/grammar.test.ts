@@ -210,6 +210,18 @@ describe("statements", () => {
       "capacity c per sequence drop lowest",
       { node: "capacity", value: "c", scope: "sequence", drop: "lowest" },
     ],
+    [
+      "capacity c in each of 8 groups per batch drop lowest of max(p)",
+      { node: "capacity", value: "c", groups: "8", scope: "batch", drop: "lowest", of: "(call max p)" },
+    ],
+    [
+      "capacity c in each of g groups in training",
+      { node: "capacity", value: "c", groups: "g", scope: "batch", drop: "last", mode: "training" },
+    ],
+    [
+      "capacity c in training",
+      { node: "capacity", value: "c", scope: "batch", drop: "last", mode: "training" },
+    ],
     ["capacity c per batch drop last", { node: "capacity", value: "c", scope: "batch", drop: "last" }],
     [
       "after step: bias += rate",

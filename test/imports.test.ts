@@ -24,7 +24,9 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   runtime: ["runtime"],
   compiler: ["compiler", "grammar", "runtime", "stdlib"],
   cli: ["cli", "compiler", "grammar", "runtime", "stdlib"],
+  bundler: ["bundler", "cli", "compiler", "grammar", "runtime", "stdlib"],
   editor: ["editor", "cli", "compiler", "grammar", "runtime", "stdlib"],
+  playground: ["playground", "editor", "cli", "compiler", "grammar", "runtime", "stdlib"],
 };
 
 describe("imports", () => {
@@ -47,6 +49,26 @@ describe("imports", () => {
       );
       expect(wrong).toEqual([]);
     });
+
+  test("all that the playground reaches runs in a page: no Node module", () => {
+    const seen = new Set<string>();
+    const visit = (file: string): void => {
+      if (seen.has(file)) return;
+      seen.add(file);
+      importsOf(file)
+        .filter((path) => path.endsWith(".ts"))
+        .forEach(visit);
+    };
+    visit("playground/src/main.ts");
+    visit("playground/src/work/work.worker.ts");
+    expect(seen.size).toBeGreaterThan(200);
+    const wrong = [...seen].flatMap((file) =>
+      importsOf(file)
+        .filter((path) => path.startsWith("node:"))
+        .map((path) => `${file} imports ${path}`),
+    );
+    expect(wrong).toEqual([]);
+  });
 
   test("the compiler takes from the runtime only the artifact's shape, the program's, sizes and the random numbers", () => {
     const known = ["runtime/artifact.ts", "runtime/program.ts", "runtime/size.ts", "runtime/random.ts"];

@@ -56,6 +56,16 @@ const cases: Record<string, Case> = {
     tensors: { g: noise(2, 12) },
     build: (b) => ({ y: rmsNorm(b, rows(b, 12), 12) }),
   },
+  "a remainder that a whole row shares": {
+    sizes: { T: 5 },
+    inputs: { x: noise(1, 5 * 8), p: [0, 1.5, 7, 8, 9] },
+    build: (b) => {
+      const x = rows(b, 8);
+      const of = (node: Node): Node => b.map("mod", node, b.broadcastTo(b.constant(7), [T], []));
+      const rest = of(b.map("floor", b.input("p", "f32", [T])));
+      return { y: b.mul(x, b.expand(rest, x.shape, -1)) };
+    },
+  },
   "softmax of an odd width": {
     sizes: { T: 5 },
     inputs: { x: noise(1, 5 * 7) },

@@ -66,7 +66,7 @@ async function open(own: (threads: readonly Thread[]) => void) {
       return thread;
     },
   });
-  const call: Call = { label: "long", kernel: 0, run: () => own(threads), args: [1024], grid: 2, work: 1e9 };
+  const call: Call = { what: "long", kernel: 0, run: () => own(threads), args: [1024], grid: 2, work: 1e9 };
   return { pool, threads, tape: pool.tape([call])! };
 }
 

@@ -57,6 +57,20 @@ function capped(
   return kept;
 }
 
+/** Picks in the order in which tokens made them; each of two groups keeps the first three of `order`. */
+function cappedGroups(
+  picks: Rows,
+  order: (list: readonly { token: number; expert: number }[]) => readonly { token: number; expert: number }[],
+): Rows {
+  const kept = picks.map((): number[] => []);
+  const made = picks.flatMap((row, token) => row.map((expert) => ({ token, expert })));
+  for (const group of [0, 1])
+    order(made.filter(({ expert }) => expert >> 1 === group))
+      .slice(0, 3)
+      .forEach(({ token, expert }) => kept[token]!.push(expert));
+  return kept;
+}
+
 interface Form {
   readonly choice: string;
   /** Experts of each token, by the definition in the reference. */
@@ -147,6 +161,42 @@ const forms: Readonly<Record<string, Form>> = {
         rows.map((row) => best(row).slice(0, 2)),
         2,
         (expert) => best(column(rows, expert)),
+      ),
+  },
+  "drop lowest of something else": {
+    choice: "choose top 2 of score; capacity 2 drop lowest of -score",
+    picks: (rows) =>
+      capped(
+        rows,
+        rows.map((row) => best(row).slice(0, 2)),
+        2,
+        (expert) => best(column(rows, expert).map((score) => -score)),
+      ),
+  },
+  "drop lowest of one number for the token": {
+    choice: "choose top 2 of score; capacity 2 drop lowest of sum(score)",
+    picks: (rows) =>
+      capped(
+        rows,
+        rows.map((row) => best(row).slice(0, 2)),
+        2,
+        () => best(rows.map((row) => row.reduce((a, b) => a + b))),
+      ),
+  },
+  "of groups": {
+    choice: "choose top 2 of score; capacity 3 in each of 2 groups",
+    picks: (rows) =>
+      cappedGroups(
+        rows.map((row) => best(row).slice(0, 2)),
+        (list) => list,
+      ),
+  },
+  "of groups, lowest": {
+    choice: "choose top 2 of score; capacity 3 in each of 2 groups drop lowest",
+    picks: (rows) =>
+      cappedGroups(
+        rows.map((row) => best(row).slice(0, 2)),
+        (list) => best(list.map(({ token, expert }) => rows[token]![expert]!)).map((i) => list[i]!),
       ),
   },
 };

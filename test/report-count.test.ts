@@ -27,7 +27,7 @@ import {
 import { countParameters, placeOfRouter } from "../cli/report/parameters.ts";
 import { layerTitle } from "../cli/report/run.ts";
 import { tokenKind, tokenKinds, tokenLabel } from "../cli/report/tokens.ts";
-import type { MetricsRecord } from "../runtime/metrics.ts";
+import type { StepRecord } from "../runtime/metrics.ts";
 import { madeProgram } from "./helpers/report-run.ts";
 
 const routings = fc
@@ -139,7 +139,7 @@ describe("measures", () => {
     expect(meanActive([])).toBe(0);
   });
 
-  const step = (number: number, loss: number, load: readonly number[] = []): MetricsRecord => ({
+  const step = (number: number, loss: number, load: readonly number[] = []): StepRecord => ({
     kind: "step",
     step: number,
     metrics: { loss },

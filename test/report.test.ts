@@ -8,7 +8,7 @@ import { collectRouting } from "../cli/report/collect.ts";
 import { chooseShown, encodeStrip } from "../cli/report/layer.ts";
 import { renderPage } from "../cli/report/page.ts";
 import { chartLibrary, writeReport } from "../cli/report/report.ts";
-import { layersOf, type RunData } from "../cli/report/run.ts";
+import { evaluationsOf, layersOf, type RunData } from "../cli/report/run.ts";
 import { colourSample, drawCharts, drawStrips, type PageData } from "../cli/report/script.ts";
 import type { Data } from "../runtime/data/data.ts";
 import { UserError } from "../runtime/errors.ts";
@@ -94,7 +94,7 @@ describe("the page", () => {
     ]);
     for (const { id } of charts) expectSays(page, `id="${id}"`);
     const held = charts[0]!.series.find(({ label }) => label === "held out")!;
-    const evaluations = run.records.filter(({ kind }) => kind === "evaluation");
+    const evaluations = evaluationsOf(run.records);
     expect(held.y.filter((value) => value !== null)).toEqual(
       evaluations.map(({ metrics }) => Number(metrics["loss"]!.toPrecision(6))),
     );
@@ -162,7 +162,9 @@ describe("hostile and awkward runs", () => {
       `${evil} </script> <!-- `.repeat(60),
       charactersTokenizer(evil + "</script> <!-- "),
     );
-    const records = made.records.map((record) => ({ ...record, metrics: { ...record.metrics, [evil]: 1 } }));
+    const records = made.records.map((record) =>
+      record.kind === "phase" ? record : { ...record, metrics: { ...record.metrics, [evil]: 1 } },
+    );
     const routing = {
       ...made.routing,
       routers: made.routing.routers.map((router) => ({

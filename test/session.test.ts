@@ -180,7 +180,7 @@ describe("threads", () => {
       const session = await start(made, { threads });
       for (let row = 0; row < 64; row++) {
         expect(() => session.run("forward", { x: new Float32Array(64).fill(1, row) })).toThrow(
-          "internal: kernel 0 failed (block.0: wild)",
+          "internal: kernel 0 failed (`block.0: wild`)",
         );
         expect(session.run("forward", { x: new Float32Array(64) })["y"]).toEqual(new Float32Array(64));
       }

@@ -18,12 +18,12 @@ import { constant } from "../runtime/size.ts";
 import { trainInFolder } from "../runtime/train-folder.ts";
 import { train } from "../runtime/train.ts";
 import type { Device } from "../runtime/webgpu/device.ts";
-import { layoutGpu, type GpuLayout } from "../runtime/webgpu/layout.ts";
+import { layoutGpu } from "../runtime/webgpu/layout.ts";
 import { gpuMemoryPlan } from "../runtime/webgpu/plan.ts";
 import { openDevice, openWebGpu } from "../runtime/webgpu/open.ts";
 import type { WebGpuOptions, WebGpuSession } from "../runtime/webgpu/session.ts";
 import { blur, regression, speaker, width, type HandWritten } from "./helpers/hand-written.ts";
-import { add, buffer, f, kernel, load, store, workgroup } from "./helpers/kernels.ts";
+import { buffer, f, kernel, store, workgroup } from "./helpers/kernels.ts";
 import { findDevice } from "./helpers/webgpu.ts";
 
 const found = await findDevice();
@@ -49,6 +49,20 @@ const errorOf = async (act: () => unknown): Promise<string> => {
   }
   return "no error";
 };
+
+/** The device, but `see` is told of every call of its own, and may answer in its stead (the call is made all the same). */
+function watched(see: (key: string | symbol, given: readonly unknown[]) => unknown): Device {
+  const { gpu, ...rest } = device!;
+  const get = (target: GPUDevice, key: string | symbol): unknown => {
+    const value: unknown = Reflect.get(target, key);
+    if (typeof value !== "function") return value;
+    return (...given: unknown[]): unknown => {
+      const answer: unknown = value.apply(target, given);
+      return see(key, given) ?? answer;
+    };
+  };
+  return { ...rest, gpu: new Proxy(gpu, { get }) };
+}
 
 const rows = (count: number, batches: number, seed: number) => ({
   examples: count * batches,
@@ -213,9 +227,66 @@ describe.skipIf(device === undefined)(`a session on WebGPU${why}`, () => {
   test("a kernel that the device refuses is named, with what it does", async () => {
     const { program, shaders } = forGpu(regression());
     const broken = shaders.map((text) => text.replace("@compute", "@compile"));
-    expect(await errorOf(() => openWebGpu(program, broken, { device: device! }))).toMatch(
-      /^R0606 .* refuses the kernel error \(`prediction`\): line \d+: .*\(use the CPU/s,
+    const session = await openWebGpu(program, broken, { device: device! });
+    const refused = /^R0606 .* refuses the kernel error \(`prediction`\): line \d+: .*\(use the CPU/s;
+    expect(await errorOf(() => session.prepare("evaluate"))).toMatch(refused);
+    expect(await errorOf(() => session.run("evaluate", rows(8, 1, 6).batch(0)))).toMatch(refused);
+    session.dispose();
+  });
+
+  test("what the device refuses of a run is named: the kernel and its line", async () => {
+    const { program, shaders } = forGpu(regression());
+    const placed = Object.fromEntries(
+      Object.entries(program.entries).map(([name, entry]) => [
+        name,
+        {
+          ...entry,
+          dispatches: entry.dispatches.map((one, at) => ({ ...one, place: `regression.moe:${7 + at}` })),
+        },
+      ]),
     );
+    // One group of bindings lacks its last one.
+    const refusing = watched((key, [about]) => {
+      if (key !== "createBindGroup") return undefined;
+      const group = about as GPUBindGroupDescriptor;
+      if (group.label !== "mean square") return undefined;
+      return device!.gpu.createBindGroup({ ...group, entries: [...group.entries].slice(1) });
+    });
+    const session = await openWebGpu({ ...program, entries: placed }, shaders, { device: refusing });
+    const run = (): Promise<string> => errorOf(() => session.run("evaluate", rows(8, 1, 6).batch(0)));
+    const refused =
+      /^R0606 .* refuses what it is given for the kernel \w+ \(`mean square` at regression\.moe:8\): .*\(use the CPU/s;
+    expect(await run()).toMatch(refused);
+    expect(await run()).toMatch(refused);
+    session.dispose();
+    const broken = shaders.map((text) => text.replace("@compute", "@compile"));
+    const other = await openWebGpu({ ...program, entries: placed }, broken, { device: device! });
+    expect(await errorOf(() => other.prepare("evaluate"))).toMatch(
+      /\(`prediction` at regression\.moe:7\): line/,
+    );
+    other.dispose();
+  });
+
+  test("shaders are compiled at an entry's first use, each once", async () => {
+    const made: string[] = [];
+    const session = await openGpu(regression(), {
+      device: watched((key, [about]) => {
+        if (key === "createComputePipelineAsync") made.push((about as { label: string }).label);
+      }),
+    });
+    const kernelsOf = (entry: string): string[] =>
+      [...new Set(session.program.entries[entry]!.dispatches.map(({ kernel }) => kernel))].map(
+        (number) => session.program.kernels[number]!.name,
+      );
+    expect(made).toEqual([]);
+    const batch = rows(8, 1, 6).batch(0);
+    await Promise.all([session.run("evaluate", batch), session.prepare("evaluate")]);
+    expect(made).toEqual(kernelsOf("evaluate"));
+    await session.bind({ B: 3 }).run("evaluate", rows(3, 1, 6).batch(0));
+    expect(made).toEqual(kernelsOf("evaluate"));
+    await session.run("train", batch);
+    expect(made).toEqual([...new Set([...kernelsOf("evaluate"), ...kernelsOf("train")])]);
+    session.dispose();
   });
 
   test("what is larger than the device gives is refused before anything runs", async () => {
@@ -250,29 +321,23 @@ describe.skipIf(device === undefined)(`a session on WebGPU${why}`, () => {
       { device: device! },
     );
     expect(await errorOf(() => session.run("forward", {}))).toMatch(
-      /^R0604 `huge` needs 4398046\.5 MB in one piece/,
+      /^R0604 `huge`, which `a huge value` makes, needs 4398046\.5 MB in one piece/,
     );
     session.dispose();
   });
 
   test("what does not fit is refused, and everything else goes on", async () => {
     let full = false;
-    const { gpu: real, ...rest } = device!;
-    const gpu = new Proxy(real, {
-      get: (target, key) => {
-        const value: unknown = Reflect.get(target, key);
-        if (key === "popErrorScope" && full)
-          return () => target.popErrorScope().then(() => ({ message: "out of memory" }));
-        return typeof value === "function" ? (value.bind(target) as unknown) : value;
-      },
-    });
-    const session = await openGpu(regression(), { seed: 5, device: { ...rest, gpu } });
+    const narrow = watched((key) =>
+      key === "popErrorScope" && full ? Promise.resolve({ message: "out of memory" }) : undefined,
+    );
+    const session = await openGpu(regression(), { seed: 5, device: narrow });
     const small = rows(8, 1, 6).batch(0);
     const before = await session.run("evaluate", small);
     const wide = session.bind({ B: 5000 });
     full = true;
     expect(await errorOf(() => wide.run("evaluate", rows(5000, 1, 6).batch(0)))).toMatch(
-      /^R0603 .* has not enough memory for the values of `evaluate`/,
+      /^R0603 .* has not enough memory for the values of `evaluate` \(\d+ kB\), most of them for `prediction`/,
     );
     full = false;
     expect(await session.run("evaluate", small)).toEqual(before);
@@ -348,104 +413,4 @@ test("a program for another device is refused", async () => {
   expect(await errorOf(() => openSession(forGpu(made).program, made.wasm))).toBe(
     "R0607 the model Regression was built for WebGPU, not for the CPU (build it with `--target wasm`)",
   );
-});
-
-describe("the layout", () => {
-  const limits = { alignment: 256, buffer: 1 << 20 };
-  const copy = kernel({
-    buffers: [buffer("x", "read", 100), buffer("out", "write", 100)],
-    body: [store("out", workgroup, add(load("x", workgroup), f(1)))],
-  });
-
-  /** No two that live together overlap; no dispatch reads and writes in one pool. */
-  function check(program: Program, layout: GpuLayout): void {
-    const entry = program.entries["forward"]!;
-    entry.temporaries.forEach((one, i) =>
-      entry.temporaries.forEach((other, j) => {
-        const [a, b] = [layout.temporaries[i]!, layout.temporaries[j]!];
-        const together = one.first <= other.last && other.first <= one.last;
-        if (i === j || a.pool !== b.pool || !together) return;
-        expect(a.offset + a.bytes <= b.offset || b.offset + b.bytes <= a.offset).toBe(true);
-      }),
-    );
-    for (const { kernel: number, buffers } of entry.dispatches) {
-      const pools = (writes: boolean): number[] =>
-        buffers.flatMap((ref, at) => {
-          if ((program.kernels[number]!.buffers[at]!.access !== "read") !== writes) return [];
-          if (ref.kind === "temporary") return [layout.temporaries[ref.index]!.pool];
-          return ref.kind === "output" ? [layout.outputs.get(ref.name)!.pool] : [];
-        });
-      for (const pool of pools(true)) expect(pools(false)).not.toContain(pool);
-    }
-    for (const { offset } of layout.temporaries) expect(offset % limits.alignment).toBe(0);
-  }
-
-  test("keeps what is read apart from what is written, and shares the rest", () => {
-    const chain = blur(20, 3000);
-    const layout = layoutGpu(chain.program, chain.program.entries["forward"]!, {}, limits);
-    check(chain.program, layout);
-    // Twenty values, of which two live at a time.
-    expect(layout.pools.length).toBe(2);
-    expect(layout.pools.reduce((a, b) => a + b)).toBeLessThanOrEqual(3 * 12_032);
-  });
-
-  test("opens another pool rather than a buffer that is too large", () => {
-    const lengths = [60_000, 60_000, 60_000, 60_000];
-    const buffers = lengths.map((length, at) => ({
-      ...({ kind: "temporary", label: `t${at}`, type: "f32" } as const),
-      length: constant(length),
-    }));
-    const dispatches = buffers.map((to) => ({
-      kernel: kernel({ buffers: [buffer("out", "write", 60_000)], body: [store("out", workgroup, f(1))] }),
-      buffers: [to],
-      label: to.label,
-    }));
-    const all = kernel({
-      buffers: [...lengths.map((length, at) => buffer(`x${at}`, "read", length)), buffer("y", "write", 1)],
-      body: [store("y", workgroup, f(1))],
-    });
-    const output = { kind: "output", name: "y" } as const;
-    const { program } = plan(
-      [
-        {
-          name: "forward",
-          inputs: [],
-          outputs: [{ name: "y", type: "f32", shape: [constant(1)] }],
-          dispatches: [...dispatches, { kernel: all, buffers: [...buffers, output], label: "all" }],
-          refusals: [],
-        },
-      ],
-      { name: "Wide", sizes: [], tensors: [], modalities: [], routers: [] },
-      "webgpu",
-    );
-    const layout = layoutGpu(program, program.entries["forward"]!, {}, { alignment: 256, buffer: 500_000 });
-    check(program, layout);
-    for (const bytes of layout.pools) expect(bytes).toBeLessThanOrEqual(500_000);
-    expect(layout.pools.length).toBe(3);
-  });
-
-  test("a kernel that reads and writes one value by two names is our mistake", () => {
-    const tensor = { kind: "tensor", name: "w" } as const;
-    const { program } = plan(
-      [
-        {
-          name: "forward",
-          inputs: [],
-          outputs: [],
-          dispatches: [{ kernel: copy, buffers: [tensor, tensor], label: "twice" }],
-          refusals: [],
-        },
-      ],
-      {
-        ...{ name: "Twice", sizes: [], modalities: [], routers: [] },
-        tensors: [
-          { name: "w", role: "parameter", type: "f32", shape: [100], init: { kind: "constant", value: 0 } },
-        ],
-      },
-      "webgpu",
-    );
-    expect(() => layoutGpu(program, program.entries["forward"]!, {}, limits)).toThrow(
-      "internal: twice: the kernel test binds tensor w twice and writes it",
-    );
-  });
 });

@@ -63,7 +63,7 @@ function readCode(folder: string): CudaCode {
 }
 
 function launchOf(
-  label: string,
+  what: string,
   found: Handle,
   blocks: number,
   threads: number,
@@ -74,7 +74,7 @@ function launchOf(
   const first = addressOf(values);
   const parameters = new BigUint64Array(new ArrayBuffer(8 * args.length));
   args.forEach((_, i) => (parameters[i] = first + BigInt(8 * i)));
-  return { label, function: found, blocks, threads, shared: 0, parameters, values };
+  return { what, function: found, blocks, threads, shared: 0, parameters, values };
 }
 
 const allocate = ({ driver }: CudaDevice, bytes: number): Handle => driver.handle(doing, "cuMemAlloc", bytes);

@@ -11,15 +11,13 @@ import type { Row, Section } from "../section.ts";
 
 const megabyte = 1e6;
 
-/** `script`: the bench itself, which runs the parts that need a process of their own. */
 export function compilerSection(
   repeats: number,
   [name, large] = ["DeepSeek-V3", "bench/models/deepseek.moe"],
-  script?: string,
 ): Section {
   const times = Array.from({ length: repeats }, (_, i) => i);
-  const plans = times.map(() => runChild("plan", large!, script));
-  const compiles = times.map(() => runChild("compile", "examples/book/book.moe", script));
+  const plans = times.map(() => runChild("plan", large!));
+  const compiles = times.map(() => runChild("compile", "examples/book/book.moe"));
   const parameters = `${count(plans[0]!.parameters!)} parameters`;
   return {
     name: "compiler",
@@ -58,7 +56,6 @@ const trained = [
 export function memorySection(
   repeats: number,
   models: readonly (readonly [string, string])[] = trained,
-  script?: string,
 ): Section {
   const rows = models.flatMap(([name, path]): Row[] => {
     const folder = mkdtempSync(join(tmpdir(), "moe-bench-"));
@@ -67,7 +64,7 @@ export function memorySection(
       writeFileSync(join(folder, "program.json"), JSON.stringify(program));
       writeFileSync(join(folder, "plain.wasm"), wasm.plain);
       writeFileSync(join(folder, "relaxed.wasm"), wasm.relaxed);
-      const children = Array.from({ length: repeats }, () => runChild("memory", folder, script));
+      const children = Array.from({ length: repeats }, () => runChild("memory", folder));
       const predicted = children[0]!.predicted!;
       const allocated = children[0]!.allocated!;
       const row = (what: string, ratios: readonly number[], note: string): Row => ({

@@ -74,11 +74,11 @@ export async function evaluateCommand(shell: Shell, given: string, options: Eval
 
 function subjectOf(shell: Shell, given: string, options: EvalOptions): Subject | undefined {
   if (isRunFolder(shell.folder, given) || !given.endsWith(".moe")) {
-    const run = openRun(shell.folder, given);
+    const run = openRun(shell.folder, given, options.phase);
     return {
       ...run,
       openData: (training) => openRunData(run, training, run.program.modalities),
-      checkpoint: checkpointIn(shell.folder, run.shown, options.checkpoint),
+      checkpoint: checkpointIn(shell.folder, run.checkpoints, options.checkpoint),
     };
   }
   if (options.checkpoint === undefined)

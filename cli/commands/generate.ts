@@ -15,6 +15,8 @@ export interface GenerateOptions extends SampleOptions {
   readonly tokens?: number;
   readonly seed?: number;
   readonly checkpoint?: string;
+  /** Of the recipe that was trained; default: the last. */
+  readonly phase?: string;
   readonly threads?: number;
   readonly device?: DeviceName;
   /** Of contractions on CUDA. */
@@ -27,7 +29,7 @@ export const defaultTemperature = 0.8;
 
 export async function generate(shell: Shell, folder: string, options: GenerateOptions): Promise<ExitCode> {
   await checkDevice(options.device, options.threads, options.precision);
-  const run = openRun(shell.folder, folder);
+  const run = openRun(shell.folder, folder, options.phase);
   const prompt = options.prompt ?? run.note.prompt ?? "";
   const { json, ...sampling } = {
     tokens: defaultTokens,

@@ -2,7 +2,7 @@
 // `--resume` a file or a run folder. Ctrl-C ends the run at a clean checkpoint.
 
 import { join, resolve } from "node:path";
-import type { Precision, Training } from "../../runtime/program.ts";
+import type { Precision, Program, Training } from "../../runtime/program.ts";
 import type { Executor } from "../../runtime/executor.ts";
 import type { TrainResult } from "../../runtime/train.ts";
 import { trainInFolder } from "../../runtime/train-folder.ts";
@@ -20,6 +20,8 @@ import { openRun, writeNote } from "../run-folder.ts";
 import { printable, textOf } from "../sample.ts";
 import { trainingSizes } from "../sessions.ts";
 import type { Shell } from "../shell.ts";
+import type { Beginning } from "../start-from.ts";
+import { beginPhase, closeAll, stepsBefore, type TrainPhase } from "../train-phases.ts";
 import { startRun, type Start, type StartOptions } from "../train-start.ts";
 import { tool } from "../version.ts";
 import { defaultTemperature } from "./generate.ts";
@@ -40,13 +42,33 @@ export async function train(shell: Shell, given: string, options: TrainOptions):
   try {
     return await trainRun(shell, given, start, options);
   } finally {
-    start.data.close();
+    closeAll(start.phases.map(({ data }) => data));
     start.lock.release();
   }
 }
 
+/** One phase after the other; the last one that was begun is what the report and the last lines speak of. */
 async function trainRun(shell: Shell, given: string, start: Start, options: TrainOptions): Promise<ExitCode> {
-  const { artifact, data, run } = start;
+  let seconds = 0;
+  for (let index = start.first; ; index++) {
+    const done = await trainPhase(shell, given, start, index, seconds, options);
+    if ("code" in done) return done.code;
+    seconds = done.seconds;
+  }
+}
+
+/** The seconds that were trained so far, where the next phase follows. */
+async function trainPhase(
+  shell: Shell,
+  given: string,
+  start: Start,
+  index: number,
+  seconds: number,
+  options: TrainOptions,
+): Promise<{ readonly seconds: number } | { readonly code: ExitCode }> {
+  const { run, phases } = start;
+  const phase = phases[index]!;
+  const { artifact, data } = phase;
   const folder = resolve(shell.folder, run);
   const quiet = options.quiet === true || options.json === true;
   const entries = ["train", "update", "evaluate"].filter(
@@ -55,22 +77,27 @@ async function trainRun(shell: Shell, given: string, start: Start, options: Trai
   const session = await openOn(options.device, artifact, artifact.compileFor, {
     entries,
     sizes: trainingSizes(artifact.program),
-    seed: start.note.seed,
+    seed: phase.training.seed,
     initialise: false,
     precision: options.precision,
     ...(options.threads === undefined ? {} : { threads: options.threads }),
   });
   try {
+    const restore = index === start.first ? start.restore : undefined;
+    const beginning = restore === undefined ? beginPhase(phases, index, start.base) : undefined;
     // Before the first tensor is written: what the session allocated counts only when it is touched.
     const memory = watchMemory(artifact.program, entries, session);
     session.initialise();
+    if (beginning !== undefined) session.load(beginning.values);
     // What the device refuses, it refuses before the first step.
     for (const entry of entries) await session.prepare(entry);
-    if (!quiet) shell.err(head(shell, start, session, memory));
+    if (!quiet) shell.err(head(shell, start, index, session, memory, beginning));
     const about = { tool, source: start.note.main, where: session.where, data: data.summary };
-    const result = await steps(shell, start, session, folder, quiet, about, memory);
+    const result = await steps(shell, start, index, seconds, session, folder, quiet, about, memory, restore);
+    if (index < phases.length - 1 && result.reason !== "interrupted") return { seconds: result.seconds };
     writeNote(folder, { ...start.note, state: result.reason });
-    const routing = await collectRouting(session, data, { step: result.step });
+    const last = index === phases.length - 1;
+    const routing = last ? await collectRouting(session, data, { step: result.step }) : undefined;
     const sample = result.reason === "interrupted" ? undefined : await sampleOf(shell, run);
     await writeReport(folder, {
       ...about,
@@ -79,57 +106,76 @@ async function trainRun(shell: Shell, given: string, start: Start, options: Trai
       ...sample,
     });
     if (options.json === true)
-      shell.out(`${JSON.stringify(summary(start, result, memory, sample?.text), null, 2)}\n`);
+      shell.out(`${JSON.stringify(summary(start, phase, result, memory, sample?.text), null, 2)}\n`);
     else if (!quiet) conclude(shell, given, start, result, memory, sample);
-    return result.reason === "interrupted" ? exitCodes.interrupted : exitCodes.good;
+    return { code: result.reason === "interrupted" ? exitCodes.interrupted : exitCodes.good };
   } finally {
     session.dispose();
   }
 }
 
-/** What is trained, on what, where. */
+/** What is trained, on what, where, from what. */
 function head(
   shell: Shell,
-  { artifact, data, run, training, resume }: Start,
+  { phases, run, resume, first }: Start,
+  index: number,
   session: Executor,
   memory: MemoryWatch,
+  beginning: Beginning | undefined,
 ): string {
   const paint = paintWith(shell.colour.err);
+  const { artifact, data, training } = phases[index]!;
   const { program } = artifact;
   const { total, active } = countParameters(program, (router) => Math.min(router.width, router.experts));
   const unit = training.length === undefined ? "example" : "token";
   const size = total === active ? "" : `, ${count(active)} active per ${unit}`;
+  const title = training.phase === undefined ? program.name : `${program.name}, phase ${training.phase}`;
+  const frozen = countFrozen(program);
   const facts: [string, string][] = [
-    ["model", `${count(total)} parameters${size}`],
+    ["model", `${count(total)} parameters${size}${frozen === 0 ? "" : `, ${count(frozen)} frozen`}`],
+    ...(beginning === undefined ? [] : [["start", beginning.told] satisfies [string, string]]),
     ...data.summary.map((line): [string, string] => ["data", line]),
     ["recipe", recipe(training)],
     ["memory", showPlan(memory)],
-    ["run", `${run}${resume ? ", continued" : ""}  (${session.where})`],
+    ["run", `${run}${resume && index === first ? ", continued" : ""}  (${session.where})`],
   ];
-  return `${paint.bold(program.name)}\n${facts.map(([name, text]) => `  ${paint.dim(name.padEnd(7))} ${text}\n`).join("")}\n`;
+  return `${paint.bold(title)}\n${facts.map(([name, text]) => `  ${paint.dim(name.padEnd(7))} ${text}\n`).join("")}\n`;
 }
+
+const countFrozen = (program: Program): number =>
+  program.tensors.reduce(
+    (sum, { frozen, shape }) => sum + (frozen === true ? shape.reduce((a, b) => a * b, 1) : 0),
+    0,
+  );
 
 const recipe = ({ steps, batch, length, accumulate, optimiser }: Training): string =>
   `${whole(steps)} steps of ${batch}${accumulate === 1 ? "" : ` x ${accumulate}`}${length === undefined ? "" : ` x ${length}`}, ${optimiser}`;
 
 async function steps(
   shell: Shell,
-  { data, training, note, run, restore }: Start,
+  { phases, note, run }: Start,
+  index: number,
+  seconds: number,
   session: Executor,
   folder: string,
   quiet: boolean,
   about: ReportAbout,
   memory: MemoryWatch,
+  restore: Start["restore"],
 ): Promise<TrainResult> {
-  const view = await progressView(shell, training.steps, quiet);
+  const { data, folder: own } = phases[index]!;
+  const within = { ...stepsBefore(phases, index), seconds };
+  const view = await progressView(shell, within.of, quiet);
   const stop = new AbortController();
   const undo = shell.onInterrupt(() => {
     view.note("stopping at the next step; again to stop at once");
     stop.abort();
   });
   try {
-    return await trainInFolder(session, data, folder, {
+    return await trainInFolder(session, data, own, {
       resume: restore?.(session) ?? false,
+      within,
+      metricsIn: folder,
       locked: true,
       signal: stop.signal,
       onStep: (progress) => {
@@ -171,8 +217,12 @@ async function sampleOf(shell: Shell, shown: string): Promise<Sample | undefined
   return { prompt, text };
 }
 
+const allSteps = (phases: readonly TrainPhase[]): number =>
+  phases.reduce((sum, { training }) => sum + training.steps, 0);
+
 function summary(
-  { run, training }: Start,
+  { run, phases }: Start,
+  { training }: TrainPhase,
   result: TrainResult,
   { before, model, peak, device }: MemoryWatch,
   text: string | undefined,
@@ -182,7 +232,8 @@ function summary(
     run,
     state: reason,
     step,
-    steps: training.steps,
+    steps: allSteps(phases),
+    ...(training.phase === undefined ? {} : { phase: training.phase }),
     ...(evaluation === undefined ? {} : { heldOut: evaluation.metrics }),
     ...(best === undefined ? {} : { best }),
     seconds,
@@ -197,7 +248,7 @@ function summary(
 function conclude(
   shell: Shell,
   given: string,
-  { run, training, note, resume }: Start,
+  { run, phases, note, resume }: Start,
   result: TrainResult,
   memory: MemoryWatch,
   sample: Sample | undefined,
@@ -212,7 +263,9 @@ function conclude(
   const { reason, step, evaluation, best, seconds } = result;
   const held = evaluation?.metrics["loss"];
   const of =
-    reason === "finished" ? `${whole(step)} steps` : `after ${whole(step)} of ${whole(training.steps)} steps`;
+    reason === "finished"
+      ? `${whole(step)} steps`
+      : `after ${whole(step)} of ${whole(allSteps(phases))} steps`;
   const facts = [
     ...(already
       ? [`already ${reason === "finished" ? "trained" : reason} ${of}`]

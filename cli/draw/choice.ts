@@ -44,6 +44,14 @@ function behind(picks: Node): Behind {
 
 const lastSize = (node: Node): Size => node.shape.at(-1)?.size ?? [];
 
+/** Places are marked for each expert, or for each group of experts. */
+function limitWords(places: ChooseNode, all: number): string {
+  const queues = known(places.score.shape.at(-2)?.size ?? []);
+  return queues === undefined || queues >= all
+    ? `, at most ${text(places.count)} tokens each`
+    : `, at most ${text(places.count)} picks in each of ${queues} groups`;
+}
+
 /** `width`: picks of a token at most; `all`: experts and nulls. */
 export function choiceWords(picks: Node | undefined, width: number, all: number): string {
   if (picks === undefined) return `up to ${width} of ${all}`;
@@ -65,8 +73,7 @@ export function choiceWords(picks: Node | undefined, width: number, all: number)
   }
   const count = known(ids.count) ?? width;
   const among = over(ids)!;
-  const limit =
-    tokens !== undefined ? `, at most ${text(tokens.count)} tokens each` : queues ? ", with a capacity" : "";
+  const limit = tokens !== undefined ? limitWords(tokens, all) : queues ? ", with a capacity" : "";
   if (scans && count === width && tokens === undefined)
     return `the best until their sum passes, up to ${width} of ${all}${limit}`;
   if (groups !== undefined)

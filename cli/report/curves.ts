@@ -1,10 +1,10 @@
 // The curves: loss, every other named loss and metric, learning rate, gradient norm, speed, balance. In: the run's records.
 // Out: figures (markup) and the numbers that the page's script draws into them.
 
-import type { MetricsRecord } from "../../runtime/metrics.ts";
+import type { PhaseRecord } from "../../runtime/metrics.ts";
 import { markup, type Markup } from "./html.ts";
-import { align, buckets, curveOf, finite, smooth, violation, type Curve } from "./measure.ts";
-import { evaluationsOf, stepsOf, type Layer, type RunData } from "./run.ts";
+import { align, buckets, curveOf, finite, smooth, violation, type Curve, type Measured } from "./measure.ts";
+import { evaluationsOf, phasesOf, stepsOf, type Layer, type RunData } from "./run.ts";
 import type { ChartData } from "./script.ts";
 
 export interface Figures {
@@ -24,7 +24,7 @@ interface Figure {
 
 const known = (curve: Curve): boolean => curve.y.some((value) => value !== null);
 
-function render(figures: readonly Figure[], prefix: string): Figures {
+function render(figures: readonly Figure[], prefix: string, phases: readonly PhaseRecord[]): Figures {
   const charts: ChartData[] = [];
   const drawnFigures = figures.flatMap(({ title, note, unit, wide, fromZero = false, lines }) => {
     const drawn = lines.filter(({ curve }) => known(curve));
@@ -32,7 +32,8 @@ function render(figures: readonly Figure[], prefix: string): Figures {
     const id = `${prefix}-${charts.length}`;
     const { x, ys } = align(drawn.map(({ curve }) => curve));
     const series = drawn.map(({ label, tone, look }, i) => ({ label, tone, look, y: ys[i]! }));
-    charts.push({ id, x, series, unit, fromZero });
+    const marks = phases.map(({ step, name }) => ({ x: step, label: name }));
+    charts.push({ id, x, series, unit, fromZero, marks });
     const last = series
       .map(({ label, y }) => `${label}: ${y.findLast((value) => value !== null) ?? "none"}`)
       .join(", ");
@@ -46,7 +47,7 @@ function render(figures: readonly Figure[], prefix: string): Figures {
 
 const metric =
   (name: string) =>
-  (record: MetricsRecord): number | undefined =>
+  (record: Measured): number | undefined =>
     record.metrics[name];
 
 /** Whether a metric is a share, to be read in per cent. */
@@ -58,7 +59,7 @@ export function learningCurves({ program, records }: RunData): Figures {
   const names = new Set([
     "loss",
     ...(program.training?.metrics ?? []),
-    ...records.flatMap((record) => Object.keys(record.metrics)),
+    ...[...steps, ...evaluations].flatMap((record) => Object.keys(record.metrics)),
   ]);
   const both = (name: string): Figure["lines"] => {
     const curve = curveOf(steps, metric(name));
@@ -129,7 +130,7 @@ export function learningCurves({ program, records }: RunData): Figures {
       ],
     },
   ];
-  return render(figures, "curve");
+  return render(figures, "curve", phasesOf(records));
 }
 
 /** Balance over time of all layers together: the worst one and the mean. */
@@ -178,6 +179,7 @@ export function balanceCurves(layers: readonly Layer[]): Figures {
       },
     ],
     "balance",
+    [],
   );
 }
 

@@ -4,7 +4,10 @@
 //   effective   exp(entropy of the load): how many evenly used experts would be as mixed
 //   null share  picks that went to null experts
 
-import type { MetricsRecord, StepRecord } from "../../runtime/metrics.ts";
+import type { MetricsRecord, PhaseRecord, StepRecord } from "../../runtime/metrics.ts";
+
+/** A record that has numbers. */
+export type Measured = Exclude<MetricsRecord, PhaseRecord>;
 
 /** y over x; NaN and infinities become null: a gap. */
 export interface Curve {
@@ -30,8 +33,8 @@ const meanOf = (values: readonly (number | undefined)[]): number => {
 
 /** Means over buckets of steps; each stands at its last step. */
 export function curveOf(
-  records: readonly MetricsRecord[],
-  value: (record: MetricsRecord) => number | undefined,
+  records: readonly Measured[],
+  value: (record: Measured) => number | undefined,
   most = 400,
 ): Curve {
   const parts = buckets(records, most);

@@ -1,7 +1,7 @@
 // What the report is made of. In: what a run folder holds (read in report.ts) and what the command knows besides. Out: one
 // value that all parts of the page read, with the loads of each router already in buckets of time.
 
-import type { EvaluationRecord, MetricsRecord, StepRecord } from "../../runtime/metrics.ts";
+import type { EvaluationRecord, MetricsRecord, PhaseRecord, StepRecord } from "../../runtime/metrics.ts";
 import type { Program, RouterInfo } from "../../runtime/program.ts";
 import { loadHistory, meanActive, type LoadHistory } from "./measure.ts";
 import type { RouterReport, RoutingReport } from "./routing.ts";
@@ -45,6 +45,18 @@ export const stepsOf = (records: readonly MetricsRecord[]): StepRecord[] =>
 export const evaluationsOf = (records: readonly MetricsRecord[]): EvaluationRecord[] =>
   records.filter((record): record is EvaluationRecord => record.kind === "evaluation");
 
+export const phasesOf = (records: readonly MetricsRecord[]): PhaseRecord[] =>
+  records.filter((record): record is PhaseRecord => record.kind === "phase");
+
+/** Those of the last phase: routers of another phase may have had other experts. */
+const latest = (records: readonly MetricsRecord[]): readonly MetricsRecord[] =>
+  records.slice(
+    Math.max(
+      0,
+      records.findLastIndex(({ kind }) => kind === "phase"),
+    ),
+  );
+
 export const layerTitle = (router: string): string =>
   router.replace(/\.router$/, "").replace(/(.)\.router\.(\d+)$/, "$1, router $2");
 
@@ -52,7 +64,8 @@ export const layerTitle = (router: string): string =>
 const bucketsFor = (experts: number): number =>
   Math.max(24, Math.min(96, Math.floor(120_000 / Math.max(1, experts))));
 
-export function layersOf({ program, records, routing }: RunData): Layer[] {
+export function layersOf({ program, records: whole, routing }: RunData): Layer[] {
+  const records = latest(whole);
   const all = program.routers.reduce((sum, { experts, nulls }) => sum + experts + nulls, 0);
   const most = bucketsFor(all);
   const evaluation = evaluationsOf(records).at(-1);

@@ -19,6 +19,8 @@ export interface ChartData {
   readonly unit: "number" | "percent";
   /** The axis begins at zero: small changes of a large number should look small. */
   readonly fromZero: boolean;
+  /** Upright lines with a name: where phases begin. */
+  readonly marks: readonly { readonly x: number; readonly label: string }[];
 }
 
 export interface PageData {
@@ -64,6 +66,26 @@ export function drawCharts(data: PageData, Plot: typeof uPlot): void {
           },
           cursor: { points: { size: 7 }, drag: { x: true, y: false } },
           legend: { live: true },
+          hooks: {
+            draw: [
+              ({ ctx, bbox, valToPos }: uPlot) => {
+                ctx.save();
+                ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
+                ctx.fillStyle = ctx.strokeStyle = colour("soft");
+                ctx.setLineDash([4, 4]);
+                for (const { x, label } of chart.marks) {
+                  const at = Math.round(valToPos(x, "x", true)) + 0.5;
+                  if (at < bbox.left || at > bbox.left + bbox.width) continue;
+                  ctx.beginPath();
+                  ctx.moveTo(at, bbox.top);
+                  ctx.lineTo(at, bbox.top + bbox.height);
+                  ctx.stroke();
+                  ctx.fillText(label, at + 4, bbox.top + 12 * devicePixelRatio);
+                }
+                ctx.restore();
+              },
+            ],
+          },
           axes: [
             {
               ...axis,

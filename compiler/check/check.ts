@@ -2,14 +2,23 @@
 // recipes. In: a resolved Model. Out: diagnostics, many in one run, at most one for each cause.
 
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
-import type { Definition, Expression, Statement } from "../../grammar/syntax.ts";
+import type {
+  Definition,
+  Expression,
+  Name,
+  Span,
+  Statement,
+  TrainDeclaration,
+} from "../../grammar/syntax.ts";
 import { named } from "../../runtime/size.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
 import { runBody } from "../elaborate/body.ts";
 import { report, type Elaboration, type Frame, type Watch } from "../elaborate/elaboration.ts";
 import { startElaboration } from "../elaborate/elaborator.ts";
 import { modelFrame } from "../elaborate/model.ts";
+import { evaluateArguments, withStatics } from "../elaborate/instance.ts";
 import { ofSize, symbol } from "../elaborate/number.ts";
+import { phasesOf } from "../elaborate/phases.ts";
 import { readTraining } from "../elaborate/training.ts";
 import { openScope, type Scope } from "../elaborate/scope.ts";
 import { tensor, truth, type Value, type VisibleAxis } from "../elaborate/value.ts";
@@ -71,16 +80,7 @@ function checkDefinition(
   const frame: Frame = modelFrame(definition, module, []);
   const scope = openScope();
   of.frames.push(frame);
-  const seen = new Set<string>();
-  for (const { name, value } of definition.statics) {
-    if (seen.has(name.text))
-      report(of, "M0102", name.span, `the static \`${name.text}\` is declared twice`, {
-        label: "again here",
-        help: "rename one of them",
-      });
-    seen.add(name.text);
-    scope.names.set(name.text, symbolicStatic(of, definition, name.text, value, scope));
-  }
+  const seen = bindSymbols(of, definition, scope);
   for (const { type } of definition.inputs)
     for (const axis of type.axes)
       if (axis.node === "name" && !scope.names.has(axis.text) && module.names.get(axis.text)?.kind !== "dim")
@@ -143,6 +143,7 @@ function checkModelDefinition(
   const of = startElaboration({ mode: "training", diagnostics, watch });
   of.frames.push(modelFrame(definition, module, []));
   const scope = openScope();
+  bindSymbols(of, definition, scope);
   const before = diagnostics.length;
   const last = of.parts.run(of, definition.body, scope);
   if (last === undefined && !scope.names.has("logits") && diagnostics.length === before)
@@ -150,42 +151,94 @@ function checkModelDefinition(
       label: "neither `logits` nor a last expression",
       help: "bind `logits = ...`",
     });
-  for (const train of module.trains) if (train.model.text === definition.name.text) readTraining(of, train);
+  for (const train of module.trains)
+    for (const phase of phasesOf(train))
+      if (phase.model.text === definition.name.text) {
+        withStatics(
+          of,
+          { kind: "definition", definition, module, base: "" },
+          evaluateArguments(of, phase.statics, openScope()),
+          phase.model.span,
+        );
+        readTraining(of, phase);
+      }
 }
 
-/** `train` blocks must name a model of this module, each once. */
+/** Statics as they are while nobody has given them. */
+function bindSymbols(of: Elaboration, definition: Definition, scope: Scope): Set<string> {
+  const seen = new Set<string>();
+  for (const { name, value } of definition.statics) {
+    if (seen.has(name.text))
+      report(of, "M0102", name.span, `the static \`${name.text}\` is declared twice`, {
+        label: "again here",
+        help: "rename one of them",
+      });
+    seen.add(name.text);
+    scope.names.set(name.text, symbolicStatic(of, definition, name.text, value, scope));
+  }
+  return seen;
+}
+
+/** `train` blocks and their phases must name models of this module; each model has one recipe, each phase a name of its own. */
 function checkTrains(module: LoadedModule, diagnostics: Diagnostic[]): void {
   const models = definitionsOf(module)
     .filter(({ kind }) => kind === "model")
     .map(({ name }) => name.text);
+  const error = (code: string, span: Span, message: string, label: string, help: string): void =>
+    void diagnostics.push({
+      code,
+      severity: "error",
+      message,
+      at: { module: module.path, span, label },
+      related: [],
+      help,
+    });
+  const known = ({ text, span }: Name): boolean => {
+    if (models.includes(text)) return true;
+    const list = models.map((name) => `\`${name}\``).join(", ");
+    const otherwise = models.length === 0 ? "write a `model` first" : `the file has ${list}`;
+    error(
+      "M0605",
+      span,
+      `there is no model \`${text}\``,
+      "no such model in this file",
+      didYouMean(text, models, otherwise),
+    );
+    return false;
+  };
   const seen = new Set<string>();
-  for (const { model } of module.trains) {
-    const error = (code: string, message: string, label: string, help: string): void => {
-      diagnostics.push({
-        code,
-        severity: "error",
-        message,
-        at: { module: module.path, span: model.span, label },
-        related: [],
-        help,
-      });
-    };
-    if (!models.includes(model.text))
-      error(
-        "M0605",
-        `there is no model \`${model.text}\``,
-        "no such model in this file",
-        didYouMean(
-          model.text,
-          models,
-          models.length === 0
-            ? "write a `model` first"
-            : `the file has ${models.map((name) => `\`${name}\``).join(", ")}`,
-        ),
-      );
-    else if (seen.has(model.text))
-      error("M0610", `\`${model.text}\` has two recipes`, "a second `train` block", "keep one");
+  for (const train of module.trains) {
+    const { model } = train;
+    if (known(model) && seen.has(model.text))
+      error("M0610", model.span, `\`${model.text}\` has two recipes`, "a second `train` block", "keep one");
     seen.add(model.text);
+    const names = new Set<string>();
+    const of = (settings: TrainDeclaration["settings"], inside: boolean): void => {
+      for (const setting of settings) {
+        if (setting.setting === "model") known(setting.name);
+        if (setting.setting !== "phase") continue;
+        const { name } = setting;
+        if (inside)
+          error(
+            "M0616",
+            name.span,
+            "a phase holds no phases",
+            "a phase inside of another",
+            "write it below the other",
+          );
+        else if (names.has(name.text))
+          error(
+            "M0616",
+            name.span,
+            `there are two phases \`${name.text}\``,
+            "again here",
+            "rename one of them",
+          );
+        names.add(name.text);
+        of(setting.settings, true);
+      }
+    };
+    of(train.settings, false);
   }
 }
 

@@ -34,7 +34,7 @@ export const kindPages: readonly Page[] = [
   page(
     "M0203",
     "a tensor where a static is wanted",
-    "Statics, in the first list or in braces, are known when the model is compiled: sizes, numbers, truth values, definitions. Tensors are inputs and stand in the second list.",
+    "Statics, in the first list or in braces, are known when the model is compiled: sizes, numbers, truth values, definitions; in braces schedules, too. Tensors are inputs and stand in the second list.",
     withNorm("logits = RMSNorm { epsilon = mean(x) }(x)"),
     withNorm("logits = RMSNorm { epsilon = 1e-5 }(x)"),
   ),

@@ -70,7 +70,7 @@ export const routingPages: readonly Page[] = [
   page(
     "M0508",
     "a capacity that cannot be kept",
-    "`capacity` stands below `choose` and counts tokens per expert: a number or a size. `drop lowest` needs a choice by score.",
+    "`capacity` stands below `choose` and counts tokens per expert: a number or a size. `drop lowest` needs a choice by score, or says of what: `drop lowest of p`.",
     inRouter("capacity 1.25 * tokens / N\nchoose top 1 of score"),
     inRouter("choose top 1 of score\ncapacity 1.25 * tokens / N"),
   ),
@@ -164,5 +164,13 @@ export const routingPages: readonly Page[] = [
     "The result of a moe is the sum of its shared and routed experts. Residuals and projections belong in a layer around it.",
     inMoe("routed Relu(D, 8) * 4\nrouter TopK\nx"),
     inMoe("routed Relu(D, 8) * 4\nrouter TopK"),
+  ),
+  page(
+    "M0522",
+    "a priority that is not one number for each expert, or one for the token",
+    "What stands after `drop lowest of` says who keeps a place: the highest. It has one entry for each of the N experts, or is one number " +
+      "for the token; `inf` is never dropped before others, and `-inf` keeps no place.",
+    inRouter("choose top 1 of score\ncapacity 1.25 * tokens / N drop lowest of x"),
+    inRouter("choose top 1 of score\ncapacity 1.25 * tokens / N drop lowest of max(score)"),
   ),
 ];

@@ -41,7 +41,7 @@ export const sizePages: readonly Page[] = [
   page(
     "M0306",
     "a place or an index that cannot stand there",
-    "A number in brackets is a place on its axis, counted from 0. An index names each axis of a tensor once.",
+    "A number in brackets is a place on its axis, counted from 0. An index names each axis of a tensor once. A sum of one or two indices and a number is a shift or a window.",
     inModel("logits = x[4]"),
     inModel("logits = x[3]"),
   ),

@@ -114,9 +114,25 @@ export const trainingPages: readonly Page[] = [
   page(
     "M0614",
     "a pattern that matches no parameter",
-    "`freeze` and `rate` take patterns of parameter names, as `moe show` lists them; `*` stands for any text. Inside of a layer " +
+    "`freeze`, `rate` and `start` take patterns of parameter names, as `moe show` lists them; `*` stands for any text. Inside of a layer " +
       "the name begins with that of the layer: `block.0.router.w`.",
     recipe(`${data}\nfreeze "layer.w"`),
     recipe(`${data}\nfreeze "*w"`),
+  ),
+  page(
+    "M0615",
+    "a start that does not say where values come from",
+    "`start from` names runs or files; each rule names tensors of this model, and what they are made of: names in quotes, with a `*` for each " +
+      "that stands on the left, in `copy`, `slice`, `take`, `concat`, `stack` or `mean`, or `fresh`. Of several sources each has a name, " +
+      'which is called with the pattern: `a("*")`.',
+    recipe(`${data}\nstart from "runs/base" {\n  "w" = double("w")\n}`),
+    recipe(`${data}\nstart from "runs/base" {\n  "w" = copy("w", noise = 0.01)\n}`),
+  ),
+  page(
+    "M0616",
+    "a phase that is not there, or there twice",
+    "Phases have names of their own and hold settings, no phases. `--phase NAME` asks for one of them.",
+    recipe(`${data}\nphase warm {\n  steps 10\n}\nphase warm {\n  steps 20\n}`),
+    recipe(`${data}\nphase warm {\n  steps 10\n}\nphase hot {\n  steps 20\n}`),
   ),
 ];

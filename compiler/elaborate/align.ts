@@ -88,8 +88,8 @@ export function unionAxes(
   return merged;
 }
 
-/** Each row's own entry of a tensor that has one for each group. */
-function takeGroups(builder: GraphBuilder, node: Node, at: number, group: Hidden): Node {
+/** Each row's own entry of a tensor that has one for each group, which stand along axis `at`. */
+export function takeGroups(builder: GraphBuilder, node: Node, at: number, group: Hidden): Node {
   const route = group.rows?.route;
   if (route === undefined) throw new Error("internal: groups without a routing");
   const rank = node.shape.length;

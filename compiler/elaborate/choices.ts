@@ -29,11 +29,13 @@ interface Made {
   readonly score?: Tensor;
   readonly bound?: Size;
   readonly empty: boolean;
+  /** false: a token may pick an expert twice. */
+  readonly distinct?: false;
   /** Picks from the operands' nodes, each with the tokens' axes in front. */
   readonly make: (builder: GraphBuilder, nodes: readonly Node[], only: Node | undefined) => Node;
 }
 
-function divides(of: Elaboration, span: Span, groups: number | "unknown"): boolean {
+export function divides(of: Elaboration, span: Span, groups: number | "unknown"): boolean {
   const experts = known(expertsOf(of));
   if (groups === "unknown" || experts === undefined || experts % groups === 0) return true;
   report(of, "M0505", span, `${groups} groups do not divide ${experts} experts`, {
@@ -329,6 +331,7 @@ export function choiceOf(of: Elaboration, choice: Choice, scope: Scope): Made | 
         tensors: [picks],
         width: picks.axes[0]!.size,
         empty: true,
+        distinct: false,
         make: (builder, [p], only) => {
           if (only === undefined) return p!;
           const open = builder.take(builder.cast(only, "i32"), p!, p!.shape.length - 1);

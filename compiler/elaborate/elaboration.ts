@@ -84,6 +84,8 @@ export interface RouterFrame {
   readonly axisName: string;
   /** What chose, [N]: the weight when none is given, and what `drop lowest` ranks by. */
   score?: Tensor;
+  /** No token picks an expert twice. */
+  distinct?: boolean;
   /** Whether a token may end up without any expert. */
   mayBeEmpty?: boolean;
   /** While the weight is read: [N] tensors stand for their chosen entries. */
@@ -252,6 +254,16 @@ export function build(
   }
   return make(builder, ...nodes);
 }
+
+/** Where the user wrote what is being run: inside the standard library, the application that led there. */
+export function writtenAt(of: Elaboration, span: Span): { readonly module: string; readonly span: Span } {
+  let place: { readonly module: string; readonly span: Span } = { module: frameOf(of).module.path, span };
+  for (let at = of.frames.length - 1; at >= 0 && isStandard(place.module); at--)
+    place = of.frames[at]!.call ?? place;
+  return place;
+}
+
+const isStandard = (module: string): boolean => module.startsWith("std.");
 
 export const placeOf = (of: Elaboration, span: Span, label: string): Place => ({
   module: frameOf(of).module.path,

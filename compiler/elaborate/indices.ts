@@ -7,9 +7,11 @@ import type { Node } from "../graph.ts";
 import type { GraphBuilder } from "../graph-builder.ts";
 import { expandTo, toTensor, unionHidden } from "./align.ts";
 import { build, checking, report, type Elaboration } from "./elaboration.ts";
-import { asSize, sameSizes, showShape, showSize, valueOf } from "./number.ts";
+import { asSize, showShape, showSize, valueOf } from "./number.ts";
 import { lookUp, openScope, type Scope } from "./scope.ts";
 import { noteMixing } from "./sequence-notes.ts";
+import { boundAxis } from "./bound-axis.ts";
+import { namesInSum, openWindows } from "./windows.ts";
 import {
   asTensor,
   broken,
@@ -29,36 +31,6 @@ const newIndex = (of: Elaboration, name: string): IndexValue => ({
   order: of.nextOrder++,
   axis: undefined,
 });
-
-function boundAxis(
-  of: Elaboration,
-  index: IndexValue,
-  axis: Pick<VisibleAxis, "size" | "pieces">,
-  span: Span,
-): Hidden | undefined {
-  if (index.axis === undefined) {
-    index.axis = {
-      kind: "index",
-      order: index.order,
-      size: axis.size,
-      name: index.name,
-      ...(axis.pieces === undefined ? {} : { pieces: axis.pieces }),
-    };
-    return index.axis;
-  }
-  if (sameSizes(index.axis.size, axis.size)) return index.axis;
-  report(
-    of,
-    "M0305",
-    span,
-    `the index \`${index.name}\` runs over \`${showSize(index.axis.size)}\` and over \`${showSize(axis.size)}\``,
-    {
-      label: `\`${showSize(axis.size)}\` here`,
-      help: "use another index for this axis",
-    },
-  );
-  return undefined;
-}
 
 type Indexing = Extract<Expression, { node: "index" }>;
 /** Bodies are elaborated many times, and their text stays the same. */
@@ -102,7 +74,7 @@ export function overScope(of: Elaboration, over: readonly Name[], inner: object,
   if (over.length === 0) return scope;
   const used = new Set<string>();
   for (const { indices } of indexingsIn(inner))
-    for (const index of indices) if (index.node === "name") used.add(index.text);
+    for (const index of indices) for (const name of namesInSum(index)) used.add(name);
   const fresh = over.filter(({ text }) => used.has(text) && lookUp(scope, text)?.kind !== "index");
   if (fresh.length === 0) return scope;
   const inside = openScope(scope);
@@ -211,12 +183,26 @@ export function indexInto(
         help: "give one index for each axis, from the left",
       },
     );
+  const opened = openWindows(of, base, indices, scope);
+  if (opened === undefined) return broken;
+  return indexBy(of, span, opened.value, opened.entries, scope);
+}
+
+/** `value[indices]`, one entry for each of the first axes. */
+function indexBy(
+  of: Elaboration,
+  span: Span,
+  base: Tensor,
+  entries: readonly (Expression | IndexValue)[],
+  scope: Scope,
+): Value {
   const labels = new Map<number, Hidden>();
   const places = new Map<number, number>();
   const lookups = new Map<number, Tensor>();
-  for (const [i, index] of indices.entries()) {
+  for (const [i, entry] of entries.entries()) {
     const axis = base.axes[i]!;
-    const meaning = index.node === "name" ? lookUp(scope, index.text) : undefined;
+    const index = "kind" in entry ? ({ node: "name", text: entry.name, span } as const) : entry;
+    const meaning = "kind" in entry ? entry : index.node === "name" ? lookUp(scope, index.text) : undefined;
     if (meaning?.kind === "index") {
       const hidden = boundAxis(of, meaning, axis, index.span);
       if (hidden === undefined) return broken;

@@ -5,6 +5,7 @@ import type { Argument, Definition, Span } from "../../grammar/syntax.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
 import { report, type Elaboration } from "./elaboration.ts";
 import { showShape } from "./number.ts";
+import { followsClock } from "./schedules.ts";
 import type { Scope } from "./scope.ts";
 import { asTensor, broken, describe, isBroken, type Broken, type Instance, type Value } from "./value.ts";
 
@@ -42,7 +43,7 @@ export function withStatics(
   let next = 0;
   for (const { argument, value: each } of given) {
     if (
-      asTensor(each) !== undefined ||
+      (asTensor(each) !== undefined && !followsClock(each)) ||
       each.kind === "gates" ||
       each.kind === "index" ||
       each.kind === "list"

@@ -3,7 +3,7 @@
 // numbers could show. Makes no entries: those are the pipeline's.
 
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
-import type { Definition, TrainDeclaration } from "../../grammar/syntax.ts";
+import type { Argument, Definition, Name } from "../../grammar/syntax.ts";
 import type { Modality, SizeName, Tensor as StoredTensor } from "../../runtime/program.ts";
 import { constant, named } from "../../runtime/size.ts";
 import { GraphBuilder } from "../graph-builder.ts";
@@ -22,7 +22,10 @@ import {
 } from "./elaboration.ts";
 import { startElaboration } from "./elaborator.ts";
 import { repeatedNames } from "./repeated.ts";
-import { lookUp, openScope } from "./scope.ts";
+import { lookUp, openScope, type Scope } from "./scope.ts";
+import { evaluateArguments, withStatics } from "./instance.ts";
+import { nameStatic } from "./bind-sizes.ts";
+import { phasesOf, type Phase } from "./phases.ts";
 import { readTraining, type TrainingPlan } from "./training.ts";
 import { isBroken } from "./value.ts";
 
@@ -32,6 +35,8 @@ export interface ElaborateOptions {
   /** One token at a time: caches instead of sequences, and no losses. */
   readonly decode?: DecodeOptions;
   readonly watch?: Watch;
+  /** A phase of its recipe; the last one when not given. */
+  readonly phase?: string;
 }
 
 export interface Named {
@@ -154,18 +159,66 @@ function outputOf(
   return node === undefined ? undefined : { name: "logits", node };
 }
 
-/** The `train` block of a model, if the module has one. */
-export const trainOf = (module: LoadedModule, name: string): TrainDeclaration | undefined =>
-  module.trains.find(({ model }) => model.text === name);
+/** The phases of a model's recipe, in order; none without a `train` block. */
+export function phasesIn(module: LoadedModule, name: string): readonly Phase[] {
+  const train = module.trains.find(({ model }) => model.text === name);
+  return train === undefined ? [] : phasesOf(train);
+}
+
+/** Gives a model its statics: those that the recipe says, then defaults. False: a mistake has been reported. */
+export function bindStatics(
+  of: Elaboration,
+  definition: Definition,
+  module: LoadedModule,
+  given: readonly Argument[],
+  at: Name,
+  scope: Scope,
+): boolean {
+  const value = { kind: "definition", definition, module, base: "" } as const;
+  const instance = withStatics(of, value, evaluateArguments(of, given, openScope()), at.span);
+  if (instance.kind === "broken") return false;
+  for (const [name, found] of instance.statics) scope.names.set(name, nameStatic(found, "", name));
+  for (const { name, value: fallback } of definition.statics) {
+    if (scope.names.has(name.text)) continue;
+    if (fallback === undefined) {
+      report(of, "M0206", at.span, `\`${name.text}\` of \`${definition.name.text}\` is not given`, {
+        label: "nothing here says what it is",
+        related: [{ module: module.path, span: name.span, label: "declared here, without a default" }],
+        help: `give it a default, or in the recipe: \`model ${definition.name.text} { ${name.text} = ... }\``,
+      });
+      return false;
+    }
+    scope.names.set(name.text, nameStatic(of.parts.evaluate(of, fallback, scope), "", name.text));
+  }
+  return true;
+}
 
 /** Elaborates one model in one mode. User mistakes that need numbers to be seen are diagnostics. */
 export function elaborateModel(
   model: Model,
   name: string,
-  { mode, builder, decode, watch }: ElaborateOptions,
+  { mode, builder, decode, watch, phase: wanted }: ElaborateOptions,
 ): Elaborated {
   const diagnostics: Diagnostic[] = [];
-  const definition = modelsOf(model).find((each) => each.name.text === name);
+  const phases = phasesIn(model.main, name);
+  const phase = wanted === undefined ? phases.at(-1) : phases.find((each) => each.name === wanted);
+  if (phase === undefined && wanted !== undefined) {
+    const known = phases.flatMap((each) => each.name ?? []).map((each) => `\`${each}\``);
+    return {
+      diagnostics: [
+        {
+          code: "M0616",
+          severity: "error",
+          message: `the recipe of \`${name}\` has no phase \`${wanted}\``,
+          at: { module: model.main.path, span: { start: 0, end: 0 }, label: "" },
+          related: [],
+          help:
+            known.length === 0 ? "leave the phase out: the recipe has none" : `it has ${known.join(", ")}`,
+        },
+      ],
+    };
+  }
+  const definition = modelsOf(model).find((each) => each.name.text === (phase?.model.text ?? name));
   if (definition === undefined) {
     const known = modelsOf(model).map((each) => `\`${each.name.text}\``);
     return {
@@ -181,15 +234,16 @@ export function elaborateModel(
       ],
     };
   }
-  const train = trainOf(model.main, name);
-  const steps = train === undefined ? undefined : stepsOf(model.main, definition, train, diagnostics);
+  const steps = phase === undefined ? undefined : stepsOf(model.main, definition, phase, diagnostics);
   const of = startElaboration({ builder, mode, decode, steps, diagnostics, watch });
   const batch = hiddenAxis(of, "lead", decode === undefined ? named("B") : constant(decode.batch), "batch");
   of.frames.push(modelFrame(definition, model.main, [batch]));
   const scope = openScope();
+  if (!bindStatics(of, definition, model.main, phase?.statics ?? [], phase?.model ?? definition.name, scope))
+    return { diagnostics };
   const last = of.parts.run(of, definition.body, scope);
   const output = outputOf(of, definition, last, scope);
-  const training = train === undefined ? undefined : readTraining(of, train);
+  const training = phase === undefined ? undefined : readTraining(of, phase);
   const { collected } = of;
   if (diagnostics.some(({ severity }) => severity === "error") || output === undefined)
     return { diagnostics };
@@ -234,10 +288,10 @@ export function elaborateModel(
 function stepsOf(
   module: LoadedModule,
   definition: Definition,
-  train: TrainDeclaration,
+  phase: Phase,
   diagnostics: Diagnostic[],
 ): number | undefined {
   const of = startElaboration({ builder: new GraphBuilder(), mode: "training", diagnostics });
   of.frames.push(modelFrame(definition, module, []));
-  return readTraining(of, train).training.steps;
+  return readTraining(of, phase).training.steps;
 }

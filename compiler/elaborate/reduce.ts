@@ -1,12 +1,13 @@
 // Reductions and what runs along axes: sum mean max min any all softmax log_softmax logsumexp rms cumsum argmax.
 // In: a tensor and the names after `over`. Out: a tensor without those axes (the softmax family and cumsum keep them).
-// Along the picks of a router only the picks that are there count. Over rows of a routing only rows that are there count.
+// Along the picks of a router only the picks that are there count. Over rows of a routing only rows that are there count; in an
+// expert these are its own, so that each expert has a sum, a maximum or a mean of itself alone.
 
 import type { Name, Span } from "../../grammar/syntax.ts";
 import { product } from "../../runtime/size.ts";
 import type { GraphBuilder } from "../graph-builder.ts";
 import type { Node } from "../graph.ts";
-import { castTo, expandTo, numberNode, unionHidden } from "./align.ts";
+import { castTo, expandTo, numberNode, takeGroups, unionHidden } from "./align.ts";
 import { build, frameOf, report, type Elaboration } from "./elaboration.ts";
 import { sameSizes, showShape, showSize } from "./number.ts";
 import { lookUp, type Scope } from "./scope.ts";
@@ -36,6 +37,8 @@ export interface Along {
   readonly hidden: readonly Hidden[];
   /** Positions among the visible axes, increasing. */
   readonly visible: readonly number[];
+  /** In an expert whose rows are among `hidden`: the experts, of which each goes over its own rows. */
+  readonly experts?: Hidden;
 }
 
 function overOne(of: Elaboration, scope: Scope, name: Name, value: Tensor): Along | undefined {
@@ -134,20 +137,47 @@ function countOf(builder: GraphBuilder, wide: Tensor, over: Along): Node {
   for (const axis of over.hidden) {
     if (axis.kind !== "rows") continue;
     const offsets = builder.part(axis.route!, "offsets");
-    const rows = builder.reshape(builder.slice(offsets, 0, axis.route!.groups, 1), []);
-    count = builder.mul(count, builder.map("max", builder.cast(rows, "f32"), 1));
+    const { groups } = axis.route!;
+    const rows =
+      over.experts?.rows === axis
+        ? builder.sub(builder.slice(offsets, 0, 1, groups), builder.slice(offsets, 0, 0, groups))
+        : builder.reshape(builder.slice(offsets, 0, groups, 1), []);
+    const some = builder.map("max", builder.cast(rows, "f32"), 1);
+    count = builder.mul(builder.broadcastTo(count, some.shape, []), some);
   }
   return count;
 }
 
-/** Undoes a reduction: the node repeats along `axes` of `like`. */
-function widen(builder: GraphBuilder, node: Node, like: Node, axes: readonly number[]): Node {
-  const kept = like.shape.map((_, i) => i).filter((i) => !axes.includes(i));
-  return builder.broadcastTo(node, like.shape, kept);
+/** Folds axes of a node, and spreads what came out over the node's shape again. */
+interface Fold {
+  readonly fold: (fn: "sum" | "max" | "min", node: Node) => Node;
+  readonly widen: (folded: Node) => Node;
+  /** Divides what was folded by how many elements went into each. */
+  readonly share: (folded: Node) => Node;
 }
 
-const scale = (builder: GraphBuilder, node: Node, by: Node): Node =>
-  builder.div(node, builder.broadcastTo(by, node.shape, []));
+function foldOf(builder: GraphBuilder, wide: Tensor, axes: readonly number[], over: Along): Fold {
+  const { shape } = wide.node!;
+  const kept = shape.map((_, i) => i).filter((i) => !axes.includes(i));
+  const count = (): Node => countOf(builder, wide, over);
+  const { experts } = over;
+  const rows = experts?.rows === undefined ? -1 : wide.hidden.indexOf(experts.rows);
+  if (experts === undefined || rows < 0)
+    return {
+      fold: (fn, node) => builder.reduce(fn, node, axes),
+      widen: (folded) => builder.broadcastTo(folded, shape, kept),
+      share: (folded) => builder.div(folded, builder.broadcastTo(count(), folded.shape, [])),
+    };
+  // Rows become experts at the place where they stand among the axes that stay.
+  const dense = axes.filter((axis) => axis !== rows);
+  const left = shape.map((_, i) => i).filter((i) => !dense.includes(i));
+  const at = left.indexOf(rows);
+  return {
+    fold: (fn, node) => builder.reduceGroups(fn, builder.reduce(fn, node, dense), at),
+    widen: (folded) => builder.broadcastTo(takeGroups(builder, folded, at, experts), shape, left),
+    share: (folded) => builder.div(folded, builder.broadcastTo(count(), folded.shape, [at])),
+  };
+}
 
 function reduceNode(
   builder: GraphBuilder,
@@ -161,18 +191,18 @@ function reduceNode(
   const masked = (value: Node, otherwise: number): Node =>
     mask === undefined ? value : builder.select(mask, value, otherwise);
   const sorted = [...axes].sort((a, b) => a - b);
-  const sum = (value: Node): Node => builder.reduce("sum", masked(value, 0), sorted);
-  const count = (): Node => countOf(builder, wide, over);
+  const { fold, widen, share } = foldOf(builder, wide, sorted, over);
+  const sum = (value: Node): Node => fold("sum", masked(value, 0));
   const mean = (value: Node): Node => {
-    if (mask === undefined) return scale(builder, sum(value), count());
-    const some = builder.reduce("sum", builder.cast(mask, "f32"), sorted);
+    if (mask === undefined) return share(sum(value));
+    const some = fold("sum", builder.cast(mask, "f32"));
     return builder.div(sum(value), builder.map("max", some, 1));
   };
   const exponentials = (): { readonly shifted: Node; readonly max: Node } => {
-    const highest = builder.stop(builder.reduce("max", masked(node, -Infinity), sorted));
+    const highest = builder.stop(fold("max", masked(node, -Infinity)));
     const max =
       mask === undefined ? highest : builder.select(builder.map("lt", -Infinity, highest), highest, 0);
-    return { shifted: builder.sub(masked(node, -Infinity), widen(builder, max, node, sorted)), max };
+    return { shifted: builder.sub(masked(node, -Infinity), widen(max)), max };
   };
   switch (fn) {
     case "sum":
@@ -182,27 +212,27 @@ function reduceNode(
     case "rms":
       return builder.map("sqrt", mean(builder.square(node)));
     case "max":
-      return builder.reduce("max", masked(node, -Infinity), sorted);
+      return fold("max", masked(node, -Infinity));
     case "min":
-      return builder.reduce("min", masked(node, Infinity), sorted);
+      return fold("min", masked(node, Infinity));
     case "any":
-      return builder.map("lt", 0, builder.reduce("max", masked(builder.cast(node, "f32"), 0), sorted));
+      return builder.map("lt", 0, fold("max", masked(builder.cast(node, "f32"), 0)));
     case "all":
-      return builder.map("lt", 0, builder.reduce("min", masked(builder.cast(node, "f32"), 1), sorted));
+      return builder.map("lt", 0, fold("min", masked(builder.cast(node, "f32"), 1)));
     case "softmax": {
       const exp = builder.map("exp", exponentials().shifted);
-      const total = builder.reduce("sum", exp, sorted);
+      const total = fold("sum", exp);
       const safe = mask === undefined ? total : builder.select(builder.map("lt", 0, total), total, 1);
-      return builder.div(exp, widen(builder, safe, node, sorted));
+      return builder.div(exp, widen(safe));
     }
     case "logsumexp": {
       const { shifted, max } = exponentials();
-      return builder.add(max, builder.map("log", builder.reduce("sum", builder.map("exp", shifted), sorted)));
+      return builder.add(max, builder.map("log", fold("sum", builder.map("exp", shifted))));
     }
     case "log_softmax": {
       const { shifted } = exponentials();
-      const log = builder.map("log", builder.reduce("sum", builder.map("exp", shifted), sorted));
-      return builder.sub(shifted, widen(builder, log, node, sorted));
+      const log = builder.map("log", fold("sum", builder.map("exp", shifted)));
+      return builder.sub(shifted, widen(log));
     }
     case "cumsum":
       return builder.scan(masked(node, 0), sorted[0]!);
@@ -247,7 +277,8 @@ export function reduce(
       label: "more than one",
       help: "name one axis after `over`",
     });
-  return reduceAlong(of, fn, value, axes);
+  const experts = frameOf(of).groups.find(({ rows }) => rows !== undefined && axes.hidden.includes(rows));
+  return reduceAlong(of, fn, value, experts === undefined ? axes : { ...axes, experts });
 }
 
 /** The same with the axes known. */
@@ -269,9 +300,13 @@ export function reduceAlong(of: Elaboration, fn: Reduction, value: Tensor, axes:
   const node = build(of, [full], (builder) => reduceNode(builder, fn, full, at, axes, mask?.node));
   const element = fn === "argmax" ? "int" : fn === "any" || fn === "all" ? "bool" : value.element;
   if (keeps(fn)) return tensor(element, hidden, full.axes, node);
+  const { experts } = axes;
+  const left = hidden.flatMap((axis) =>
+    experts !== undefined && axis === experts.rows ? [experts] : axes.hidden.includes(axis) ? [] : [axis],
+  );
   return tensor(
     element,
-    hidden.filter((axis) => !axes.hidden.includes(axis)),
+    left,
     full.axes.filter((_, i) => !axes.visible.includes(i)),
     node,
   );

@@ -1,15 +1,14 @@
-// Routers: `choose`, `capacity` and `weight`, and the names that a router knows of its choice. In: scores for N experts.
-// Out: gates: picks, weights, who was chosen, the load. What a choice reads is in scores.ts, its forms are in choices.ts.
+// Routers: `choose` and `weight`, and the names that a router knows of its choice. In: scores for N experts.
+// Out: gates: picks, weights, who was chosen, the load. What a choice reads is in scores.ts, its forms are in choices.ts, `capacity` in capacity.ts.
 
 import type { Statement } from "../../grammar/syntax.ts";
 import { constant, known, named, product } from "../../runtime/size.ts";
-import { dropLast, dropLowest } from "../build/capacity.ts";
 import { atPicks, chosenOf, isPicked, loadOf } from "../build/gates.ts";
 import type { Node } from "../graph.ts";
-import { castTo, expandTo, numberNode, toTensor, unionHidden } from "./align.ts";
+import { castTo, expandTo, toTensor, unionHidden } from "./align.ts";
 import { choiceOf } from "./choices.ts";
 import { build, checking, type Elaboration, frameOf, report } from "./elaboration.ts";
-import { roundSize, sameSizes, showShape } from "./number.ts";
+import { sameSizes, showShape } from "./number.ts";
 import type { Scope } from "./scope.ts";
 import { expertAxis, expertsOf, overExperts, routerOf, tokensOf } from "./scores.ts";
 import { broken, describe, type Gates, isBroken, tensor, type Tensor, type Value } from "./value.ts";
@@ -50,52 +49,8 @@ export function choose(
   router.before = { ...bare, axes: [{ size: made.width, name: "picks", valid }] };
   if (made.score !== undefined) router.score = made.score;
   if (made.bound !== undefined) router.bound = made.bound;
+  router.distinct = made.distinct !== false;
   router.mayBeEmpty = made.empty || masks.length > 0;
-}
-
-/** `capacity c per batch drop last` */
-export function limit(
-  of: Elaboration,
-  statement: Extract<Statement, { node: "capacity" }>,
-  scope: Scope,
-): void {
-  const router = routerOf(of);
-  const value = of.parts.evaluate(of, statement.value, scope);
-  if (isBroken(value)) return;
-  if (value.kind !== "number") {
-    report(of, "M0508", statement.value.span, "a capacity must be a number or a size", {
-      label: `this is ${describe(value)}`,
-      help: "write tokens per expert: `capacity 1.25 * k * tokens / N`",
-    });
-    return;
-  }
-  const { before, score } = router;
-  if (before === undefined) {
-    if (router.failed === true) return;
-    report(of, "M0508", statement.span, "`capacity` stands before `choose`", {
-      label: "nothing has been chosen yet",
-      help: "move it below `choose`",
-    });
-    return;
-  }
-  if (statement.drop === "lowest" && score === undefined) {
-    report(of, "M0508", statement.span, "`drop lowest` needs a choice by score", {
-      label: "nothing says which picks are lowest",
-      help: "write `drop last`, or choose by a score",
-    });
-    return;
-  }
-  const inner = statement.scope === "sequence" ? Math.min(1, before.hidden.length) : before.hidden.length;
-  const experts = expertsOf(of);
-  const wide = score === undefined ? undefined : expandTo(of, score, before.hidden, score.axes);
-  const node = build(of, [before], (builder, picks) => {
-    const count = known(experts)!;
-    if (statement.drop === "last")
-      return dropLast(builder, picks, count, numberNode(builder, value.poly!), inner);
-    const rounded = roundSize(value, "ceil").poly!;
-    return dropLowest(builder, picks, chosenOf(builder, picks, experts), wide!.node!, rounded, inner);
-  });
-  router.after = tensor("int", before.hidden, [{ size: before.axes[0]!.size }], node);
 }
 
 /** Inside a weight a tensor over experts stands for its chosen entries. */
@@ -274,6 +229,14 @@ export function routerName(of: Elaboration, name: string): Value | undefined {
 }
 export const routerNames = ["load", "chosen", "is_null", "experts", "tokens", "sequence"] as const;
 
+/** A router's path; of the second application of the same router `PATH.2`, and so on: each has a load of its own. */
+function reportName(of: Elaboration, path: string): string {
+  const taken = new Set(of.collected.routers.map(({ name }) => name));
+  let name = path;
+  for (let time = 2; taken.has(name); time++) name = `${path}.${time}`;
+  return name;
+}
+
 /** What the router returns, with its report registered. */
 export function returnGates(of: Elaboration): Value {
   const frame = frameOf(of);
@@ -284,7 +247,7 @@ export function returnGates(of: Elaboration): Value {
   if (picks.node !== undefined && load.node !== undefined && width !== undefined) {
     const nulls = known(frame.router!.nulls.poly ?? []) ?? 0;
     of.collected.routers.push({
-      name: frame.path,
+      name: reportName(of, frame.path),
       experts: known(gates.count)! - nulls,
       nulls,
       picks: picks.node,

@@ -10,6 +10,7 @@ import {
   type Clock,
 } from "../build/schedule.ts";
 import type { GraphBuilder } from "../graph-builder.ts";
+import { nodesOf } from "../graph-walk.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
 import { checking, report, type Elaboration } from "./elaboration.ts";
 import type { Call } from "./functions.ts";
@@ -116,6 +117,22 @@ export function callSchedule(of: Elaboration, { name, span, given }: Call): Valu
   })();
   return tensor("number", [], [], node);
 }
+
+/** Whether a value is a number of each step and of nothing else, so that it can stand for a static. Without numbers (in checking) a single
+ * number that belongs to no token is taken for one; building looks again. */
+export const followsClock = (value: Value): boolean =>
+  value.kind === "tensor" &&
+  value.element === "number" &&
+  value.axes.length === 0 &&
+  value.hidden.length === 0 &&
+  (value.node === undefined ||
+    nodesOf([value.node]).every(
+      (node) =>
+        node.op === "const" ||
+        node.op === "map" ||
+        node.op === "view" ||
+        (node.op === "input" && node.name === "$step"),
+    ));
 
 /** `step`, `steps`, `progress`. */
 export function clockName(of: Elaboration, name: string): Value | undefined {

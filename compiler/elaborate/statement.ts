@@ -5,14 +5,15 @@ import type { Statement } from "../../grammar/syntax.ts";
 import type { Origin } from "../graph.ts";
 import { binary, reportNotNumber, type ElementWise } from "./arithmetic.ts";
 import { castTo, expandTo, toTensor, unionAxes } from "./align.ts";
-import { checking, frameOf, join, nextName, report, type Elaboration } from "./elaboration.ts";
+import { checking, frameOf, join, nextName, report, writtenAt, type Elaboration } from "./elaboration.ts";
 import { evaluateIndexed } from "./expression.ts";
 import { binderScope, showIndices } from "./indices.ts";
+import { limit } from "./capacity.ts";
 import { declareModality } from "./modality.ts";
 import { nullExperts, routedExperts, routerStatement, sharedExperts } from "./moe.ts";
 import { number, sameSizes, showShape, valueOf } from "./number.ts";
 import { meanOfAll } from "./reduce.ts";
-import { choose, limit, weigh } from "./router.ts";
+import { choose, weigh } from "./router.ts";
 import { bind, carryOver, lookUp, openScope, type Scope } from "./scope.ts";
 import { declare } from "./tensors.ts";
 import { asTensor, broken, describe, isBroken, type Value } from "./value.ts";
@@ -327,7 +328,8 @@ export function run(of: Elaboration, statements: readonly Statement[], scope: Sc
       return broken;
     }
     const { path, module } = frameOf(of);
-    const origin: Origin = { path, span: statement.span, module: module.path };
+    const { span, module: written } = writtenAt(of, statement.span);
+    const origin: Origin = { path, span, module: written };
     const value =
       of.builder === undefined
         ? runOne(of, statement, scope)

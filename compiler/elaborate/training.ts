@@ -6,8 +6,10 @@ import type { DataSource, Training } from "../../runtime/program.ts";
 import { optimizerDefaults, type OptimizerName } from "../build/optimizer.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
 import { matchesPattern } from "../pattern.ts";
-import type { Node } from "../graph.ts";
+import type { Node, Origin } from "../graph.ts";
 import { castTo, toTensor } from "./align.ts";
+import type { Phase } from "./phases.ts";
+import { sameNames, startOf, type StartPlan } from "./start.ts";
 import { checking, frameOf, report, type Elaboration } from "./elaboration.ts";
 import { valueOf } from "./number.ts";
 import { openScope } from "./scope.ts";
@@ -15,11 +17,14 @@ import { describe, isBroken } from "./value.ts";
 
 export interface TrainingPlan {
   readonly training: Training;
+  /** Where the optimiser stands, or else the recipe. */
+  readonly origin: Origin;
   readonly optimizer: { readonly name: OptimizerName; readonly options: Readonly<Record<string, Node>> };
   /** Norm of the gradient that is kept; none: no clipping. */
   readonly clip?: number;
   /** Patterns of names of parameters that are not trained. */
   readonly freeze: readonly string[];
+  readonly start?: StartPlan;
   /** Factors on the learning rate, by patterns of names; the last that matches counts. */
   readonly rates: readonly { readonly pattern: string; readonly factor: number }[];
 }
@@ -177,8 +182,8 @@ function textFrom(expression: Expression): string {
   }
 }
 
-/** Reads a `train` block; what is missing has the default of the reference. */
-export function readTraining(of: Elaboration, train: TrainDeclaration): TrainingPlan {
+/** Reads a phase of a `train` block; what is missing has the default of the reference. */
+export function readTraining(of: Elaboration, { name, train, follows }: Phase): TrainingPlan {
   const data: DataSource[] = [];
   const freeze: string[] = [];
   const rates: { pattern: string; factor: number }[] = [];
@@ -190,6 +195,9 @@ export function readTraining(of: Elaboration, train: TrainDeclaration): Training
   let checkpointEvery: number | undefined;
   let patience = 0;
   let optimizer: ReturnType<typeof optimizerOf>;
+  let asked = train.span;
+  // A phase goes on with what the one before has learned.
+  let start: StartPlan | undefined = follows ? { sources: [], rules: [sameNames] } : undefined;
   const seen = new Map<string, Span>();
   for (const setting of train.settings) {
     const several = setting.setting === "data" || setting.setting === "freeze" || setting.setting === "rate";
@@ -236,6 +244,7 @@ export function readTraining(of: Elaboration, train: TrainDeclaration): Training
         break;
       case "optimizer":
         optimizer = optimizerOf(of, setting);
+        asked = setting.span;
         break;
       case "evaluate":
         evaluateEvery =
@@ -270,6 +279,15 @@ export function readTraining(of: Elaboration, train: TrainDeclaration): Training
         checkPattern(of, setting.pattern.span, pattern);
         break;
       }
+      case "start":
+        start = startOf(of, setting, follows) ?? start;
+        for (const { target } of setting.rules)
+          if (target.node === "string") checkPattern(of, target.span, target.value, "tensor");
+        break;
+      case "model":
+      case "phase":
+        // What is trained in which phase is settled before this is read (phases.ts).
+        break;
       case "steps":
       case "accumulate":
         plain[setting.setting] =
@@ -308,26 +326,34 @@ export function readTraining(of: Elaboration, train: TrainDeclaration): Training
       checkpointEvery: checkpointEvery ?? evaluateEvery,
       patience,
       metrics: ["loss"],
+      ...(name === undefined ? {} : { phase: name }),
       optimiser: text,
       rate: "rate",
       norm: "norm",
     },
+    origin: { path: "", span: asked, module: frameOf(of).module.path },
     optimizer: rest,
     ...(clip > 0 ? { clip } : {}),
+    ...(start === undefined ? {} : { start }),
     freeze,
     rates,
   };
 }
 
 /** A pattern that matches nothing would do nothing, silently. Only the built model knows its parameters. */
-function checkPattern(of: Elaboration, span: Span, pattern: string | undefined): void {
+function checkPattern(
+  of: Elaboration,
+  span: Span,
+  pattern: string | undefined,
+  what: "parameter" | "tensor" = "parameter",
+): void {
   if (pattern === undefined || checking(of) || of.mode !== "training") return;
   const names = [...of.collected.tensors.values()].flatMap(({ role, name }) =>
-    role === "parameter" ? [name] : [],
+    role === "parameter" || what === "tensor" ? [name] : [],
   );
   if (names.length === 0 || names.some((name) => matchesPattern(pattern, name))) return;
   const some = names.slice(0, 3).map((name) => `\`${name}\``);
-  report(of, "M0614", span, `no parameter has a name like \`${pattern}\``, {
+  report(of, "M0614", span, `no ${what} has a name like \`${pattern}\``, {
     label: "matches nothing",
     help: `write a name such as ${some.join(", ")}, where \`*\` stands for any text; \`moe show\` lists all of them`,
   });

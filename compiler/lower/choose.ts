@@ -8,7 +8,7 @@ import type { ChooseNode } from "../graph.ts";
 import type { Expr } from "../kernel.ts";
 import { known } from "../../runtime/size.ts";
 import type { Size } from "../../runtime/size.ts";
-import { estimate } from "../fuse-cost.ts";
+import { estimate } from "../estimate.ts";
 import { isWideChoice } from "../fuse-kinds.ts";
 import { fixed, number, variable } from "./affine.ts";
 import type { Affine } from "./affine.ts";

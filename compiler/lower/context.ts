@@ -2,6 +2,7 @@
 // In: the memories chosen by lower.ts. Out: dispatches. Deliberately absent: the kernels' bodies.
 
 import type { Node, RouteNode } from "../graph.ts";
+import type { ReadonlyNodeMap } from "../graph-map.ts";
 import type { Cluster, Fusion } from "../fuse.ts";
 import type { ElementType, Expr, Kernel } from "../kernel.ts";
 import type { LoweredBuffer } from "../lowered.ts";
@@ -13,13 +14,18 @@ import type { Memory } from "./emitter.ts";
 import type { Trace } from "./sources.ts";
 import { inputBuffer, partOf } from "./parts.ts";
 import { Values } from "./value.ts";
+import { tensorMemory, type Stacks, type Window } from "./stacks.ts";
 
 export interface LowerContext {
   readonly fusion: Fusion;
   /** Memory of every stored node, and of the parts of routings. */
-  readonly memories: ReadonlyMap<Node, Memory>;
+  readonly memories: ReadonlyNodeMap<Memory>;
   readonly made: MadeKernel[];
   readonly target: Target;
+  /** Tensors that lie in parts. */
+  readonly stacks: Stacks;
+  /** Of the cluster that is being lowered. */
+  readonly window?: Window;
 }
 
 /** A kernel of a cluster, what it does in a few words, and what it binds. */
@@ -37,12 +43,14 @@ export function temporary(label: string, type: ElementType, length: Size): Memor
   return { key: `temporary:${temporaries++}`, type, length, buffer };
 }
 
-export function sourceMemory(node: Node): Memory | undefined {
+export function sourceMemory(node: Node, stacks: Stacks): Memory | undefined {
   if (node.op !== "input" && node.op !== "tensor") return undefined;
+  if (node.op === "tensor") {
+    const whole = { type: elementOf(node), buffer: tensorBuffer(node.name) };
+    return tensorMemory(node.name, node, whole, stacks);
+  }
   const length = node.shape.reduce((size, axis) => times(size, axis.size), number(1));
-  if (node.op === "input")
-    return { key: `input:${node.name}`, type: elementOf(node), length, buffer: inputBuffer(node.name) };
-  return { key: `tensor:${node.name}`, type: elementOf(node), length, buffer: tensorBuffer(node.name) };
+  return { key: `input:${node.name}`, type: elementOf(node), length, buffer: inputBuffer(node.name) };
 }
 
 const tensors = new Map<string, LoweredBuffer>();

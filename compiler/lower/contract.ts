@@ -5,7 +5,7 @@
 import type { ContractNode, Node, Shape } from "../graph.ts";
 import type { Expr, Stmt } from "../kernel.ts";
 import type { Size } from "../../runtime/size.ts";
-import { known } from "../../runtime/size.ts";
+import { known, named } from "../../runtime/size.ts";
 import type { Cluster } from "../fuse.ts";
 import { contractBody } from "../schedule/contract.ts";
 import { gpuContractBody } from "../schedule/gpu-contract.ts";
@@ -23,12 +23,14 @@ import { ClusterKernel, titleOf } from "./context.ts";
 import type { ContractRoles } from "./contract-roles.ts";
 import { axisOfLabel, contractRoles } from "./contract-roles.ts";
 import type { Lanes } from "./expr.ts";
-import { literal, local } from "./expr.ts";
+import { literal, local, sizeExpr } from "./expr.ts";
+import { laneValue } from "./lane-value.ts";
 import { storeAll } from "./map.ts";
 import { elementsOf, sizeOf, split } from "./space.ts";
 import type { At } from "./layout.ts";
 import { partOf } from "./parts.ts";
 import { selecting } from "./selecting.ts";
+import { firstName, perPart } from "./stacks.ts";
 import type { Parallel } from "../target.ts";
 
 export interface List {
@@ -62,7 +64,7 @@ export function lowerContract(context: LowerContext, cluster: Cluster): void {
   kernel.emitter.workgroup = workgroup;
   kernel.emitter.addScratch(scratch);
   for (const statement of body) kernel.emitter.push(statement);
-  kernel.finish(titleOf(cluster), grid, multiplyAdds);
+  kernel.finish(titleOf(cluster), grid, perPart(multiplyAdds, context.window));
 }
 
 /** What a workgroup has; no matrix units for contractions that something is chosen by. */
@@ -86,8 +88,9 @@ export interface About {
   readonly first: ContractNode;
 }
 
-function raggedOf({ kernel, roles, first }: About): Ragged {
+function raggedOf({ context, kernel, roles, first }: About): Ragged {
   const { kind, row, group } = roles.ragged!;
+  const { window } = context;
   const axis = axisOfLabel(first, row);
   if (axis.kind !== "ragged") throw new Error("internal: the row label is not ragged");
   const route = axis.by;
@@ -95,6 +98,9 @@ function raggedOf({ kernel, roles, first }: About): Ragged {
   return {
     kind,
     groups: group === undefined ? 1 : route.groups,
+    ...(window === undefined
+      ? {}
+      : { window: { first: sizeExpr(named(firstName)), groups: window.part.length } }),
     offset: (at, into) =>
       kernel.emitter.within([listOf(into)], 1, () => {
         const index = kernel.emitter.given(at);
@@ -243,8 +249,9 @@ function epilogue(
   });
   const write = (n: Affine, lanes: Lanes, sums: readonly Expr[]): void => {
     at.set("n", n);
-    for (const [i, node] of contracts.entries()) kernel.values.bind(node, () => sums[i]!);
-    storeAll(kernel, cluster.outputs, at.of(first.labels.out), lanes);
+    const where = at.of(first.labels.out);
+    for (const [i, node] of contracts.entries()) kernel.values.bind(node, laneValue(node, where, sums[i]!));
+    storeAll(kernel, cluster.outputs, where, lanes);
   };
   const none = (lanes: Lanes): Expr[] =>
     contracts.map(() => (lanes === 4 ? literal("f32", 0, 4) : local("none", "f32")));

@@ -1,5 +1,5 @@
-// Copies: one memory into another of the same length.
-// In: two memories. Out: one kernel. Deliberately absent: conversions.
+// Copies: one memory, or one number, into all of another memory.
+// In: the two. Out: one kernel. Deliberately absent: conversions.
 
 import { ceilDivide } from "../../runtime/size.ts";
 import type { Affine } from "./affine.ts";
@@ -8,34 +8,42 @@ import type { LoweredDispatch } from "../lowered.ts";
 import { KernelEmitter } from "./emitter.ts";
 import type { Memory } from "./emitter.ts";
 import type { Lanes } from "./expr.ts";
-import { binary, integer, invocation, local, lowerOf, sizeExpr, workgroup } from "./expr.ts";
+import { binary, integer, invocation, literal, local, lowerOf, sizeExpr, workgroup } from "./expr.ts";
 import { taskElements } from "./space.ts";
 import type { Parallel } from "../target.ts";
 
-export function copyMemory(from: Memory, to: Memory, label: string, parallel?: Parallel): LoweredDispatch {
+/** Both memories have one length. */
+export function copyMemory(
+  from: Memory | number,
+  to: Memory,
+  label: string,
+  parallel?: Parallel,
+): LoweredDispatch {
   const emitter = new KernelEmitter();
+  const { length } = to;
   const copyAt = (index: Affine, lanes: Lanes): void => {
     const at = emitter.index(index, (atom) => local(atom.key, "i32"));
-    emitter.store(to, at, emitter.load(from, at, lanes));
+    const value = typeof from === "number" ? literal(to.type, from, lanes) : emitter.load(from, at, lanes);
+    emitter.store(to, at, value);
   };
   if (parallel !== undefined) {
     emitter.workgroup = parallel.workgroup;
     const first = emitter.let(binary("mul", workgroup, integer(parallel.workgroup)), "f");
-    emitter.if(binary("lt", invocation, binary("sub", sizeExpr(from.length), first)), () =>
+    emitter.if(binary("lt", invocation, binary("sub", sizeExpr(length), first)), () =>
       copyAt(emitter.given(binary("add", first, invocation)), 1),
     );
     const { kernel, buffers } = emitter.finish({
       name: "copy",
-      grid: ceilDivide(from.length, number(parallel.workgroup)),
+      grid: ceilDivide(length, number(parallel.workgroup)),
     });
     return { kernel, buffers, label };
   }
   const start = emitter.let(binary("mul", { op: "workgroup", type: "i32" }, integer(taskElements)), "f");
-  const end = emitter.let(lowerOf(binary("add", start, integer(taskElements)), sizeExpr(from.length)), "e");
-  emitter.lanesFrom(start, end, from.length, copyAt);
+  const end = emitter.let(lowerOf(binary("add", start, integer(taskElements)), sizeExpr(length)), "e");
+  emitter.lanesFrom(start, end, length, copyAt);
   const { kernel, buffers } = emitter.finish({
     name: "copy",
-    grid: ceilDivide(from.length, number(taskElements)),
+    grid: ceilDivide(length, number(taskElements)),
   });
   return { kernel, buffers, label };
 }

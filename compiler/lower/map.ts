@@ -31,6 +31,7 @@ import {
 import type { At } from "./layout.ts";
 import { flatIndex } from "./layout.ts";
 import { partOf, picksPerToken } from "./parts.ts";
+import { unwindowed, windowed } from "./stacks.ts";
 
 /** Picks per token up to which a gather-sum is written out. */
 const unrolledPicks = 8;
@@ -47,7 +48,10 @@ export function lowerMap(context: LowerContext, cluster: Cluster): void {
   if (kernel.parallel !== undefined) {
     const { workgroup } = kernel.parallel;
     const each = elementsOf(shape) >= manyElements ? eachOfMany : 1;
-    const grid = overElements(kernel, shape, { workgroup, each }, (at) => write(at, 1));
+    const { window } = context;
+    const grid = overElements(kernel, windowed(shape, window), { workgroup, each }, (at) =>
+      write(unwindowed(at, window), 1),
+    );
     kernel.finish(title, grid);
     return;
   }

@@ -4,6 +4,7 @@
 
 import type { Node, RouteNode } from "../graph.ts";
 import { keyOfSize } from "../graph-axis.ts";
+import type { ReadonlyNodeMap } from "../graph-map.ts";
 import type { Cluster, Fusion } from "../fuse.ts";
 import type { LoweredBuffer } from "../lowered.ts";
 import type { MadeKernel } from "./context.ts";
@@ -21,7 +22,7 @@ export type ClusterMemo = Map<
 export function once(
   memo: ClusterMemo,
   fusion: Fusion,
-  memories: ReadonlyMap<Node, Memory>,
+  memories: ReadonlyNodeMap<Memory>,
   cluster: Cluster,
   lower: () => readonly MadeKernel[],
 ): readonly MadeKernel[] {
@@ -52,7 +53,7 @@ export function once(
 /** All that lowering a cluster looks at. */
 function signatureOfCluster(
   fusion: Fusion,
-  memories: ReadonlyMap<Node, Memory>,
+  memories: ReadonlyNodeMap<Memory>,
   cluster: Cluster,
 ): { readonly key: string; readonly buffers: readonly LoweredBuffer[] } {
   const buffers: LoweredBuffer[] = [];
@@ -73,7 +74,7 @@ function signatureOfCluster(
       .map((part) => memoryText(partOf(route, part)) ?? "")
       .join("|");
   const outputs = new Set(cluster.outputs);
-  const { key } = signatureOf(cluster.members, {
+  const { key } = signatureOf(cluster.members, fusion.texts, {
     // A constant is written out where it is read, also when it has memory.
     leaf: (node) => (node.op === "const" ? undefined : memoryText(node)),
     inner: (node) => {

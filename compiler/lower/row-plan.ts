@@ -28,10 +28,13 @@ interface About {
   readonly context: LowerContext;
   readonly cluster: Cluster;
   readonly kernel: ClusterKernel;
+  /** Results whose memory holds another array until they replace it: one array each, because both are there when the result is made. */
+  readonly replaced: Set<Node>;
 }
 
 /** Chooses the kernel's team and its workgroup. `inner` is how many elements a row has, if that is known; else it is a guess. */
-export function planRows(about: About, inner: number, isKnown: boolean): Keeps {
+export function planRows(at: Omit<About, "replaced">, inner: number, isKnown: boolean): Keeps {
+  const about: About = { ...at, replaced: new Set() };
   const { cluster, kernel } = about;
   const { parallel } = kernel;
   if (parallel === undefined) return new Map(cluster.members.map((node) => [node, keepAlone(about, node)]));
@@ -64,7 +67,7 @@ const readersOf = (context: LowerContext, { members }: Cluster, node: Node): rea
 
 /** Where a member that others of the cluster read is kept, when one invocation has the row. */
 function keepAlone(about: About, node: Node): Keep {
-  const { context, cluster, kernel } = about;
+  const { cluster, kernel } = about;
   const { emitter } = kernel;
   const count = lengthOf(about, node);
   if (count !== undefined)
@@ -75,14 +78,15 @@ function keepAlone(about: About, node: Node): Keep {
     };
   if (node.shape.length === cluster.rank || node.op !== "map" || cluster.outputs.includes(node))
     return { kind: "none" };
-  return aliasOf(context, cluster, node) ?? { kind: "none" };
+  return aliasOf(about, node) ?? { kind: "none" };
 }
 
 /** The last reader may be a result of the same shape that replaces it. */
-function aliasOf(context: LowerContext, cluster: Cluster, node: Node): Keep | undefined {
+function aliasOf({ context, cluster, replaced }: About, node: Node): Keep | undefined {
   const last = readersOf(context, cluster, node).at(-1);
   const inPlace =
     last !== undefined &&
+    !replaced.has(last) &&
     cluster.outputs.includes(last) &&
     last.op === "map" &&
     last.dtype === node.dtype &&
@@ -90,7 +94,9 @@ function aliasOf(context: LowerContext, cluster: Cluster, node: Node): Keep | un
     context.fusion.reads
       .get(last)!
       .every((read) => read.node !== node || read.at.every((key, axis) => key === axisName(axis)));
-  return inPlace ? { kind: "alias", of: last } : undefined;
+  if (!inPlace) return undefined;
+  replaced.add(last);
+  return { kind: "alias", of: last };
 }
 
 /** Where they are kept when a workgroup has the row. First what cannot be computed again; then later members first, because
@@ -119,9 +125,7 @@ function keepTogether(about: About, parallel: Parallel): Keeps {
       return { kind: "scratch", name, shared: !own || (node.op === "choose" && node.as === "ids") };
     }
     if (node.op !== "map") return { kind: "none" };
-    return (
-      (own && !outputs.includes(node) ? aliasOf(context, cluster, node) : undefined) ?? { kind: "again" }
-    );
+    return (own && !outputs.includes(node) ? aliasOf(about, node) : undefined) ?? { kind: "again" };
   };
   for (const node of members.toReversed()) keeps.set(node, keepOf(node));
   return keeps;

@@ -22,6 +22,7 @@ import type { Reduction } from "./reduction.ts";
 import { scanRow } from "./scan.ts";
 import { planRows } from "./row-plan.ts";
 import { elementsOf, joinable, overElements, overInner, overRows, rowsForTask, sizeOf } from "./space.ts";
+import { unwindowed, windowed } from "./stacks.ts";
 import { byOne, knownElements } from "./team.ts";
 import { partialSums } from "./total.ts";
 import type { At } from "./layout.ts";
@@ -31,13 +32,15 @@ export function lowerRow(context: LowerContext, cluster: Cluster): void {
   const { rank, members } = cluster;
   const partials = rank === 0 ? partialSums(context, cluster) : new Map();
   const kernel = new ClusterKernel(context, cluster);
-  const rows = members[0]!.shape.slice(0, rank);
+  const window = rank === 0 ? undefined : context.window;
+  const rows = windowed(members[0]!.shape.slice(0, rank), window);
   const walked = members.map((node) => innerShape(node, rank));
   const inner = walked.reduce((most, shape) => Math.max(most, elementsOf(shape)), 1);
   if (kernel.parallel !== undefined) storeScores(context, cluster, kernel);
   const isKnown = walked.every((shape) => knownElements(shape) !== undefined);
   const keeps = planRows({ context, cluster, kernel }, inner, isKnown);
-  const grid = walkRows(kernel, rows, rowsForTask(inner, members.length), (row) => {
+  const grid = walkRows(kernel, rows, rowsForTask(inner, members.length), (at) => {
+    const row = unwindowed(at, window);
     for (const node of members) {
       const partial = partials.get(node);
       if (partial !== undefined) partial(kernel);

@@ -5,6 +5,7 @@
 
 import type { Node, RouteNode, Shape } from "../graph.ts";
 import { keyOfSize } from "../graph-axis.ts";
+import { NodeMap } from "../graph-map.ts";
 import { operandsOf } from "../graph-walk.ts";
 import { printOperation } from "../print-graph.ts";
 import { canonical } from "./parts.ts";
@@ -23,8 +24,31 @@ export interface Signature {
   readonly nodes: readonly Node[];
 }
 
+/** What signatures say of single nodes, made once for all signatures of a graph. */
+export interface NodeTexts {
+  readonly operations: NodeMap<string>;
+  /** Of dense shapes only: other axes are told by the number of their routing. */
+  readonly types: NodeMap<string>;
+}
+export const nodeTexts = (nodes: readonly Node[]): NodeTexts => ({
+  operations: new NodeMap(nodes),
+  types: new NodeMap(nodes),
+});
+
+function denseType({ dtype, shape }: Node): string | undefined {
+  let text = `${dtype}[`;
+  for (const axis of shape) {
+    if (axis.kind !== "dense") return undefined;
+    text += `${keyOfSize(axis.size)},`;
+  }
+  return `${text}]`;
+}
+
+const operationText = (node: Node): string =>
+  node.op === "const" && Object.is(node.value, -0) ? "const -0" : printOperation(node);
+
 /** Roots are always computed here. */
-export function signatureOf(roots: readonly Node[], about: SignatureAbout): Signature {
+export function signatureOf(roots: readonly Node[], texts: NodeTexts, about: SignatureAbout): Signature {
   const numbers = new Map<Node, number>();
   const nodes: Node[] = [];
   const own = new Set(roots);
@@ -36,17 +60,23 @@ export function signatureOf(roots: readonly Node[], about: SignatureAbout): Sign
       text += axis.kind === "dense" ? `${keyOfSize(axis.size)},` : `@${visit(axis.by)},`;
     return text;
   };
+  const typeText = (node: Node): string => {
+    let text = texts.types.get(node);
+    if (text === undefined) texts.types.set(node, (text = denseType(node) ?? ""));
+    return text === "" ? `${node.dtype}[${shapeText(node.shape)}]` : text;
+  };
   const textOf = (node: Node): string => {
     if (node.op === "route" && !own.has(node))
       return `route ${node.groups} ${keyOfSize(node.bound)} [${shapeText(node.picks.shape)}] ${about.route?.(node) ?? ""}`;
     if (node.op === "part") return `part ${node.part} ${visit(node.route)} ${about.leaf(node) ?? ""}`;
     const leaf = own.has(node) ? undefined : about.leaf(node);
-    if (leaf !== undefined) return `leaf ${leaf} ${node.dtype}[${shapeText(node.shape)}]`;
-    let text = node.op === "const" && Object.is(node.value, -0) ? "const -0" : printOperation(node);
+    if (leaf !== undefined) return `leaf ${leaf} ${typeText(node)}`;
+    let text = texts.operations.get(node);
+    if (text === undefined) texts.operations.set(node, (text = operationText(node)));
     for (const operand of operandsOf(node)) text += ` %${visit(operand)}`;
     // the rows of a routing have the routing itself for an axis
-    const shape = node.op === "route" ? "" : shapeText(node.shape);
-    return `${text} ${node.dtype}[${shape}] ${about.inner?.(node) ?? ""}`;
+    const type = node.op === "route" ? node.dtype : typeText(node);
+    return `${text} ${type} ${about.inner?.(node) ?? ""}`;
   };
   const visit = (given: Node): number => {
     const node = canonical(given);

@@ -9,7 +9,7 @@ import { ceilDivide, known, sizeKey } from "../../runtime/size.ts";
 import type { Affine } from "./affine.ts";
 import { divide, number, times, variable } from "./affine.ts";
 import type { ClusterKernel } from "./context.ts";
-import { estimate } from "../fuse-cost.ts";
+import { estimate } from "../estimate.ts";
 import type { Lanes } from "./expr.ts";
 import { binary, integer, invocation, lowerOf, sizeExpr, workgroup } from "./expr.ts";
 import { dealt, knownElements, powerAbove } from "./team.ts";

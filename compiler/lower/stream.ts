@@ -33,6 +33,7 @@ import type { LowerContext } from "./context.ts";
 import { ClusterKernel, titleOf } from "./context.ts";
 import { binary, literal, sizeExpr, splat } from "./expr.ts";
 import type { Lanes } from "./expr.ts";
+import { laneValue } from "./lane-value.ts";
 import { flatIndex } from "./layout.ts";
 import { storeAll } from "./map.ts";
 import { sizeOf, split } from "./space.ts";
@@ -203,8 +204,14 @@ function coordinatesAt(
 }
 
 /** Tiles are read from the block at hand. */
-function bindTiles({ kernel }: StreamAbout, tiles: readonly ContractNode[], cell: StreamCell): void {
-  for (const [i, tile] of tiles.entries()) kernel.values.bind(tile, () => cell.tile(i));
+function bindTiles(
+  { kernel }: StreamAbout,
+  tiles: readonly ContractNode[],
+  cell: StreamCell,
+  at: (node: Node) => Affine[],
+): void {
+  for (const [i, tile] of tiles.entries())
+    kernel.values.bind(tile, (wanted, lanes) => laneValue(tile, at(tile), cell.tile(i))(wanted, lanes));
 }
 
 const asLanes = (value: Expr, lanes: Lanes): Expr => (lanes === 4 ? splat(value) : value);
@@ -224,7 +231,7 @@ function openRow<T>(
   const at = kernel.emitter.within([outer], 1, () => coordinatesAt(about, place, m));
   const run = (cell: StreamCell, score: Expr | undefined, column: Affine): T => {
     at.setColumn(column);
-    bindTiles(about, tiles, cell);
+    bindTiles(about, tiles, cell, at.of);
     return evaluate(at.of, cell.lanes, score);
   };
   const none = (lanes: Lanes): Expr => literal("f32", 0, lanes);
@@ -351,7 +358,7 @@ function openFinish(
       for (const { by, value: factor } of factors[i]!)
         result = { op: "binary", type: value.type, fn: by, a: result, b: asLanes(factor, lanes) };
       const named = emitter.let(result);
-      values.bind(node, () => named);
+      values.bind(node, laneValue(node, where, named));
       const outputs = cluster.outputs.filter((each) => homeOf(cluster, each, context.fusion.reads) === node);
       storeAll(kernel, outputs, where, lanes);
       values.unbind(node);

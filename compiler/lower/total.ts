@@ -1,10 +1,11 @@
 // Sums over everything, in two stages: a fixed number of workgroups make partial results, one workgroup joins them.
 // In: a row cluster without rows. Out: a kernel for each large reduction of it, and how the cluster's kernel reads the
 // partial results. The number of parts is fixed, so that the order of additions never depends on the machine.
+// Of a stack in parts, each part has partial results of its own.
 // Deliberately absent: small reductions, which the cluster's kernel does itself.
 
 import type { Node } from "../graph.ts";
-import { ceilDivide, multiply } from "../../runtime/size.ts";
+import { ceilDivide, multiply, named } from "../../runtime/size.ts";
 import type { Cluster } from "../fuse.ts";
 import type { Parallel } from "../target.ts";
 import { axisName, identity } from "../fuse-trace.ts";
@@ -20,6 +21,7 @@ import { isReduction, reductionOf } from "./reduction.ts";
 import type { Reduction } from "./reduction.ts";
 import { accumulate } from "./accumulate.ts";
 import { elementsOf, extentOf, guardRows, joinable, overInner, sizeOf, split } from "./space.ts";
+import { partName, unwindowed, windowed, type Window } from "./stacks.ts";
 import { byOne, formWorkgroup } from "./team.ts";
 
 const partsOfThreads = 64;
@@ -36,8 +38,8 @@ export function partialSums(
     if (!isReduction(node)) continue;
     const reduction = reductionOf(node);
     const independent = context.fusion.reads.get(node)!.every((read) => !members.has(read.node));
-    if (elementsOf(reduction.inner) > mostAlone && independent)
-      partials.set(node, partial(context, cluster, reduction));
+    const alone = elementsOf(reduction.inner) > mostAlone || context.window?.members.has(node) === true;
+    if (alone && independent) partials.set(node, partial(context, cluster, reduction));
   }
   return partials;
 }
@@ -50,11 +52,12 @@ function partial(
   const { node, fn } = reduction;
   const type = elementOf(node);
   const { parallel } = context.target;
-  const parts = parallel === undefined ? partsOfThreads : partsOf(parallel);
+  const window = context.window?.members.has(node) === true ? context.window : undefined;
+  const parts = parallel === undefined ? partsOfThreads : partsOf(parallel) * (window?.part.count ?? 1);
   const memory = temporary(`${node.origin.path} parts`, type, number(parts));
   const alone: Cluster = { ...cluster, members: [node], outputs: [] };
   if (parallel === undefined) sumInChunks(context, alone, reduction, memory);
-  else sumByWorkgroups(context, alone, reduction, memory, parallel);
+  else sumByWorkgroups(context, alone, reduction, memory, { ...parallel, window });
   return (main) => {
     const total = accumulate(main, fn, type, (add) =>
       overInner(main, [{ kind: "dense", size: number(parts) }], 1, ([index], lanes) =>
@@ -74,24 +77,26 @@ function sumByWorkgroups(
   alone: Cluster,
   { node, fn, inner, value }: Reduction,
   memory: Memory,
-  parallel: Parallel,
+  parallel: Parallel & { readonly window: Window | undefined },
 ): void {
-  const { workgroup } = parallel;
+  const { workgroup, window } = parallel;
   const parts = partsOf(parallel);
+  const walked = windowed(inner, window);
   const kernel = new ClusterKernel(context, alone);
   const { emitter, values } = kernel;
   formWorkgroup(kernel, workgroup);
-  const others = sizeOf(inner.slice(1));
-  const to = emitter.let(binary("mul", extentOf(kernel, inner[0]!), sizeExpr(others)), "n");
+  const others = sizeOf(walked.slice(1));
+  const to = emitter.let(binary("mul", extentOf(kernel, walked[0]!), sizeExpr(others)), "n");
   const first = emitter.let(binary("mul", workgroupNumber, integer(workgroup)), "f");
   const from = binary("add", first, invocation);
   const step = workgroup * parts;
   const sum = accumulate(kernel, fn, elementOf(node), (add) =>
-    emitter.for({ from, to, step, bound: sizeOf(inner) }, (flat) =>
-      guardRows(kernel, inner, flat, 1, (at) => add(value(values, [], at, 1), 1)),
+    emitter.for({ from, to, step, bound: sizeOf(walked) }, (flat) =>
+      guardRows(kernel, walked, flat, 1, (at) => add(value(values, [], unwindowed(at, window), 1), 1)),
     ),
   );
-  byOne(kernel, () => emitter.store(memory, workgroupNumber, sum));
+  const before = window === undefined ? integer(0) : sizeExpr(multiply(named(partName), number(parts)));
+  byOne(kernel, () => emitter.store(memory, binary("add", workgroupNumber, before), sum));
   kernel.finish(`${fn} parts`, number(parts));
 }
 

@@ -250,7 +250,8 @@ export class Values {
     return emitMap(
       node,
       node.inputs.map((input) => this.value(input, at, lanes)),
-      (value) => this.emitter.let(value),
+      // where the result is known: it may be hoisted out of the innermost block
+      (value) => this.emitter.name(value, levelOfAll(at)),
     );
   }
 

@@ -41,7 +41,12 @@ export interface ContractOperand {
 /** Stores along n: receives the sums of every sibling at (m, n) or at the four from n on, pushes the stores of the results. */
 export type Writer = (n: Expr, lanes: 1 | 4, sums: readonly Expr[], into: Stmt[]) => void;
 
-export type Ragged =
+export type Ragged = RaggedKind & {
+  /** On a GPU: the launch is for so many groups only, from this one on. */
+  readonly window?: { readonly first: Expr; readonly groups: number };
+};
+
+type RaggedKind =
   /** `rk,ekn->rn`: m runs over the rows of each group, b is that group's matrix. spec.m is the static bound on rows (all groups). */
   | { readonly kind: "rows"; readonly groups: number; readonly offset: OffsetReader }
   /** `rk,rn->ekn`: k runs over the rows of each group; one result matrix for each group; groups without rows give zeros.

@@ -106,7 +106,8 @@ function tallWay(
   const columnTiles = ceilDivide(spec.n, constant(tiles.columns));
   const rows = spec.ragged?.kind === "rows";
   const rowTiles = rows ? raggedTiles(spec, tiles.rows, false) : ceilDivide(spec.m, constant(tiles.rows));
-  const groups = spec.ragged?.kind === "reduction" ? spec.ragged.groups : 1;
+  const { ragged } = spec;
+  const groups = ragged?.kind === "reduction" ? (ragged.window?.groups ?? ragged.groups) : 1;
   const k = known(spec.k);
   return {
     grid: product([...spec.batch, constant(groups), rowTiles, columnTiles]),

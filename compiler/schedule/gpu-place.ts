@@ -18,7 +18,7 @@ import {
   type Size,
 } from "../../runtime/size.ts";
 import type { Expr, Stmt } from "../kernel.ts";
-import type { ContractPlace, ContractSpec } from "./contract-spec.ts";
+import type { ContractPlace, ContractSpec, Ragged } from "./contract-spec.ts";
 import {
   add,
   both,
@@ -74,10 +74,21 @@ export function tileOfWorkgroup(spec: ContractSpec, rowTiles: Size, columnTiles:
     rowTile = letInt(fresh, into, "rowTile", add(first, modulo(within, height)));
     columnTile = letInt(fresh, into, "columnTile", divide(within, height));
   }
-  const group = spec.ragged?.kind === "reduction" ? next(int(spec.ragged.groups), "group") : undefined;
+  const group = spec.ragged?.kind === "reduction" ? groupOf(spec.ragged, next, into, fresh) : undefined;
   const batch: Expr[] = [];
   for (const size of [...spec.batch].reverse()) batch.unshift(next(sizeOf(size), "batch"));
   return { batch, ...(group === undefined ? {} : { group }), rowTile, columnTile };
+}
+
+/** Of a reduction; counted from the first of a window. */
+function groupOf(
+  { groups, window }: Ragged,
+  next: (extent: Expr, hint: string) => Expr,
+  into: Stmt[],
+  fresh: ContractSpec["fresh"],
+): Expr {
+  if (window === undefined) return next(int(groups), "group");
+  return letInt(fresh, into, "group", add(next(int(window.groups), "inWindow"), window.first));
 }
 
 /** Rows of a tile: absolute, `end` is the first that is not its. */
@@ -145,7 +156,12 @@ export function raggedRows(
     add(first, selectInt(byRow, number, multiply(number, int(rows)))),
   );
   const starts = selectBool(byRow, equal(modulo(number, int(rows)), int(0)));
-  return { place: { batch: at.batch, group }, from, end, there: both(starts, less(from, end)) };
+  const there = both(starts, less(from, end));
+  const { window } = spec.ragged!;
+  const place = { batch: at.batch, group };
+  if (window === undefined) return { place, from, end, there };
+  const inside = both(lessOrEqual(window.first, group), less(group, add(window.first, int(window.groups))));
+  return { place, from, end, there: both(inside, there) };
 }
 
 /** `test` where the condition holds, true where not. */

@@ -31,7 +31,7 @@ export interface Cursor {
 /** A bracket that is open at the cursor. */
 export interface OpenBracket {
   readonly bracket: "(" | "[" | "{";
-  readonly what: "block" | "settings" | "import" | "entries" | "options" | "other";
+  readonly what: "block" | "settings" | "rules" | "import" | "entries" | "options" | "other";
   /** Tokens of the statement before it. */
   readonly before: readonly IToken[];
   readonly at: number;
@@ -98,7 +98,8 @@ export function standAt(text: string, offset: number): Stand {
       const closed = stack.pop();
       if (lines.length > 1) lines.pop();
       const outer = lines.at(-1)!;
-      if (closed?.what === "block" || closed?.what === "settings") outer.length = 0;
+      if (closed?.what === "block" || closed?.what === "settings" || closed?.what === "rules")
+        outer.length = 0;
       else outer.push(token);
     } else line.push(token);
   }
@@ -121,6 +122,8 @@ function bracketKind(
     isWord(first, "repeat", "else") ||
     (isWord(first, "after") && line.length === 2) ||
     (isWord(first, "if") && !line.some((token) => token.tokenType === T.Then));
+  if (isWord(first, "phase") && stack.at(-1)!.what === "settings") return "settings";
+  if (isWord(first, "start") && stack.at(-1)!.what === "settings") return "rules";
   return opensBlock && stack.at(-1)!.what === "block" ? "block" : "options";
 }
 
@@ -166,6 +169,8 @@ function placeAt(text: string, offset: number): Place {
         : { place: "none" };
     case "settings":
       return settingPlace(line);
+    case "rules":
+      return isWord(last, "=") ? { place: "words", words: startWords } : { place: "none" };
     case "options": {
       const begins = last === undefined || last.tokenType === T.Comma;
       if (last?.tokenType === T.Dot) return { place: "member", of: line.at(-2)?.image ?? "" };
@@ -241,6 +246,9 @@ export function calleeBefore(tokens: readonly IToken[]): string {
   return "";
 }
 
+/** What a tensor may begin with; patterns of names stand in quotes. */
+const startWords = ["copy", "slice", "take", "concat", "stack", "mean", "fresh"];
+
 function settingPlace(line: readonly IToken[]): Place {
   const [first, , third] = line;
   const last = line.at(-1);
@@ -261,6 +269,12 @@ function settingPlace(line: readonly IToken[]): Place {
         : { place: "expression" };
     case "checkpoint":
       return begun ? { place: "words", words: ["every"] } : { place: "expression" };
+    case "model":
+      return begun ? { place: "model" } : { place: "none" };
+    case "start":
+      return begun ? { place: "words", words: ["from"] } : { place: "none" };
+    case "phase":
+      return { place: "none" };
     case "stop":
       return begun ? { place: "words", words: ["after"] } : { place: "expression" };
     default:
@@ -299,8 +313,17 @@ function wordsAfter(line: readonly IToken[]): readonly string[] {
       return ["weight", "by"];
     case "capacity":
       if (isWord(line.at(-1), "per")) return ["batch", "sequence"];
-      if (isWord(line.at(-1), "drop")) return ["last", "lowest"];
-      return ["per batch", "per sequence", "drop last", "drop lowest"];
+      if (isWord(line.at(-1), "drop")) return ["last", "lowest", "lowest of"];
+      if (isWord(line.at(-1), "in")) return ["each of", "training", "inference"];
+      return [
+        "in each of",
+        "per batch",
+        "per sequence",
+        "drop last",
+        "drop lowest",
+        "drop lowest of",
+        "groups",
+      ];
     case "repeat":
       return ["in"];
     default:

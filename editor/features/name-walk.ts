@@ -168,8 +168,12 @@ class Walk {
         if (statement.only !== undefined) this.expression(statement.only, scope);
         return;
       case "weight":
-      case "capacity":
         return this.expression(statement.value, scope);
+      case "capacity":
+        this.expression(statement.value, scope);
+        if (statement.groups !== undefined) this.expression(statement.groups, scope);
+        if (statement.of !== undefined) this.expression(statement.of, scope);
+        return;
       case "loss":
       case "metric":
         this.expression(statement.value, scope);
@@ -343,10 +347,33 @@ class Walk {
   }
 
   private train({ model, settings }: TrainDeclaration): void {
-    const meaning = this.top.names.get(model.text);
-    if (meaning !== undefined) this.use(model.span, meaning, "read");
-    const inside = this.models.get(model.text);
+    this.model(model);
+    this.settings(settings, model.text);
+  }
+
+  private model({ text, span }: Name): void {
+    const meaning = this.top.names.get(text);
+    if (meaning !== undefined) this.use(span, meaning, "read");
+  }
+
+  private settings(settings: TrainDeclaration["settings"], model: string): void {
+    const asked = settings.find((setting) => setting.setting === "model");
+    const trained = asked?.name.text ?? model;
+    const inside = this.models.get(trained);
     for (const setting of settings) {
+      if (setting.setting === "phase") {
+        this.settings(setting.settings, trained);
+        continue;
+      }
+      if (setting.setting === "model") {
+        this.model(setting.name);
+        const of = this.top.names.get(setting.name.text);
+        for (const { name } of setting.options)
+          if (name !== undefined) {
+            const meaning = of === undefined ? undefined : staticOf(of, name.text);
+            this.use(name.span, meaning ?? { kind: "static", name: name.text }, "read");
+          }
+      }
       if (setting.setting === "data") {
         const modality = inside?.names.get(setting.modality.text);
         if (modality !== undefined) this.use(setting.modality.span, modality, "read");

@@ -40,15 +40,20 @@ function declarationEntry(declaration: Declaration, source: Source): Entry {
       };
     }
     case "train": {
-      const { model, span } = declaration;
-      return {
-        name: `train ${model.text}`,
+      const { model, span, settings } = declaration;
+      const phases = settings.filter((setting) => setting.setting === "phase");
+      const entry = (name: string, at: Span, nameSpan: Span, children: readonly Entry[]): Entry => ({
+        name,
         kind: "train",
         detail: "",
-        span,
-        nameSpan: model.span,
-        children: [],
-      };
+        span: at,
+        nameSpan,
+        children,
+      });
+      const inside = phases.map((phase) =>
+        entry(`phase ${phase.name.text}`, phase.span, phase.name.span, []),
+      );
+      return entry(`train ${model.text}`, span, model.span, inside);
     }
     case "definition": {
       const { name, kind, span, inputs, result, statics } = declaration;

@@ -32,8 +32,12 @@ export function partsOfSetting(setting: Setting): readonly Expression[] {
   switch (setting.setting) {
     case "data":
     case "freeze":
+    case "start":
       return [];
+    case "phase":
+      return setting.settings.flatMap(partsOfSetting);
     case "optimizer":
+    case "model":
       return setting.options.map(({ value }) => value);
     case "batch":
       return there(setting.size, setting.length);
@@ -62,11 +66,12 @@ export function partsOfStatement(statement: Statement): readonly Expression[] {
     case "modality":
     case "bind":
     case "weight":
-    case "capacity":
     case "loss":
     case "metric":
     case "result":
       return [statement.value];
+    case "capacity":
+      return there(statement.value, statement.groups, statement.of);
     case "param":
     case "state":
       return there(...statement.type.axes, statement.init);

@@ -107,6 +107,13 @@ export const settingForms: readonly Form[] = [
   form("checkpoint", "checkpoint every ${1:100}", "How often it is saved."),
   form("stop", "stop after ${1:5}", "Evaluations without improvement."),
   form("freeze", 'freeze "${1:embed*}"', "Parameters that are not trained, by a pattern of names."),
+  form("model", "model ${1:Name} { ${2:experts} = ${3:8} }", "What is trained, and what it is given."),
+  form(
+    "start",
+    'start from "${1:runs/base}" {\n  "${2:*.experts.*}" = copy("${3:*.ffn.*}")\n}',
+    "First values from other checkpoints.",
+  ),
+  form("phase", "phase ${1:name} {\n  steps ${2:1000}\n  $0\n}", "Settings of one part of the run."),
   form("rate", 'rate "${1:*.router.*}" = ${2:0.5}', "A factor on the learning rate, by a pattern of names."),
 ];
 

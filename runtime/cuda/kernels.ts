@@ -3,6 +3,7 @@
 
 import type { CudaCode, CudaImage } from "../artifact.ts";
 import { UserError } from "../errors.ts";
+import { inWords } from "../in-words.ts";
 import type { Program } from "../program.ts";
 import { compileSource } from "./compile.ts";
 import { compilerFlags } from "./nvcc.ts";
@@ -32,24 +33,20 @@ export function loadKernels(
   try {
     const functions = new Map<number, Handle>();
     for (const entry of entries)
-      for (const { kernel, label } of program.entries[entry]?.dispatches ?? []) {
+      for (const dispatch of program.entries[entry]?.dispatches ?? []) {
+        const { kernel } = dispatch;
         if (functions.has(kernel)) continue;
-        const found = driver.handle(
-          `while loading \`${label}\``,
-          "cuModuleGetFunction",
-          module,
-          `k${kernel}`,
-        );
+        const loading = `while loading ${inWords(dispatch)}`;
+        const found = driver.handle(loading, "cuModuleGetFunction", module, `k${kernel}`);
         const { name, scratch } = program.kernels[kernel]!;
         const shared = sharedBytes(scratch);
         if (shared > device.sharedMemory)
           throw new UserError(
             "R0704",
-            `the kernel ${name} of \`${label}\` needs ${shared} bytes of shared memory, and ${device.name} has ${device.sharedMemory}`,
+            `the kernel ${name} (${inWords(dispatch)}) needs ${shared} bytes of shared memory, and ${device.name} has ${device.sharedMemory}`,
             { help: "use a larger GPU, or the CPU" },
           );
-        if (shared > 0)
-          driver.call(`while loading \`${label}\``, "cuFuncSetAttribute", found, dynamicSharedMemory, shared);
+        if (shared > 0) driver.call(loading, "cuFuncSetAttribute", found, dynamicSharedMemory, shared);
         functions.set(kernel, found);
       }
     return { functions, dispose: () => void driver.try("cuModuleUnload", module) };

@@ -9,7 +9,8 @@ import { sharedBytes } from "./kernels.ts";
 import { addressOf } from "./library.ts";
 
 export interface Launch {
-  readonly label: string;
+  /** For errors. */
+  readonly what: string;
   readonly function: Handle;
   readonly blocks: number;
   readonly threads: number;
@@ -27,7 +28,7 @@ export function launchesOf(
   kernels: readonly ProgramKernel[],
   functions: ReadonlyMap<number, Handle>,
 ): readonly Launch[] {
-  return calls.map(({ label, kernel, args, grid }): Launch => {
+  return calls.map(({ what, kernel, args, grid }): Launch => {
     const { workgroup, scratch, name } = kernels[kernel]!;
     const found = functions.get(kernel);
     if (found === undefined) throw new Error(`internal: the kernel ${name} was not loaded`);
@@ -40,7 +41,7 @@ export function launchesOf(
     const parameters = new BigUint64Array(new ArrayBuffer(8 * Math.max(1, args.length)));
     args.forEach((_, i) => (parameters[i] = first + BigInt(8 * i)));
     return {
-      ...{ label, function: found, blocks: grid, threads: workgroup, shared: sharedBytes(scratch) },
+      ...{ what, function: found, blocks: grid, threads: workgroup, shared: sharedBytes(scratch) },
       ...{ parameters, values },
     };
   });
@@ -50,7 +51,7 @@ export function launch({ driver, stream }: CudaDevice, one: Launch): void {
   if (one.blocks === 0) return;
   const { blocks, threads, shared } = one;
   driver.call(
-    `in \`${one.label}\``,
+    `in ${one.what}`,
     "cuLaunchKernel",
     ...[one.function, blocks, 1, 1, threads, 1, 1, shared, stream, one.parameters, 0],
   );

@@ -44,8 +44,8 @@ export class CudaMemory {
     this.clear(this.#tensorBlock, top);
   }
 
-  /** Makes the arena at least so large. */
-  fit(bytes: number, entry: string): void {
+  /** Makes the arena at least so large; `fullest` says what of the entry needs most of it. */
+  fit(bytes: number, entry: string, fullest: string): void {
     if (bytes <= this.#arenaBytes && this.arena !== 0) return;
     if (this.arena !== 0) {
       this.#device.finish(`while running before \`${entry}\``);
@@ -53,8 +53,9 @@ export class CudaMemory {
       [this.arena, this.#arenaBytes] = [0, 0];
     }
     const wanted = align(Math.max(bytes, alignment));
-    this.#check(wanted, `for the values of \`${entry}\``);
-    this.arena = this.#allocate(wanted, `for the values of \`${entry}\``);
+    const why = `for the values of \`${entry}\`, most of them for ${fullest}`;
+    this.#check(wanted, why);
+    this.arena = this.#allocate(wanted, why);
     this.#arenaBytes = wanted;
   }
 

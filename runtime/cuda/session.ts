@@ -3,14 +3,22 @@
 // before the device has done it. Initial values are computed on the CPU, with the bits that they have everywhere. Node only.
 
 import { layoutArena } from "../arena.ts";
-import { heldTensors, withDefaults } from "../arena-plan.ts";
+import { heldTensors } from "../arena-plan.ts";
 import type { CudaCode } from "../artifact.ts";
 import { UserError } from "../errors.ts";
-import type { Executor, ExecutorBinding, RunOptions, Timing, Visit } from "../executor.ts";
+import { Bindings } from "../bindings.ts";
+import type { Executor, ExecutorBinding, ExecutorOptions, RunOptions, Timing, Visit } from "../executor.ts";
+import { inWords } from "../in-words.ts";
 import { initialiseAll } from "../init.ts";
 import type { Entry, Program, Tensor } from "../program.ts";
-import { checkSizes, unknownEntry, unknownTensor, wrongLength, wrongTarget } from "../session-checks.ts";
-import { prepareEntry, type BoundBuffer, type Place, type PreparedEntry } from "../session-entry.ts";
+import { openingOf, unknownEntry, unknownTensor, wrongLength, type Opening } from "../session-checks.ts";
+import {
+  prepareEntry,
+  type BoundBuffer,
+  type DispatchInfo,
+  type Place,
+  type PreparedEntry,
+} from "../session-entry.ts";
 import { writeInputs, type Inputs, type Outputs, type Values } from "../session-values.ts";
 import type { Sizes } from "../size.ts";
 import { openCudaDevice, type CudaDevice } from "./device.ts";
@@ -20,17 +28,7 @@ import { milliseconds } from "./measure.ts";
 import { CudaMemory } from "./memory.ts";
 import { Profile } from "./profile.ts";
 
-export interface CudaOptions {
-  /** Values of symbolic sizes; the program's defaults for those not given. */
-  readonly sizes?: Sizes;
-  /** Keys the initial values, and `$seed` where an entry asks for it. Default: the recipe's. */
-  readonly seed?: number;
-  /** The entries that will be run; default: all. */
-  readonly entries?: readonly string[];
-  /** False leaves all tensors zero: for callers that load a checkpoint next. */
-  readonly initialise?: boolean;
-  /** Measure each dispatch. */
-  readonly profile?: boolean;
+export interface CudaOptions extends ExecutorOptions {
   /** A device to share; it is then the caller's to dispose of. */
   readonly device?: CudaDevice;
 }
@@ -49,9 +47,6 @@ interface Bound extends ExecutorBinding {
   readonly prepared: Map<string, Ready>;
 }
 
-/** Bindings kept ready; the one unused for longest goes first. */
-const keptBindings = 16;
-
 export class CudaSession implements Executor {
   readonly program: Program;
   readonly seed: number;
@@ -62,8 +57,7 @@ export class CudaSession implements Executor {
   readonly #memory: CudaMemory;
   readonly #kernels: CudaKernels;
   readonly #profile: Profile | undefined;
-  readonly #bindings = new Map<string, Bound>();
-  #current: Bound;
+  readonly #bindings: Bindings<Bound>;
   #closed = false;
 
   /** Use `openCuda`. */
@@ -77,11 +71,16 @@ export class CudaSession implements Executor {
     this.#memory = parts.memory;
     this.#kernels = parts.kernels;
     this.#profile = parts.profile ? new Profile(parts.device) : undefined;
-    this.#current = this.#bound(parts.sizes);
+    this.#bindings = new Bindings(
+      parts.program,
+      parts.sizes,
+      (sizes) => this.#bind(sizes),
+      ({ prepared }) => forget(prepared),
+    );
   }
 
   get sizes(): Sizes {
-    return this.#current.sizes;
+    return this.#bindings.current.sizes;
   }
   get bytes(): number {
     return this.#memory.bytes;
@@ -96,27 +95,27 @@ export class CudaSession implements Executor {
 
   prepare(entry: string): void {
     this.#open();
-    const ready = this.#ready(this.#current, entry);
+    const ready = this.#ready(this.#bindings.current, entry);
     if (this.#profile === undefined) ready.graph ??= captureGraph(this.#device, ready.launches, entry);
   }
 
   run(entry: string, inputs: Inputs, options?: RunOptions): Outputs {
-    return this.#current.run(entry, inputs, options) as Outputs;
+    return this.#bindings.current.run(entry, inputs, options) as Outputs;
   }
 
   /** Milliseconds of one run on the device: the mean of `runs` that follow each other, with inputs that are there already. */
   measure(entry: string, inputs: Inputs, runs: number): number {
-    const ready = this.#start(this.#current, entry, inputs);
+    const ready = this.#start(this.#bindings.current, entry, inputs);
     const graph = (ready.graph ??= captureGraph(this.#device, ready.launches, entry));
     return milliseconds(this.#device, runs, () => graph.run(`while measuring \`${entry}\``));
   }
 
   bind(sizes: Sizes): ExecutorBinding {
-    return this.#bound({ ...this.#current.sizes, ...sizes });
+    return this.#bindings.at(sizes);
   }
 
   resize(sizes: Sizes): void {
-    this.#current = this.#bound({ ...this.#current.sizes, ...sizes });
+    this.#bindings.resize(sizes);
   }
 
   tensors(): readonly Tensor[] {
@@ -156,7 +155,7 @@ export class CudaSession implements Executor {
   }
 
   initialise(seed: number = this.seed): void {
-    initialiseAll(this.#tensors, seed, (name, values) => this.write(name, values));
+    initialiseAll(this.#tensors, seed, { write: (name, values) => this.write(name, values) });
   }
 
   timings(): readonly Timing[] {
@@ -164,7 +163,7 @@ export class CudaSession implements Executor {
   }
 
   trace(entry: string, inputs: Inputs, visit: Visit): void {
-    const ready = this.#start(this.#current, entry, inputs);
+    const ready = this.#start(this.#bindings.current, entry, inputs);
     const values = (buffer: BoundBuffer): Values =>
       this.#memory.read([buffer], `while tracing \`${entry}\``)[0]!;
     for (const [at, dispatch] of ready.dispatches.entries()) {
@@ -179,7 +178,7 @@ export class CudaSession implements Executor {
   dispose(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const { prepared } of this.#bindings.values()) forget(prepared);
+    for (const { prepared } of this.#bindings.all()) forget(prepared);
     this.#profile?.dispose();
     this.#kernels.dispose();
     this.#memory.dispose();
@@ -205,23 +204,12 @@ export class CudaSession implements Executor {
     return { address: this.#memory.tensors.get(name)!, type, length };
   }
 
-  #bound(sizes: Sizes): Bound {
-    checkSizes(this.program, sizes);
-    const key = JSON.stringify(Object.entries(sizes).sort(([a], [b]) => (a < b ? -1 : 1)));
-    const bound: Bound = this.#bindings.get(key) ?? {
+  #bind(sizes: Sizes): Bound {
+    const bound: Bound = {
       sizes,
       prepared: new Map(),
       run: (entry, inputs, options) => this.#run(bound, entry, inputs, options),
     };
-    // A map keeps the order of insertion: the first is the one unused for longest.
-    this.#bindings.delete(key);
-    this.#bindings.set(key, bound);
-    for (const [old, other] of this.#bindings) {
-      if (this.#bindings.size <= keptBindings) break;
-      if (other === this.#current || other === bound) continue;
-      this.#bindings.delete(old);
-      forget(other.prepared);
-    }
     return bound;
   }
 
@@ -264,13 +252,14 @@ export class CudaSession implements Executor {
     if (entry === undefined) throw unknownEntry(this.program, name, this.entries);
     bound.prepared.get(name)?.graph?.dispose();
     const layout = layoutArena(entry, bound.sizes);
-    this.#memory.fit(layout.bytes, name);
+    const fullest = entry.dispatches[layout.busiest];
+    this.#memory.fit(layout.bytes, name, fullest === undefined ? "inputs and outputs" : inWords(fullest));
     const { tensors, arena } = this.#memory;
     const addresses = { tensors, arena, kernel: () => notCalled };
     const prepared = prepareEntry(this.program, entry, bound.sizes, addresses, layout);
-    for (const { label, buffers } of prepared.dispatches) {
-      checkApart(label, buffers);
-      checkLengths(label, buffers);
+    for (const dispatch of prepared.dispatches) {
+      checkApart(dispatch);
+      checkLengths(dispatch);
     }
     let top = 0;
     const hostPlaces = prepared.inputs.map((place): Place => {
@@ -302,12 +291,12 @@ function forget(prepared: Map<string, Ready>): void {
 }
 
 /** Kernels count elements in 32 bits. */
-function checkLengths(label: string, buffers: readonly BoundBuffer[]): void {
-  for (const { name, length } of buffers)
+function checkLengths(dispatch: DispatchInfo): void {
+  for (const { name, length } of dispatch.buffers)
     if (length >= 2 ** 31)
       throw new UserError(
         "R0705",
-        `\`${label}\` needs ${length} elements of ${name}, and a kernel can count 2,147,483,647`,
+        `${inWords(dispatch)} needs ${length} elements of ${name}, and a kernel can count 2,147,483,647`,
         {
           help: "make the batch smaller (`accumulate` computes the same step in parts), or the model",
         },
@@ -315,7 +304,7 @@ function checkLengths(label: string, buffers: readonly BoundBuffer[]): void {
 }
 
 /** Kernels take it on trust that what they write is not also what they read by another name. */
-function checkApart(label: string, buffers: readonly BoundBuffer[]): void {
+function checkApart({ label, buffers }: DispatchInfo): void {
   for (const [at, one] of buffers.entries())
     for (const other of buffers.slice(at + 1)) {
       if (one.access === "read" && other.access === "read") continue;
@@ -326,14 +315,9 @@ function checkApart(label: string, buffers: readonly BoundBuffer[]): void {
     }
 }
 
-interface Parts {
-  readonly program: Program;
-  readonly seed: number;
-  readonly profile: boolean;
-  readonly sizes: Sizes;
+interface Parts extends Opening {
   readonly device: CudaDevice;
   readonly ownsDevice: boolean;
-  readonly entries: ReadonlyMap<string, Entry>;
   readonly tensors: readonly Tensor[];
   readonly memory: CudaMemory;
   readonly kernels: CudaKernels;
@@ -342,29 +326,20 @@ interface Parts {
 /** Loads a program. Errors: R0505 no such entry, R0506 sizes, R0607 a program for something else, R0701 no driver, R0702 driver too old, R0703 no
  * device, R0704 kernels that the device does not take, R0705 memory. */
 export function openCuda(program: Program, code: CudaCode, options: CudaOptions = {}): CudaSession {
-  if (program.target !== "cuda") throw wrongTarget(program, "cuda");
-  const sizes = withDefaults(program, options.sizes);
-  checkSizes(program, sizes);
-  const names = options.entries ?? Object.keys(program.entries);
-  const entries = new Map<string, Entry>();
-  for (const name of names) {
-    const entry = program.entries[name];
-    if (entry === undefined) throw unknownEntry(program, name, Object.keys(program.entries));
-    entries.set(name, entry);
-  }
+  const opening = openingOf(program, "cuda", options);
+  const names = [...opening.entries.keys()];
   const device = options.device ?? openCudaDevice();
   const memory = new CudaMemory(device);
   let kernels: CudaKernels | undefined;
   try {
     const tensors = heldTensors(program, names);
+    const { entries, sizes } = opening;
     const largest = [...entries.values()].map((entry) => layoutArena(entry, sizes).bytes);
     memory.hold(tensors, Math.max(0, ...largest));
     kernels = loadKernels(device, program, code, names);
     const session = new CudaSession({
-      program,
-      seed: options.seed ?? program.training?.seed ?? 0,
-      profile: options.profile ?? false,
-      ...{ sizes, device, ownsDevice: options.device === undefined, entries, tensors, memory, kernels },
+      ...opening,
+      ...{ device, ownsDevice: options.device === undefined, tensors, memory, kernels },
     });
     if (options.initialise !== false) session.initialise();
     return session;

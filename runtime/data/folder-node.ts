@@ -7,6 +7,7 @@ import { createGunzip } from "node:zlib";
 import { isAbsolute, join, resolve } from "node:path";
 import { crc32 } from "../checkpoint-checksum.ts";
 import { UserError } from "../errors.ts";
+import { codeOf, reasonOf } from "../system-error.ts";
 import {
   byCodeUnits,
   noSuchFile,
@@ -56,16 +57,14 @@ function walk(folder: string, prefix: string, depth: number): string[] {
 }
 
 const unreadable = (name: string, error: unknown): unknown => {
-  if (!(error instanceof Error) || !("code" in error)) return error;
-  const reasons: Readonly<Record<string, string>> = {
-    EACCES: "permission is denied",
-    EPERM: "permission is denied",
-    EISDIR: "it is a folder",
-    ENOENT: "it is not there any more",
-    EMFILE: "too many files are open",
-  };
-  const code = String(error.code);
-  const reason = reasons[code] ?? (code.startsWith("Z_") ? "it is not a whole gzip file" : error.message);
+  const code = codeOf(error);
+  if (code === "") return error;
+  const reason =
+    code === "ENOENT"
+      ? "it is not there any more"
+      : code.startsWith("Z_")
+        ? "it is not a whole gzip file"
+        : reasonOf(error);
   return new UserError("R0102", `cannot read ${name}: ${reason}`, {
     file: name,
     help:

@@ -2,12 +2,12 @@
 // entry, sizes, memory and pipelines. Out: steps that a run only has to record, and what a run is told and gives.
 
 import { elements } from "../arena.ts";
-import type { BufferRef, Entry, Program, Tensor } from "../program.ts";
+import type { BufferRef, Dispatch, Entry, Program, Tensor } from "../program.ts";
 import type { BoundBuffer, DispatchInfo, Place } from "../session-entry.ts";
 import { evaluate, type Sizes } from "../size.ts";
 import { layoutGpu, type GpuLayout, type Spot } from "./layout.ts";
-import { tensorBytes, tensorLength, type GpuMemory } from "./memory.ts";
-import type { Pipeline } from "./pipelines.ts";
+import { partLength, tensorLength, type GpuMemory } from "./memory.ts";
+import type { EntryPipelines } from "./pipelines.ts";
 
 export interface Step {
   readonly pipeline: GPUComputePipeline;
@@ -51,15 +51,14 @@ export function prepareEntry(
   return { entry, sizes, layout, inputs, dispatches: describe(program, entry, sizes) };
 }
 
-/** Makes the bind groups; again when pools have moved. */
-export function stepsOf(
+/** Makes the steps of an entry, with bind groups that hold until pools move. */
+export function stepMaker(
   program: Program,
-  { entry, sizes, layout }: PreparedEntry,
+  { sizes, layout }: PreparedEntry,
   gpu: GPUDevice,
   memory: GpuMemory,
-  pipelines: ReadonlyMap<number, Pipeline>,
-): readonly Step[] {
-  const tensors = new Map(program.tensors.map((tensor) => [tensor.name, tensor]));
+  pipelines: EntryPipelines,
+): (dispatch: Dispatch) => Step {
   const bound = (ref: BufferRef): GPUBufferBinding => {
     const at = (buffer: GPUBuffer, { offset, bytes }: Spot): GPUBufferBinding => ({
       buffer,
@@ -68,7 +67,7 @@ export function stepsOf(
     });
     switch (ref.kind) {
       case "tensor":
-        return { buffer: memory.tensor(ref.name), size: tensorBytes(tensors.get(ref.name)!) };
+        return { buffer: memory.tensor(ref.name)[ref.part ?? 0]! };
       case "input":
         return at(memory.inputs, layout.inputs.get(ref.name)!);
       case "output": {
@@ -83,10 +82,10 @@ export function stepsOf(
         return ref satisfies never;
     }
   };
-  return entry.dispatches.map(({ kernel: number, buffers, label }): Step => {
+  return ({ kernel: number, buffers, label, launch: own }) => {
     const kernel = program.kernels[number]!;
     const { pipeline, layout: groupLayout } = pipelines.get(number)!;
-    const launch = memory.launch(kernel.sizes.map((name) => sizes[name]!));
+    const launch = memory.launch(kernel.sizes.map((name) => (own?.[name] ?? sizes[name])!));
     const group = gpu.createBindGroup({
       label,
       layout: groupLayout,
@@ -98,7 +97,7 @@ export function stepsOf(
     const grid = evaluate(kernel.grid, sizes);
     const y = Math.max(1, Math.ceil(grid / longestAxis));
     return { pipeline, group, x: Math.ceil(grid / y), y };
-  });
+  };
 }
 
 function describe(program: Program, entry: Entry, sizes: Sizes): DispatchInfo[] {
@@ -112,20 +111,21 @@ function describe(program: Program, entry: Entry, sizes: Sizes): DispatchInfo[] 
     }
     if (ref.kind === "tensor") {
       const tensor = tensors.get(ref.name)!;
-      return { name: ref.name, type: tensor.type, length: tensorLength(tensor) };
+      const length = ref.part === undefined ? tensorLength(tensor) : partLength(tensor);
+      return { name: ref.name, type: tensor.type, length };
     }
     const { type, shape } = ports.get(ref.name)!;
     return { name: ref.name, type, length: elements(shape, sizes) };
   };
-  return entry.dispatches.map(({ kernel: number, buffers, label }): DispatchInfo => {
-    const kernel = program.kernels[number]!;
+  return entry.dispatches.map((dispatch): DispatchInfo => {
+    const kernel = program.kernels[dispatch.kernel]!;
     const multiplyAdds = kernel.multiplyAdds === undefined ? 0 : evaluate(kernel.multiplyAdds, sizes);
-    const bound = buffers.map((ref, at): BoundBuffer => {
+    const bound = dispatch.buffers.map((ref, at): BoundBuffer => {
       const key = ref.kind === "temporary" ? `temporary ${ref.index}` : `${ref.kind} ${ref.name}`;
       const fresh = !touched.has(key) && (ref.kind === "temporary" || ref.kind === "output");
       touched.add(key);
       return { ref, ...about(ref), access: kernel.buffers[at]!.access, address: 0, fresh };
     });
-    return { label, kernel: kernel.name, multiplyAdds, buffers: bound };
+    return { ...dispatch, kernel: kernel.name, multiplyAdds, buffers: bound };
   });
 }

@@ -33,6 +33,21 @@ export interface LayoutLimits {
   readonly buffer: number;
 }
 
+/** The dispatch at which most bytes are alive. */
+export function fullest(entry: Entry, { temporaries }: GpuLayout): Dispatch | undefined {
+  const alive = (at: number): number =>
+    entry.temporaries.reduce(
+      (sum, { first, last }, i) => sum + (first <= at && at <= last ? temporaries[i]!.bytes : 0),
+      0,
+    );
+  let [most, found] = [-1, undefined as Dispatch | undefined];
+  for (const [at, dispatch] of entry.dispatches.entries()) {
+    const bytes = alive(at);
+    if (bytes > most) [most, found] = [bytes, dispatch];
+  }
+  return found;
+}
+
 interface Member {
   readonly name: string;
   readonly bytes: number;

@@ -3,19 +3,24 @@
 // What the device's limits forbid is refused before anything is allocated, by name.
 
 import { UserError } from "../errors.ts";
-import type { Tensor } from "../program.ts";
+import { inWords } from "../in-words.ts";
+import type { Dispatch, Entry, Tensor } from "../program.ts";
 import { usage } from "./constants.ts";
-import { ofDevice, type Device } from "./device.ts";
-import { leastBytes, type GpuLayout } from "./layout.ts";
+import { ofDevice, refusalOf, type Device } from "./device.ts";
+import { fullest, leastBytes, type GpuLayout } from "./layout.ts";
 
 export const tensorLength = ({ shape }: Tensor): number => shape.reduce((a, b) => a * b, 1);
-export const tensorBytes = (tensor: Tensor): number => Math.max(leastBytes, 4 * tensorLength(tensor));
+/** Elements of each of its parts, which is all of it where it has none. */
+export const partLength = (tensor: Tensor): number => tensorLength(tensor) / (tensor.parts ?? 1);
+const partBytes = (tensor: Tensor): number => Math.max(leastBytes, 4 * partLength(tensor));
+export const tensorBytes = (tensor: Tensor): number => partBytes(tensor) * (tensor.parts ?? 1);
 
 const shared = usage.storage | usage.copySource | usage.copyTarget;
 
 export class GpuMemory {
   readonly #device: Device;
-  readonly #tensors = new Map<string, GPUBuffer>();
+  /** A buffer for each part. */
+  readonly #tensors = new Map<string, readonly GPUBuffer[]>();
   #pools: GPUBuffer[] = [];
   #inputs: GPUBuffer | undefined;
   readonly #launches = new Map<string, GPUBuffer>();
@@ -29,27 +34,36 @@ export class GpuMemory {
 
   /** Allocates tensors; they are zero. Errors: R0603, R0604. */
   async hold(tensors: readonly Tensor[]): Promise<void> {
-    for (const tensor of tensors) checkBytes(this.#device, tensorBytes(tensor), tensor.name);
+    for (const tensor of tensors) checkBytes(this.#device, partBytes(tensor), tensor.name);
     const total = tensors.reduce((bytes, tensor) => bytes + tensorBytes(tensor), 0);
     await this.#allocating(`the tensors of the model (${megabytes(total)})`, () => {
       for (const tensor of tensors)
-        this.#tensors.set(tensor.name, this.#buffer(tensor.name, tensorBytes(tensor), shared));
+        this.#tensors.set(
+          tensor.name,
+          Array.from({ length: tensor.parts ?? 1 }, () =>
+            this.#buffer(tensor.name, partBytes(tensor), shared),
+          ),
+        );
     });
   }
 
   /** Makes room for what an entry's layout wants; undefined when there is room already. Errors: R0603, R0604. */
-  fit(layout: GpuLayout, entry: string): Promise<void> | undefined {
-    for (const spots of [layout.temporaries, layout.outputs.values(), layout.inputs.values()])
+  fit(entry: Entry, layout: GpuLayout): Promise<void> | undefined {
+    for (const [at, { bytes, name }] of layout.temporaries.entries())
+      checkBytes(this.#device, bytes, name, entry.dispatches[entry.temporaries[at]!.first]);
+    for (const spots of [layout.outputs.values(), layout.inputs.values()])
       for (const { bytes, name } of spots) checkBytes(this.#device, bytes, name);
     const small = layout.pools.some((bytes, at) => bytes > (this.#pools[at]?.size ?? 0));
     const inputs = layout.inputBytes > (this.#inputs?.size ?? 0);
     return small || inputs ? this.#grow(layout, entry) : undefined;
   }
 
-  async #grow(layout: GpuLayout, entry: string): Promise<void> {
+  async #grow(layout: GpuLayout, entry: Entry): Promise<void> {
     const total = layout.pools.reduce((a, b) => a + b, 0);
+    const most = fullest(entry, layout);
+    const largest = most === undefined ? "" : `, most of them for ${inWords(most)}`;
     try {
-      await this.#allocating(`the values of \`${entry}\` (${megabytes(total)})`, () => {
+      await this.#allocating(`the values of \`${entry.name}\` (${megabytes(total)})${largest}`, () => {
         layout.pools.forEach((bytes, at) => {
           const before = this.#pools[at];
           if (bytes <= (before?.size ?? 0)) return;
@@ -73,10 +87,11 @@ export class GpuMemory {
     }
   }
 
-  tensor(name: string): GPUBuffer {
-    const buffer = this.#tensors.get(name);
-    if (buffer === undefined) throw new Error(`internal: the tensor ${name} is not on the device`);
-    return buffer;
+  /** The buffers of a tensor, one for each of its parts. */
+  tensor(name: string): readonly GPUBuffer[] {
+    const buffers = this.#tensors.get(name);
+    if (buffers === undefined) throw new Error(`internal: the tensor ${name} is not on the device`);
+    return buffers;
   }
   pool(number: number): GPUBuffer {
     return this.#pools[number]!;
@@ -100,7 +115,7 @@ export class GpuMemory {
   }
 
   dispose(): void {
-    for (const buffer of [...this.#tensors.values(), ...this.#pools, ...this.#launches.values()])
+    for (const buffer of [...this.#tensors.values()].flat().concat(this.#pools, [...this.#launches.values()]))
       buffer.destroy();
     this.#inputs?.destroy();
   }
@@ -118,9 +133,7 @@ export class GpuMemory {
 
   async #allocating(what: string, act: () => void): Promise<void> {
     const { gpu, name } = this.#device;
-    gpu.pushErrorScope("out-of-memory");
-    act();
-    const error = await gpu.popErrorScope().catch(() => null);
+    const error = await refusalOf(gpu, "out-of-memory", act);
     this.#device.check();
     if (error !== null) throw ofDevice(error, name, what);
   }
@@ -129,12 +142,13 @@ export class GpuMemory {
 export const megabytes = (bytes: number): string =>
   bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 
-function checkBytes({ gpu, name }: Device, bytes: number, what: string): void {
+/** `by`: what makes it. */
+function checkBytes({ gpu, name }: Device, bytes: number, what: string, by?: Dispatch): void {
   const most = Math.min(gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize);
   if (bytes <= most) return;
   throw new UserError(
     "R0604",
-    `\`${what}\` needs ${megabytes(bytes)} in one piece, and ${name} gives at most ${megabytes(most)}`,
+    `\`${what}\`${by === undefined ? "" : `, which ${inWords(by)} makes,`} needs ${megabytes(bytes)} in one piece, and ${name} gives at most ${megabytes(most)}`,
     {
       help: "make the batch or the model smaller (`accumulate` computes the same step in parts), or use the CPU",
     },

@@ -5,8 +5,8 @@ import type { Device, DeviceOptions } from "./device.ts";
 import type { WebGpuOptions, WebGpuSession } from "./session.ts";
 
 /** Loads a program that was compiled for `webgpu`. `shaders[i]` is the text of kernel i. Errors: R0505 no such entry, R0506 sizes,
- * R0601 no WebGPU, R0602 no device, R0603 memory, R0604 limits, R0606 a kernel that the device refuses, R0607 a program for
- * something else. */
+ * R0601 no WebGPU, R0602 no device, R0603 memory, R0604 limits, R0607 a program for something else. An entry's shaders are compiled
+ * when it is first used, or by the session's `prepare`: that is where R0606, a kernel that the device refuses, comes up. */
 export async function openWebGpu(
   program: Program,
   shaders: readonly string[],

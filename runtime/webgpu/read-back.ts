@@ -123,3 +123,17 @@ export class ReadBack {
 
 const made = (type: ElementName, length: number): Values =>
   type === "f32" ? new Float32Array(length) : new Int32Array(length);
+
+/** The parts of a tensor, one after the other. */
+export function joined(parts: readonly Values[]): Values {
+  const [first] = parts;
+  if (parts.length === 1) return first!;
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const whole = first instanceof Float32Array ? new Float32Array(length) : new Int32Array(length);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

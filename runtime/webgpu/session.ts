@@ -3,37 +3,31 @@
 // Runs may be begun before the one before has answered: the device does them in order.
 // Initial values are computed on the CPU, with the bits that they have everywhere.
 
-import { heldTensors, withDefaults } from "../arena-plan.ts";
-import type { Executor, ExecutorBinding, RunOptions, Timing, Visit } from "../executor.ts";
+import { heldTensors } from "../arena-plan.ts";
+import { Bindings } from "../bindings.ts";
+import type { Executor, ExecutorBinding, ExecutorOptions, RunOptions, Timing, Visit } from "../executor.ts";
 import { initialiseAll } from "../init.ts";
-import type { Entry, Program, Tensor } from "../program.ts";
-import { checkSizes, unknownEntry, unknownTensor, wrongLength, wrongTarget } from "../session-checks.ts";
+import { inWords } from "../in-words.ts";
+import type { Dispatch, Entry, Program, Tensor } from "../program.ts";
+import { openingOf, unknownEntry, unknownTensor, wrongLength, type Opening } from "../session-checks.ts";
 import type { BoundBuffer } from "../session-entry.ts";
 import { writeInputs, type Inputs, type Outputs, type Values } from "../session-values.ts";
 import type { Sizes } from "../size.ts";
-import { findDevice, ofDevice, type Device } from "./device.ts";
-import { prepareEntry, stepsOf, type PreparedEntry, type Step } from "./entry.ts";
-import { GpuMemory, tensorLength } from "./memory.ts";
-import { makePipelines, type Pipeline } from "./pipelines.ts";
+import { findDevice, ofDevice, refusalOf, type Device } from "./device.ts";
+import { prepareEntry, stepMaker, type PreparedEntry, type Step } from "./entry.ts";
+import { GpuMemory, partLength, tensorLength } from "./memory.ts";
+import { Pipelines, type EntryPipelines } from "./pipelines.ts";
 import { Profile } from "./profile.ts";
-import { ReadBack, type Source } from "./read-back.ts";
+import { joined, ReadBack, type Source } from "./read-back.ts";
 
-export interface WebGpuOptions {
-  /** Values of symbolic sizes; the program's defaults for those not given. */
-  readonly sizes?: Sizes;
-  /** Keys the initial values, and `$seed` where an entry asks for it. Default: the recipe's. */
-  readonly seed?: number;
-  /** The entries that will be run; default: all. */
-  readonly entries?: readonly string[];
-  /** False leaves all tensors zero: for callers that load a checkpoint next. */
-  readonly initialise?: boolean;
-  /** Measure each dispatch, where the device can. */
-  readonly profile?: boolean;
+export interface WebGpuOptions extends ExecutorOptions {
   /** A device to share; it is then the caller's to dispose of. */
   readonly device?: Device;
 }
 
 interface Ready extends PreparedEntry {
+  /** Of its kernels, once they are compiled. */
+  pipelines: EntryPipelines | undefined;
   steps: readonly Step[];
   generation: number;
   readonly host: ArrayBuffer;
@@ -45,9 +39,6 @@ interface Bound extends ExecutorBinding {
   readonly prepared: Map<string, Ready>;
 }
 
-/** Bindings kept ready; the one unused for longest goes first. */
-const keptBindings = 16;
-
 export class WebGpuSession implements Executor {
   readonly program: Program;
   readonly seed: number;
@@ -56,11 +47,10 @@ export class WebGpuSession implements Executor {
   readonly #entries: ReadonlyMap<string, Entry>;
   readonly #tensors: ReadonlyMap<string, Tensor>;
   readonly #memory: GpuMemory;
-  readonly #pipelines: ReadonlyMap<number, Pipeline>;
+  readonly #pipelines: Pipelines;
   readonly #readBack: ReadBack;
   readonly #profile: Profile | undefined;
-  readonly #bindings = new Map<string, Bound>();
-  #current: Bound;
+  readonly #bindings: Bindings<Bound>;
   /** The last run that was begun is submitted, or has failed. */
   #submitted: Promise<unknown> = Promise.resolve();
   #closed = false;
@@ -77,11 +67,11 @@ export class WebGpuSession implements Executor {
     this.#pipelines = parts.pipelines;
     this.#readBack = new ReadBack(parts.device);
     this.#profile = parts.profile ? new Profile(parts.device) : undefined;
-    this.#current = this.#bound(parts.sizes);
+    this.#bindings = new Bindings(parts.program, parts.sizes, (sizes) => this.#bind(sizes));
   }
 
   get sizes(): Sizes {
-    return this.#current.sizes;
+    return this.#bindings.current.sizes;
   }
   get bytes(): number {
     return this.#memory.bytes;
@@ -94,19 +84,19 @@ export class WebGpuSession implements Executor {
   }
 
   async prepare(entry: string): Promise<void> {
-    await this.#ready(this.#current, entry);
+    await this.#ready(this.#bindings.current, entry);
   }
 
   run(entry: string, inputs: Inputs, options?: RunOptions): Promise<Outputs> {
-    return this.#run(this.#current, entry, inputs, options);
+    return this.#run(this.#bindings.current, entry, inputs, options);
   }
 
   bind(sizes: Sizes): ExecutorBinding {
-    return this.#bound({ ...this.#current.sizes, ...sizes });
+    return this.#bindings.at(sizes);
   }
 
   resize(sizes: Sizes): void {
-    this.#current = this.#bound({ ...this.#current.sizes, ...sizes });
+    this.#bindings.resize(sizes);
   }
 
   tensors(): readonly Tensor[] {
@@ -120,8 +110,9 @@ export class WebGpuSession implements Executor {
   async snapshot(names: readonly string[]): Promise<ReadonlyMap<string, Values>> {
     await this.#submitted;
     this.#open();
-    const values = await this.#readBack.read(names.map((name) => this.#source(this.#tensor(name))));
-    return new Map(names.map((name, at) => [name, values[at]!]));
+    const tensors = names.map((name) => this.#tensor(name));
+    const values = await this.#readBack.read(tensors.flatMap((tensor) => this.#sources(tensor)));
+    return new Map(tensors.map((tensor) => [tensor.name, joined(values.splice(0, tensor.parts ?? 1))]));
   }
 
   write(name: string, values: ArrayLike<number>): void {
@@ -133,14 +124,16 @@ export class WebGpuSession implements Executor {
     // What is of the right kind already is not copied once more; shared memory must be.
     const ready = values instanceof kind && values.buffer instanceof ArrayBuffer;
     const numbers = (ready ? values : kind.from(values)) as Float32Array<ArrayBuffer>;
-    this.#device.gpu.queue.writeBuffer(this.#memory.tensor(name), 0, numbers);
+    const each = partLength(tensor);
+    for (const [part, buffer] of this.#memory.tensor(name).entries())
+      this.#device.gpu.queue.writeBuffer(buffer, 0, numbers.subarray(part * each, (part + 1) * each));
   }
 
   clear(name: string): void {
     this.#open();
     this.#tensor(name);
     const encoder = this.#device.gpu.createCommandEncoder();
-    encoder.clearBuffer(this.#memory.tensor(name));
+    for (const buffer of this.#memory.tensor(name)) encoder.clearBuffer(buffer);
     this.#device.gpu.queue.submit([encoder.finish()]);
   }
 
@@ -152,7 +145,7 @@ export class WebGpuSession implements Executor {
   }
 
   initialise(seed: number = this.seed): void {
-    initialiseAll(this.#tensors, seed, (name, values) => this.write(name, values));
+    initialiseAll(this.#tensors, seed, { write: (name, values) => this.write(name, values) });
   }
 
   timings(): readonly Timing[] {
@@ -160,7 +153,7 @@ export class WebGpuSession implements Executor {
   }
 
   async trace(entry: string, inputs: Inputs, visit: Visit): Promise<void> {
-    const ready = await this.#ready(this.#current, entry);
+    const ready = await this.#ready(this.#bindings.current, entry);
     const { gpu } = this.#device;
     this.#writeInputs(ready, inputs);
     for (const [at, dispatch] of ready.dispatches.entries()) {
@@ -209,26 +202,19 @@ export class WebGpuSession implements Executor {
     throw unknownTensor(this.program, name);
   }
 
-  #source(tensor: Tensor): Source {
+  /** Part by part. */
+  #sources(tensor: Tensor): Source[] {
     const { name, type } = tensor;
-    return { buffer: this.#memory.tensor(name), offset: 0, type, length: tensorLength(tensor) };
+    const length = partLength(tensor);
+    return this.#memory.tensor(name).map((buffer) => ({ buffer, offset: 0, type, length }));
   }
 
-  #bound(sizes: Sizes): Bound {
-    checkSizes(this.program, sizes);
-    const key = JSON.stringify(Object.entries(sizes).sort(([a], [b]) => (a < b ? -1 : 1)));
-    const bound: Bound = this.#bindings.get(key) ?? {
+  #bind(sizes: Sizes): Bound {
+    const bound: Bound = {
       sizes,
       prepared: new Map(),
       run: (entry, inputs, options) => this.#run(bound, entry, inputs, options),
     };
-    // A map keeps the order of insertion: the first is the one unused for longest.
-    this.#bindings.delete(key);
-    this.#bindings.set(key, bound);
-    for (const [old, other] of this.#bindings) {
-      if (this.#bindings.size <= keptBindings) break;
-      if (other !== this.#current && other !== bound) this.#bindings.delete(old);
-    }
     return bound;
   }
 
@@ -247,7 +233,7 @@ export class WebGpuSession implements Executor {
     options: RunOptions = {},
   ): Promise<() => Promise<Outputs>> {
     const ready = await this.#ready(bound, entry);
-    const { gpu, name } = this.#device;
+    const { gpu } = this.#device;
     // From here to the submission nothing waits: what other runs do comes before all of it, or after.
     this.#writeInputs(ready, inputs);
     const watched = !ready.proven;
@@ -274,7 +260,7 @@ export class WebGpuSession implements Executor {
     const refused = watched ? gpu.popErrorScope().catch(() => null) : Promise.resolve(null);
     return async () => {
       const error = await refused;
-      if (error !== null) throw ofDevice(error, name, `\`${entry}\``);
+      if (error !== null) throw await this.#refusal(ready, error);
       const values = await back.values();
       await this.#profile?.collect();
       return Object.fromEntries(ports.map((port, at) => [port.name, values[at]!]));
@@ -286,16 +272,51 @@ export class WebGpuSession implements Executor {
     const ready = bound.prepared.get(name) ?? this.#prepare(bound, name);
     // Pools may have moved, or be gone: who asks for too much loses them all.
     while (ready.generation !== this.#memory.generation) {
-      const growing = this.#memory.fit(ready.layout, name);
+      const growing = this.#memory.fit(ready.entry, ready.layout);
       if (growing !== undefined) {
         await growing;
         this.#open();
         continue;
       }
-      ready.steps = stepsOf(this.program, ready, this.#device.gpu, this.#memory, this.#pipelines);
-      ready.generation = this.#memory.generation;
+      // What does not fit is refused before anything is compiled; meanwhile others may have moved the pools.
+      if (ready.pipelines === undefined) {
+        ready.pipelines = await this.#pipelines.of(ready.entry);
+        this.#open();
+        continue;
+      }
+      const { generation } = this.#memory;
+      const make = this.#stepMaker(ready);
+      const error = await refusalOf(this.#device.gpu, "validation", () => {
+        ready.steps = ready.entry.dispatches.map(make);
+      });
+      this.#open();
+      if (error !== null) throw await this.#refusal(ready, error);
+      ready.generation = generation;
     }
     return ready;
+  }
+
+  #stepMaker(ready: Ready): (dispatch: Dispatch) => Step {
+    return stepMaker(this.program, ready, this.#device.gpu, this.#memory, ready.pipelines!);
+  }
+
+  /** What the device refuses of an entry, as an error that says which kernel it is: each is encoded alone, and none is run. */
+  async #refusal(ready: Ready, whole: GPUError): Promise<Error> {
+    const { gpu, name } = this.#device;
+    const make = this.#stepMaker(ready);
+    for (const dispatch of ready.entry.dispatches) {
+      const error = await refusalOf(gpu, "validation", () => {
+        const encoder = gpu.createCommandEncoder();
+        const pass = encoder.beginComputePass();
+        record(pass, make(dispatch));
+        pass.end();
+        encoder.finish();
+      });
+      if (error === null) continue;
+      const kernel = this.program.kernels[dispatch.kernel]!.name;
+      return ofDevice(error, name, `the kernel ${kernel} (${inWords(dispatch)})`);
+    }
+    return ofDevice(whole, name, `\`${ready.entry.name}\``);
   }
 
   #prepare(bound: Bound, name: string): Ready {
@@ -303,7 +324,10 @@ export class WebGpuSession implements Executor {
     if (entry === undefined) throw unknownEntry(this.program, name, this.entries);
     const prepared = prepareEntry(this.program, entry, bound.sizes, this.#device.gpu.limits);
     const host = new ArrayBuffer(prepared.layout.inputBytes);
-    const ready: Ready = { ...prepared, steps: [], generation: -1, host, proven: false };
+    const ready: Ready = {
+      ...prepared,
+      ...{ pipelines: undefined, steps: [], generation: -1, host, proven: false },
+    };
     bound.prepared.set(name, ready);
     return ready;
   }
@@ -323,7 +347,7 @@ export class WebGpuSession implements Executor {
   }
 
   #placeOf({ layout }: Ready, { ref, type, length }: BoundBuffer): Source {
-    if (ref.kind === "tensor") return this.#source(this.#tensor(ref.name));
+    if (ref.kind === "tensor") return this.#sources(this.#tensor(ref.name))[ref.part ?? 0]!;
     if (ref.kind === "input")
       return { buffer: this.#memory.inputs, offset: layout.inputs.get(ref.name)!.offset, type, length };
     const spot = ref.kind === "output" ? layout.outputs.get(ref.name)! : layout.temporaries[ref.index]!;
@@ -338,17 +362,12 @@ function record(pass: GPUComputePassEncoder, { pipeline, group, x, y }: Step): v
   pass.dispatchWorkgroups(x, y);
 }
 
-interface Parts {
-  readonly program: Program;
-  readonly seed: number;
-  readonly profile: boolean;
-  readonly sizes: Sizes;
+interface Parts extends Opening {
   readonly device: Device;
   readonly ownsDevice: boolean;
-  readonly entries: ReadonlyMap<string, Entry>;
   readonly tensors: readonly Tensor[];
   readonly memory: GpuMemory;
-  readonly pipelines: ReadonlyMap<number, Pipeline>;
+  readonly pipelines: Pipelines;
 }
 
 /** See `openWebGpu` in open.ts. */
@@ -357,32 +376,20 @@ export async function openWebGpuSession(
   shaders: readonly string[],
   options: WebGpuOptions = {},
 ): Promise<WebGpuSession> {
-  if (program.target !== "webgpu") throw wrongTarget(program, "webgpu");
-  const sizes = withDefaults(program, options.sizes);
-  checkSizes(program, sizes);
-  const names = options.entries ?? Object.keys(program.entries);
-  const entries = new Map<string, Entry>();
-  for (const name of names) {
-    const entry = program.entries[name];
-    if (entry === undefined) throw unknownEntry(program, name, Object.keys(program.entries));
-    entries.set(name, entry);
-  }
+  const opening = openingOf(program, "webgpu", options);
+  const names = [...opening.entries.keys()];
   const device = options.device ?? (await findDevice());
   const memory = new GpuMemory(device);
   try {
     const tensors = heldTensors(program, names);
     await memory.hold(tensors);
     const session = new WebGpuSession({
-      program,
-      seed: options.seed ?? program.training?.seed ?? 0,
-      profile: options.profile ?? false,
-      sizes,
+      ...opening,
       device,
       ownsDevice: options.device === undefined,
-      entries,
       tensors,
       memory,
-      pipelines: await makePipelines(device, program, shaders, names),
+      pipelines: new Pipelines(device, program, shaders, opening.entries.values()),
     });
     if (options.initialise !== false) session.initialise();
     return session;

@@ -26,11 +26,20 @@ export interface EntryResult {
 /** Memory of every buffer of an entry, with what the environment gives. */
 function allocate(entry: LoweredEntry, environment: Environment): Map<LoweredBuffer, Data> {
   const memory = new Map<LoweredBuffer, Data>();
+  /** Tensors that lie in parts. */
+  const stacks = new Map<string, Data>();
   for (const { kernel, buffers } of entry.dispatches)
     for (const [i, buffer] of buffers.entries()) {
       if (memory.has(buffer)) continue;
       const { type, length } = kernel.buffers[i]!;
       const count = evaluate(length, environment.sizes);
+      if (buffer.kind === "tensor" && buffer.part !== undefined) {
+        const { name, part } = buffer;
+        const whole = stacks.get(name) ?? Float32Array.from(environment.tensors.get(name)!);
+        stacks.set(name, whole);
+        memory.set(buffer, whole.subarray(part * count, (part + 1) * count));
+        continue;
+      }
       const data = type === "f32" ? new Float32Array(count).fill(NaN) : new Int32Array(count).fill(1 << 28);
       const given =
         buffer.kind === "tensor"
@@ -41,6 +50,7 @@ function allocate(entry: LoweredEntry, environment: Environment): Map<LoweredBuf
       if (given !== undefined) data.set(Array.from(given));
       memory.set(buffer, data);
     }
+  for (const [name, whole] of stacks) memory.set({ kind: "tensor", name }, whole);
   return memory;
 }
 
@@ -49,9 +59,9 @@ function runInterpreted(
   memory: Map<LoweredBuffer, Data>,
   environment: Environment,
 ): void {
-  for (const { kernel, buffers } of entry.dispatches) {
+  for (const { kernel, buffers, launch } of entry.dispatches) {
     const byName = new Map(kernel.buffers.map(({ name }, i) => [name, memory.get(buffers[i]!)!]));
-    runKernel(kernel, byName, environment.sizes);
+    runKernel(kernel, byName, { ...environment.sizes, ...launch });
   }
 }
 
@@ -86,7 +96,9 @@ export function runEntry(entry: LoweredEntry, environment: Environment, target: 
   const named = (kind: LoweredBuffer["kind"]): Map<string, Data> =>
     new Map(
       [...memory].flatMap(([buffer, data]) =>
-        buffer.kind === kind && buffer.kind !== "temporary" ? [[buffer.name, data] as const] : [],
+        buffer.kind === kind && buffer.kind !== "temporary" && !("part" in buffer)
+          ? [[buffer.name, data] as const]
+          : [],
       ),
     );
   return { outputs: named("output"), tensors: named("tensor") };

@@ -34,6 +34,8 @@ export interface Mechanism {
   /** Values of tensors, by the end of their names; `x` is the tokens. The others get noise. */
   readonly tensors?: Readonly<Record<string, readonly number[] | Rows>>;
   readonly seed?: number;
+  /** Of a run of 1000 steps: which one. */
+  readonly step?: number;
   /** Besides the graph interpreter: nothing, wasm (when not given), or wasm and the kernels of a GPU. */
   readonly on?: "double" | "wasm" | "gpu";
   /** Of f32 kernels, as a share of the largest number of a tensor; for formulas that magnify. */
@@ -56,6 +58,8 @@ export interface Wanted {
   /** A row for each token. */
   readonly out: Rows;
   readonly losses?: Readonly<Record<string, number>>;
+  /** Measured, and no part of the loss. */
+  readonly metrics?: Readonly<Record<string, number>>;
   /** The experts of each token in the order in which they were chosen, -1 for none. */
   readonly picks?: Rows;
   readonly load?: readonly number[];
@@ -67,6 +71,10 @@ export interface Found {
   readonly losses: Readonly<Record<string, number>>;
   readonly picks: Rows;
   readonly load: readonly number[];
+  /** After the step, by full names. */
+  readonly states: Readonly<Record<string, readonly number[]>>;
+  /** Of all losses together, by full names of parameters; `inputs` is the table of the tokens. */
+  readonly gradients: Readonly<Record<string, readonly number[]>>;
 }
 export type Formula = (given: Given) => Wanted;
 
@@ -108,7 +116,7 @@ interface Prepared {
 }
 
 function prepare(mechanism: Mechanism): Prepared {
-  const { batch = 2, length = 3, mode = "training", tensors: given = {}, seed = 1 } = mechanism;
+  const { batch = 2, length = 3, mode = "training", tensors: given = {}, seed = 1, step = 0 } = mechanism;
   const { built, builder } = buildText(programOf(mechanism), { mode });
   const loss = built.losses.map(({ node }) => node).reduce((a, b) => builder.add(a, b));
   const parameters = built.tensors.filter(({ role }) => role === "parameter");
@@ -152,7 +160,7 @@ function prepare(mechanism: Mechanism): Prepared {
     sizes: Object.fromEntries(built.sizes.map(({ name }) => [name, name === "B" ? batch : length])),
     inputs: new Map([
       ["text", ids],
-      ["$step", [0]],
+      ["$step", [step]],
       ["$draw", [3]],
       ["$seed", [seed]],
     ]),
@@ -198,6 +206,12 @@ export function runMechanism(mechanism: Mechanism, formula?: Formula): Found {
 
   const tokens = batch * length;
   const picks = numbers("picks");
+  const named = (kind: string): Record<string, readonly number[]> =>
+    Object.fromEntries(
+      [...outputs.keys()].flatMap((name) =>
+        name.startsWith(kind) ? [[name.slice(kind.length), numbers(name)]] : [],
+      ),
+    );
   const found: Found = {
     out: rowsOf(numbers("logits"), experts ?? out),
     losses: Object.fromEntries(
@@ -207,6 +221,8 @@ export function runMechanism(mechanism: Mechanism, formula?: Formula): Found {
     ),
     picks: picks.length === 0 ? [] : rowsOf(picks, picks.length / tokens),
     load: numbers("load"),
+    states: named("state."),
+    gradients: named("gradient."),
   };
   if (formula === undefined) return found;
 
@@ -233,7 +249,7 @@ export function runMechanism(mechanism: Mechanism, formula?: Formula): Found {
   };
   const wanted = plain();
   expectAlike(found.out.flat(), wanted.out.flat(), "out", 1e-7);
-  const losses = { ...wanted.losses, probed: reward(wanted) };
+  const losses = { ...wanted.losses, ...wanted.metrics, probed: reward(wanted) };
   expect(Object.keys(found.losses).sort(), "losses").toEqual(Object.keys(losses).sort());
   for (const [name, value] of Object.entries(losses))
     expectAlike([found.losses[name]!], [value], `loss ${name}`, 1e-7);

@@ -17,6 +17,17 @@ export const columnOf = (rows: Rows, column: number): number[] => rows.map((row)
 export const columnSums = (rows: Rows): number[] => rows[0]!.map((_, i) => sum(columnOf(rows, i)));
 export const columnMeans = (rows: Rows): number[] => rows[0]!.map((_, i) => mean(columnOf(rows, i)));
 
+/** 0 to n - 1. */
+export const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+/** Numbers in row-major order as rows. */
+export const rowsOf = (flat: readonly number[], columns: number): Rows =>
+  range(flat.length / columns).map((i) => flat.slice(i * columns, (i + 1) * columns));
+export const added = (a: readonly number[], b: readonly number[]): number[] =>
+  a.map((value, i) => value + b[i]!);
+/** The sum of rows, each times its share. */
+export const weighted = (shares: readonly number[], rows: Rows): number[] =>
+  rows[0]!.map((_, i) => dot(shares, columnOf(rows, i)));
+
 export const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 export const softplus = (x: number): number => Math.log(1 + Math.exp(x));
 
@@ -72,3 +83,9 @@ export function counts(picks: Rows, n: number): number[] {
   for (const expert of picks.flat()) if (expert >= 0) load[expert]!++;
   return load;
 }
+
+/** The weight of each of n experts, 0 where it is not picked. */
+export const spread = (picks: Rows, n: number, weight: (token: number, expert: number) => number): Rows =>
+  picks.map((row, token) =>
+    Array.from({ length: n }, (_, expert) => (row.includes(expert) ? weight(token, expert) : 0)),
+  );

@@ -75,7 +75,7 @@ function routerText(routing: Routing, writer: Writer): string {
   }[routing.choice]!;
   // Without a score there is nothing to drop the lowest of, and a choice without one has its own weight.
   const scored = !["where", "where most", "all", "given"].includes(routing.choice);
-  const capacity = routing.capacity.includes("lowest") && !scored ? "capacity 2" : routing.capacity;
+  const capacity = routing.capacity.endsWith("lowest") && !scored ? "capacity 2" : routing.capacity;
   const lines = [
     "param w: [D, N]",
     ...(routing.score.includes("temperature") ? ["param temperature: [] = 1"] : []),

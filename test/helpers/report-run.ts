@@ -256,10 +256,14 @@ export function madeImages(): RunData {
   const seen: Seen = { batch: { digit, day }, picks: [patches, whole], examples };
   return {
     program,
-    records: madeRecords(program, 120).map((record) => ({
-      ...record,
-      metrics: { loss: record.metrics["loss"]!, accuracy: 1 - record.metrics["loss"]! / 6 },
-    })),
+    records: madeRecords(program, 120).map((record) =>
+      record.kind === "phase"
+        ? record
+        : {
+            ...record,
+            metrics: { loss: record.metrics["loss"]!, accuracy: 1 - record.metrics["loss"]! / 6 },
+          },
+    ),
     routing: foldRouting(
       program,
       [seen],

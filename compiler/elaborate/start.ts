@@ -1,0 +1,245 @@
+// `start from "runs/teacher" { "*.experts.*" = copy("*.ffn.*") }`: where tensors get their first values. In: the setting. Out: rules
+// with patterns of names; compiler/start-tensors.ts applies them to the names of a model, runtime/start.ts to files.
+
+import type { Argument, Expression, Setting } from "../../grammar/syntax.ts";
+import type { StartValue } from "../../runtime/program.ts";
+import { didYouMean } from "../diagnostics/suggest.ts";
+import { stars } from "../pattern.ts";
+import { frameOf, report, type Elaboration } from "./elaboration.ts";
+import { valueOf } from "./number.ts";
+import { openScope } from "./scope.ts";
+import { describe, isBroken } from "./value.ts";
+
+/** A rule as it is written: names with `*` in them. */
+export interface StartRule {
+  readonly target: string;
+  readonly value: StartValue;
+  readonly text: string;
+  /** `grow.moe:12` */
+  readonly place: string;
+}
+
+export interface StartPlan {
+  /** Runs and files as written; none: the phase before. */
+  readonly sources: readonly string[];
+  readonly rules: readonly StartRule[];
+}
+
+type StartSetting = Extract<Setting, { setting: "start" }>;
+
+const functions = ["copy", "slice", "take", "concat", "stack", "mean"] as const;
+const forms: Readonly<Record<(typeof functions)[number], string>> = {
+  copy: 'copy("ffn.*", noise = 0.01)',
+  slice: 'slice("ffn.*", 0, 512, axis = 1)',
+  take: 'take("*.experts.*", [0, 3, 5])',
+  concat: 'concat(a("*"), b("*"), axis = 0)',
+  stack: 'stack(a("*"), b("*"))',
+  mean: 'mean(a("*"), b("*"))',
+};
+
+/** What no rule names is taken by its own name. */
+export const sameNames: StartRule = {
+  target: "*",
+  value: { kind: "tensor", source: 0, name: "*" },
+  text: '"*" = "*"',
+  place: "",
+};
+
+/** `follows`: without sources it starts from the phase before. */
+export function startOf(of: Elaboration, setting: StartSetting, follows: boolean): StartPlan | undefined {
+  const { sources, rules, span } = setting;
+  const wrong = (
+    at: { readonly span: Expression["span"] },
+    message: string,
+    label: string,
+    help: string,
+  ): undefined => void report(of, "M0615", at.span, message, { label, help });
+  if (sources.length === 0 && !follows)
+    return wrong(
+      { span: { start: span.start, end: span.start + "start".length } },
+      "`start` says from where",
+      "no phase comes before this",
+      'name a run or a file: `start from "runs/base" { ... }`',
+    );
+  const paths: string[] = [];
+  for (const { name, path, span: at } of sources) {
+    if (path.node !== "string")
+      return wrong(
+        { span: path.span },
+        "a run or a file is written in quotes",
+        "not a text",
+        'write `start from "runs/base"`',
+      );
+    if (sources.length > 1 && name === undefined)
+      return wrong(
+        { span: at },
+        "of several sources each has a name",
+        "no name",
+        'write `start from a = "runs/a", b = "runs/b" { "*" = a("*") }`',
+      );
+    paths.push(path.value);
+  }
+  const read: StartRule[] = [];
+  for (const rule of rules) {
+    const target = rule.target.node === "string" ? rule.target.value : "*";
+    const value =
+      rule.value.node === "name" && rule.value.text === "fresh"
+        ? ({ kind: "fresh" } as const)
+        : valueFrom(of, rule.value, setting, stars(target));
+    if (value === undefined) continue;
+    const { module } = frameOf(of);
+    read.push({
+      target,
+      value,
+      text: module.text.slice(rule.span.start, rule.span.end),
+      place: `${module.path}:${module.text.slice(0, rule.span.start).split("\n").length}`,
+    });
+  }
+  // A phase goes on with all that it does not speak of; from a file only what is named is taken.
+  return { sources: paths, rules: sources.length === 0 || rules.length === 0 ? [...read, sameNames] : read };
+}
+
+/** `stars`: of the target; what they stand for fills those of the source. */
+function valueFrom(
+  of: Elaboration,
+  expression: Expression,
+  setting: StartSetting,
+  most: number,
+): StartValue | undefined {
+  const wrong = (at: Expression, message: string, label: string, help: string): undefined =>
+    void report(of, "M0615", at.span, message, { label, help });
+  const pattern = (text: Extract<Expression, { node: "string" }>, source: number): StartValue | undefined =>
+    stars(text.value) <= most
+      ? { kind: "tensor", source, name: text.value }
+      : wrong(
+          text,
+          `nothing says what every \`*\` of "${text.value}" stands for`,
+          `${stars(text.value)} here, ${most} on the left`,
+          "a `*` stands for what it stands for on the left: write as many there",
+        );
+  const names = setting.sources.flatMap(({ name }) => name?.text ?? []);
+  if (expression.node === "string") {
+    if (setting.sources.length <= 1) return pattern(expression, 0);
+    return wrong(
+      expression,
+      "this does not say which source it is of",
+      "of which?",
+      `write \`${names[0]}("${expression.value}")\``,
+    );
+  }
+  const called =
+    expression.node === "call" && expression.callee.node === "name" ? expression.callee.text : undefined;
+  if (expression.node !== "call" || called === undefined || (!names.includes(called) && !isFunction(called)))
+    return wrong(
+      expression,
+      "this does not say where values come from",
+      "not a name in quotes, nor made of some",
+      didYouMean(called ?? "", [...functions, ...names], 'write `"*.ffn.*"`, `copy("*.ffn.*")` or `fresh`'),
+    );
+  const given = expression.arguments;
+  if (!isFunction(called)) {
+    const [only] = given;
+    return only?.value.node === "string" && given.length === 1 && only.name === undefined
+      ? pattern(only.value, names.indexOf(called))
+      : wrong(
+          expression,
+          `\`${called}\` is a source`,
+          "no pattern of names",
+          `write \`${called}("*.ffn.*")\``,
+        );
+  }
+  const form = `write it like \`${forms[called]}\``;
+  const allowed = {
+    copy: ["noise", "keep", "times"],
+    slice: ["axis"],
+    take: ["axis"],
+    concat: ["axis"],
+    stack: [],
+    mean: [],
+  }[called] as readonly string[];
+  const strange = given.find(({ name }) => name !== undefined && !allowed.includes(name.text));
+  if (strange !== undefined)
+    return wrong(
+      expression,
+      `\`${called}\` has no option \`${strange.name!.text}\``,
+      "not one of its options",
+      form,
+    );
+  const option = (name: string, least: number): number | undefined =>
+    number(
+      of,
+      given.find((each) => each.name?.text === name),
+      least,
+      name !== "noise" && name !== "keep",
+    );
+  const places = given.filter(({ name }) => name === undefined);
+  const inner = (argument: Argument): StartValue | undefined => valueFrom(of, argument.value, setting, most);
+  const axis = option("axis", 0) ?? 0;
+  if (called === "concat" || called === "stack" || called === "mean") {
+    if (places.length < 2) return wrong(expression, `\`${called}\` takes several`, "one alone", form);
+    const parts = places.map(inner);
+    if (parts.some((part) => part === undefined)) return undefined;
+    const all = parts as readonly StartValue[];
+    return called === "concat" ? { kind: "concat", of: all, axis } : { kind: called, of: all };
+  }
+  const wanted = { copy: 1, slice: 3, take: 2 }[called];
+  if (places.length !== wanted)
+    return wrong(
+      expression,
+      `\`${called}\` takes ${wanted === 1 ? "one thing" : `${wanted} things`}`,
+      `${places.length} here`,
+      form,
+    );
+  const from = inner(places[0]!);
+  if (from === undefined) return undefined;
+  if (called === "copy") {
+    const [noise, keep, times] = [option("noise", 0), option("keep", 0), option("times", 1)];
+    return {
+      kind: "copy",
+      of: from,
+      ...(noise === undefined ? {} : { noise }),
+      ...(keep === undefined ? {} : { keep }),
+      ...(times === undefined ? {} : { times }),
+    };
+  }
+  if (called === "slice") {
+    const [start, size] = [number(of, places[1], 0, true), number(of, places[2], 1, true)];
+    return start === undefined || size === undefined
+      ? undefined
+      : { kind: "slice", of: from, axis, start, size };
+  }
+  const list = places[1]!.value;
+  if (list.node !== "list" || list.items.length === 0)
+    return wrong(list, "`take` takes a list of positions", "not a list", form);
+  const positions = list.items.map((value) => number(of, { value, span: value.span }, 0, true));
+  return positions.some((position) => position === undefined)
+    ? undefined
+    : { kind: "take", of: from, axis, positions: positions as readonly number[] };
+}
+
+const isFunction = (name: string): name is (typeof functions)[number] =>
+  (functions as readonly string[]).includes(name);
+
+function number(
+  of: Elaboration,
+  argument: Argument | undefined,
+  least: number,
+  whole: boolean,
+): number | undefined {
+  if (argument === undefined) return undefined;
+  const value = of.parts.evaluate(of, argument.value, openScope());
+  if (isBroken(value)) return undefined;
+  const found = value.kind === "number" ? valueOf(value) : undefined;
+  if (found !== undefined && found >= least && (!whole || Number.isInteger(found))) return found;
+  report(
+    of,
+    "M0615",
+    argument.value.span,
+    `this must be a ${whole ? "whole " : ""}number of at least ${least}`,
+    {
+      label: found === undefined ? `this is ${describe(value)}` : `this is ${found}`,
+      help: "change the number",
+    },
+  );
+  return undefined;
+}

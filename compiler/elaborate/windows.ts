@@ -1,0 +1,169 @@
+// Index arithmetic: `x[t + 1]`, `x[i + a - 1, j + b - 1, c]`. An axis that is indexed by an index and a number is shifted; one that is
+// indexed by two indices (a window, as in a convolution) becomes two axes. Outside of the axis there is nothing: 0, for integers -1, for
+// truth values false. Everything is made of views: nothing is copied and nothing scatters. In: what is indexed, and what by. Out: the same
+// with an axis for each index, and the indices.
+
+import type { Expression, Span } from "../../grammar/syntax.ts";
+import { add, constant, multiply, type Size } from "../../runtime/size.ts";
+import type { GraphBuilder } from "../graph-builder.ts";
+import type { Node } from "../graph.ts";
+import { boundAxis } from "./bound-axis.ts";
+import { build, checking, report, type Elaboration } from "./elaboration.ts";
+import { valueOf } from "./number.ts";
+import { lookUp, type Scope } from "./scope.ts";
+import { noteMixing } from "./sequence-notes.ts";
+import { tensor, type IndexValue, type Tensor, type VisibleAxis } from "./value.ts";
+
+/** `i + a - 1` */
+interface Window {
+  readonly indices: readonly IndexValue[];
+  readonly by: number;
+}
+
+/** Names that stand in a sum of names and numbers. */
+export function namesInSum(expression: Expression): readonly string[] {
+  switch (expression.node) {
+    case "name":
+      return [expression.text];
+    case "group":
+      return namesInSum(expression.inner);
+    case "binary":
+      return expression.operator === "+" || expression.operator === "-"
+        ? [...namesInSum(expression.left), ...namesInSum(expression.right)]
+        : [];
+    default:
+      return [];
+  }
+}
+
+/** What an expression in brackets is, when it is a sum of indices and numbers; undefined when it is anything else. */
+function windowOf(of: Elaboration, expression: Expression, scope: Scope): Window | undefined {
+  // Looked at before anything is evaluated: what is no window may be a tensor of integers, with mistakes of its own.
+  const hasIndex = namesInSum(expression).some((name) => lookUp(scope, name)?.kind === "index");
+  return hasIndex ? sumOf(of, expression, scope) : undefined;
+}
+
+function sumOf(of: Elaboration, expression: Expression, scope: Scope): Window | undefined {
+  if (expression.node === "group") return sumOf(of, expression.inner, scope);
+  if (expression.node === "binary" && (expression.operator === "+" || expression.operator === "-")) {
+    const [left, right] = [sumOf(of, expression.left, scope), sumOf(of, expression.right, scope)];
+    if (left === undefined || right === undefined) return undefined;
+    if (expression.operator === "+")
+      return { indices: [...left.indices, ...right.indices], by: left.by + right.by };
+    return right.indices.length > 0 ? undefined : { indices: left.indices, by: left.by - right.by };
+  }
+  const meaning = expression.node === "name" ? lookUp(scope, expression.text) : undefined;
+  if (meaning?.kind === "index") return { indices: [meaning], by: 0 };
+  const value = of.parts.evaluate(of, expression, scope);
+  if (value.kind !== "number") return undefined;
+  const by = valueOf(value);
+  if (by === undefined) return checking(of) ? { indices: [], by: 0 } : undefined;
+  return Number.isInteger(by) ? { indices: [], by } : undefined;
+}
+
+/** In `x[i + a]` the index that nothing else bounds runs over the axis: a window slides over all of it. */
+function boundWindow(of: Elaboration, { indices }: Window, axis: VisibleAxis, span: Span): boolean {
+  const open = indices.filter((index) => index.axis === undefined);
+  if (open.length > 1) {
+    report(of, "M0307", span, `nothing bounds the index \`${open[1]!.name}\``, {
+      label: "its range is not known",
+      help: "index another tensor by it, the weights of the window for example",
+    });
+    return false;
+  }
+  return open[0] === undefined || boundAxis(of, open[0], axis, span) !== undefined;
+}
+
+/** `text.next`, which only losses and metrics read: further targets are in nobody's way when text is written. */
+const isTarget = ({ node }: Tensor): boolean => node?.op === "input" && node.name.endsWith(".next");
+
+/** Axes that are indexed by sums are shifted, or opened into two: then every entry is an index or what it was. */
+export function openWindows(
+  of: Elaboration,
+  value: Tensor,
+  indices: readonly Expression[],
+  scope: Scope,
+): { readonly value: Tensor; readonly entries: readonly (Expression | IndexValue)[] } | undefined {
+  let current = value;
+  const entries: (Expression | IndexValue)[] = [];
+  for (const expression of indices) {
+    const window = expression.node === "name" ? undefined : windowOf(of, expression, scope);
+    const at = entries.length;
+    const axis = current.axes[at];
+    if (window === undefined || axis === undefined) {
+      entries.push(expression);
+      continue;
+    }
+    const [first, second, third] = window.indices;
+    if (first === undefined || third !== undefined || first === second) {
+      report(of, "M0306", expression.span, "a window is made of one or two indices and a number", {
+        label: first === second ? `\`${first?.name ?? ""}\` twice` : `${window.indices.length} indices`,
+        help: "write `x[i + a - 1]`",
+      });
+      return undefined;
+    }
+    if (!boundWindow(of, window, axis, expression.span)) return undefined;
+    if (!isTarget(value)) noteMixing(of, axis.size, "other positions of the text are read by an index");
+    const sizes = window.indices.map((index) => ({ size: index.axis!.size }));
+    const axes = [...current.axes.slice(0, at), ...sizes, ...current.axes.slice(at + 1)];
+    const place = current.hidden.length + at;
+    const node = build(of, [current], (builder, from) =>
+      second === undefined
+        ? shifted(builder, from, place, window.by, sizes[0]!.size)
+        : windowed(builder, from, place, window.by, sizes[0]!.size, sizes[1]!.size),
+    );
+    current = tensor(current.element, current.hidden, axes, node);
+    entries.push(...window.indices);
+  }
+  return { value: current, entries };
+}
+
+/** Along one axis of `from`: y[i] = x[i + by] for i below `size`. */
+function shifted(builder: GraphBuilder, from: Node, axis: number, by: number, size: Size): Node {
+  return filled(builder, from, (node) => shiftedLine(builder, node, axis, by, size));
+}
+
+/** Two axes in the place of one: y[i, a] = x[i + a + by] for i below `size` and a below `width`. */
+function windowed(
+  builder: GraphBuilder,
+  from: Node,
+  axis: number,
+  by: number,
+  size: Size,
+  width: Size,
+): Node {
+  return filled(builder, from, (node) => {
+    const rank = node.shape.length;
+    // Row a of a row-major [a, i] with rows one longer than the copies they are cut from begins a places further right.
+    const length = add(size, width);
+    const line = shiftedLine(builder, node, axis, by, length);
+    const others = Array.from({ length: rank }, (_, i) => i).filter((i) => i !== axis);
+    const last = builder.permute(line, [...others, axis]);
+    const outer = last.shape.slice(0, -1);
+    const copies = builder.broadcastTo(last, [...outer, width, length], [...outer.map((_, i) => i), rank]);
+    const flat = builder.reshape(copies, [...outer, multiply(width, length)]);
+    const rows = builder.reshape(builder.pad(flat, rank - 1, constant(0), width), [
+      ...outer,
+      width,
+      add(length, constant(1)),
+    ]);
+    const cut = builder.slice(rows, rank, constant(0), size);
+    // [others.., a, i], with i and a brought to where the axis was.
+    const order = others.map((_, i) => i);
+    order.splice(axis, 0, rank, rank - 1);
+    return builder.permute(cut, order);
+  });
+}
+
+function shiftedLine(builder: GraphBuilder, node: Node, axis: number, by: number, length: Size): Node {
+  const start = constant(Math.max(0, by));
+  const wide = builder.pad(node, axis, constant(Math.max(0, -by)), add(length, start));
+  return builder.slice(wide, axis, start, length);
+}
+
+/** Padding brings zeros: ids are one higher meanwhile, so that nothing is -1. */
+function filled(builder: GraphBuilder, from: Node, view: (node: Node) => Node): Node {
+  if (from.dtype !== "i32") return view(from);
+  const one = builder.constant(1, "i32");
+  return builder.sub(view(builder.add(from, one)), one);
+}

@@ -1,0 +1,292 @@
+// `start`: values of tensors from other checkpoints, by rule; and through the command line, from a run and from a file, with what
+// is refused. In: small tensors, and a tiny model that is trained for a few steps.
+
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Start, StartValue, Tensor } from "../runtime/program.ts";
+import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "../runtime/safetensors.ts";
+import { startValues } from "../runtime/start.ts";
+import { checkText } from "./helpers/elaborate.ts";
+import { testShell, tinyText, type Outcome, type TestShell } from "./helpers/cli.ts";
+
+const stored = (name: string, shape: readonly number[], first = 1): StoredTensor => ({
+  name,
+  type: "f32",
+  shape,
+  values: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => first + i),
+});
+const source = (...tensors: readonly StoredTensor[]): ReadonlyMap<string, StoredTensor> =>
+  new Map(tensors.map((tensor) => [tensor.name, tensor]));
+const a = source(stored("w", [2, 3]), stored("one", [1, 2], 5), stored("bank", [3, 2], 10));
+const b = source(stored("w", [2, 3], 7), stored("bank", [2, 2], 50));
+
+function made(value: StartValue, shape: readonly number[], exact = true): readonly number[] | undefined {
+  const tensor: Tensor = {
+    name: "x",
+    role: "parameter",
+    type: "f32",
+    shape,
+    init: { kind: "constant", value: 0 },
+  };
+  const rules = [{ text: '"x" = ...', place: "grow.moe:3", exact }];
+  const start: Start = { sources: ["a", "b"], rules, tensors: [{ name: "x", rule: 0, value }] };
+  const sources = [
+    { shown: "a", tensors: a },
+    { shown: "b", tensors: b },
+  ];
+  const values = startValues([tensor], start, sources, 1).values.get("x");
+  return values === undefined ? undefined : [...values];
+}
+const of = (name: string, from = 0): StartValue => ({ kind: "tensor", source: from, name });
+
+describe("values", () => {
+  const table: readonly (readonly [string, StartValue, readonly number[], readonly number[]])[] = [
+    ["as it is", of("w"), [2, 3], [1, 2, 3, 4, 5, 6]],
+    [
+      "copied along a new axis",
+      { kind: "copy", of: of("w") },
+      [2, 2, 3],
+      [1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6],
+    ],
+    ["one grown to three", { kind: "copy", of: of("one") }, [3, 2], [5, 6, 5, 6, 5, 6]],
+    ["copied so many times", { kind: "copy", of: of("one"), times: 2 }, [2, 2], [5, 6, 5, 6]],
+    ["rows", { kind: "slice", of: of("bank"), axis: 0, start: 1, size: 2 }, [2, 2], [12, 13, 14, 15]],
+    ["columns", { kind: "slice", of: of("w"), axis: 1, start: 1, size: 2 }, [2, 2], [2, 3, 5, 6]],
+    [
+      "some, in any order",
+      { kind: "take", of: of("bank"), axis: 0, positions: [2, 0] },
+      [2, 2],
+      [14, 15, 10, 11],
+    ],
+    [
+      "side by side",
+      { kind: "concat", of: [of("bank"), of("bank", 1)], axis: 0 },
+      [5, 2],
+      [10, 11, 12, 13, 14, 15, 50, 51, 52, 53],
+    ],
+    [
+      "columns side by side",
+      { kind: "concat", of: [of("w"), of("w", 1)], axis: 1 },
+      [2, 6],
+      [1, 2, 3, 7, 8, 9, 4, 5, 6, 10, 11, 12],
+    ],
+    ["stacked", { kind: "stack", of: [of("one"), of("one")] }, [2, 1, 2], [5, 6, 5, 6]],
+    ["the mean", { kind: "mean", of: [of("w"), of("w", 1)] }, [2, 3], [4, 5, 6, 7, 8, 9]],
+    [
+      "one inside of the other",
+      {
+        kind: "concat",
+        of: [
+          { kind: "copy", of: of("one"), times: 1 },
+          { kind: "take", of: of("bank"), axis: 0, positions: [1] },
+        ],
+        axis: 0,
+      },
+      [2, 2],
+      [5, 6, 12, 13],
+    ],
+  ];
+  test.each(table)("%s", (_, value, shape, expected) => {
+    expect(made(value, shape)).toEqual(expected);
+  });
+
+  test("noise differs from copy to copy and is the same in every run; kept shares are zeros elsewhere", () => {
+    const noisy = made({ kind: "copy", of: of("w"), noise: 0.01 }, [2, 2, 3])!;
+    expect(noisy).toEqual(made({ kind: "copy", of: of("w"), noise: 0.01 }, [2, 2, 3]));
+    for (const [i, value] of noisy.entries()) expect(Math.abs(value - (1 + (i % 6)))).toBeLessThan(0.06);
+    expect(noisy.slice(0, 6)).not.toEqual(noisy.slice(6));
+    const kept = made({ kind: "copy", of: of("w"), keep: 0.5 }, [40, 2, 3])!;
+    expect(kept.filter((value) => value === 0).length).toBeGreaterThan(80);
+    expect(kept.filter((value) => value === 0).length).toBeLessThan(160);
+  });
+
+  test("a pattern may miss, a name may not; a pattern that misses everywhere may not either", () => {
+    expect(() => made(of("v"), [2])).toThrow('grow.moe:3: `"x" = ...` wants `v`, which a does not have');
+    expect(() => made(of("v"), [2], false)).toThrow("wants `v`, which a does not have");
+    expect(made({ kind: "fresh" }, [2])).toBeUndefined();
+  });
+
+  const refused: readonly (readonly [string, StartValue, readonly number[]])[] = [
+    ['`x` is [3], and `"x" = ...` gives [2, 3]', of("w"), [3]],
+    ["axis 0 of [3, 2] has no position 3", { kind: "take", of: of("bank"), axis: 0, positions: [3] }, [1, 2]],
+    ["[3, 2] has no axis 2", { kind: "slice", of: of("bank"), axis: 2, start: 0, size: 1 }, [1]],
+    [
+      "[2, 3] and [3, 2] do not fit side by side along axis 0",
+      { kind: "concat", of: [of("w"), of("bank")], axis: 0 },
+      [5],
+    ],
+    ["[2, 3] and [3, 2] have no mean", { kind: "mean", of: [of("w"), of("bank")] }, [2, 3]],
+  ];
+  test.each(refused)("%s", (message, value, shape) => {
+    expect(() => made(value, shape)).toThrow(message);
+  });
+});
+
+const layers = (ffn: string): string => `import std.experts { SwiGLU }
+import std.routers { TopK }
+
+moe Experts(D)(x: [D]) -> [D] {
+  routed SwiGLU(D, D) * 4
+  router TopK { k = 2 }
+}
+
+layer Block(D)(x: [D]) -> [D] {
+  ffn = ${ffn}
+  x + ffn(x)
+}
+`;
+const model = (name: string, ffn: string, settings: string): string => `${layers(ffn)}
+model ${name} {
+  modality text = tokens(vocab = 256)
+  param table: [256, 8] = normal(0.1)
+  logits = Block(8)(table[text]) @ transpose(table)
+  loss cross_entropy(logits, text.next)
+}
+
+train ${name} {
+  ${settings.replaceAll("\n", "\n  ")}
+  data text = bytes("data/*.txt")
+  batch 2 of 8
+  optimizer adamw { rate = 1e-2 }
+  steps 4
+  evaluate every 2 on 20%
+}
+`;
+
+describe("what a recipe cannot say", () => {
+  const said = (settings: string): readonly string[] => checkText(model("M", "SwiGLU(D, D)", settings));
+  const rule = (right: string, from = 'from "runs/a"'): string => `start ${from} {\n  "*.w" = ${right}\n}`;
+  const two = 'from a = "runs/a", b = "runs/b"';
+  const table: readonly (readonly [string, string])[] = [
+    ["start", "M0615 start: `start` says from where"],
+    ["start from a", "M0615 a: a run or a file is written in quotes"],
+    ['start from "a", "b"', 'M0615 "a": of several sources each has a name'],
+    [rule('"*.*.v"'), 'M0615 "*.*.v": nothing says what every `*` of "*.*.v" stands for'],
+    [rule('"w"', two), 'M0615 "w": this does not say which source it is of'],
+    [rule('a("w", "v")', two), 'M0615 a("w", "v"): `a` is a source'],
+    [rule("w + 1"), "M0615 w + 1: this does not say where values come from"],
+    [rule('mean("w")'), 'M0615 mean("w"): `mean` takes several'],
+    [rule('copy("w", sigma = 1)'), 'M0615 copy("w", sigma = 1): `copy` has no option `sigma`'],
+    [rule('take("w", 3)'), "M0615 3: `take` takes a list of positions"],
+    [rule('slice("w", 0.5, 2)'), "M0615 0.5: this must be a whole number of at least 0"],
+    [rule('slice("w", 0)'), 'M0615 slice("w", 0): `slice` takes 3 things'],
+  ];
+  test.each(table)("%s", (settings, message) => {
+    expect(said(settings)).toEqual([message]);
+  });
+  test("and what it can", () => {
+    expect(
+      said(
+        rule('concat(copy(a("*.v"), noise = 0.1), take(mean(a("*.v"), b("*.v")), [1, 0], axis = 1))', two),
+      ),
+    ).toEqual([]);
+    expect(
+      said(`${rule("fresh")}\nphase one {\n  steps 2\n}\nphase two {\n  start {\n    "*" = "*"\n  }\n}`),
+    ).toEqual([]);
+  });
+});
+
+describe("through the command line", () => {
+  let shell: TestShell;
+  let dense: Outcome;
+  const at = (...path: string[]): string => join(shell.folder, ...path);
+  const tensors = (path: string): ReadonlyMap<string, StoredTensor> =>
+    decodeSafetensors(readFileSync(at(path)), path).tensors;
+  const run = (line: string): Promise<Outcome> => shell.run(line.split(" "));
+  /** Trains with these settings, no step of which has an effect. */
+  const begin = async (name: string, settings: string, ffn = "Experts(D)"): Promise<Outcome> => {
+    shell.write(`${name}.moe`, model("Grown", ffn, settings));
+    return shell.run(["train", `${name}.moe`, "--threads", "1", "--set", "optimizer sgd { rate = 0 }"]);
+  };
+  beforeAll(async () => {
+    shell = testShell({ "data/a.txt": tinyText, "dense.moe": model("Dense", "SwiGLU(D, D)", "seed 1") });
+    dense = await run("train dense.moe --threads 1");
+  }, 60_000);
+  afterAll(() => shell.remove());
+
+  test("a dense layer becomes experts; what was taken is printed", async () => {
+    expect(dense.code).toBe(0);
+    const grown = await begin(
+      "grown",
+      'start from "runs/dense" {\n  "*.routed.*" = copy("*.*")\n  "table" = "table"\n}',
+    );
+    expect(grown.err).toContain(
+      "  start   4 tensors (2.82 k numbers) from runs/dense; begins afresh: block.ffn.router.w\n",
+    );
+    const [from, to] = [tensors("runs/dense/best.safetensors"), tensors("runs/grown/last.safetensors")];
+    expect(to.get("table")!.values).toEqual(from.get("table")!.values);
+    const gate = [...from.get("block.ffn.gate")!.values];
+    expect([...to.get("block.ffn.routed.gate")!.values]).toEqual([...gate, ...gate, ...gate, ...gate]);
+    expect([...to.keys()].filter((name) => name.includes("adam"))).toEqual([]);
+  });
+
+  test("without rules everything of the same name is taken, from a file of another tool as well", async () => {
+    const file = encodeSafetensors([stored("table", [256, 8])]);
+    writeFileSync(at("table.safetensors"), Buffer.concat(file));
+    const grown = await begin("other", 'start from "table.safetensors"', "SwiGLU(D, D)");
+    expect(grown.err).toContain(
+      "  start   1 tensor (2.05 k numbers) from table.safetensors; begins afresh: block.ffn.gate, block.ffn.up, block.ffn.down\n",
+    );
+    expect(tensors("runs/other/last.safetensors").get("table")!.values[2047]).toBe(2048);
+  });
+
+  test("several sources have names; a run that goes on does not start again", async () => {
+    cpSync(at("runs/dense"), at("runs/twin"), { recursive: true });
+    const settings =
+      'start from a = "runs/dense", b = "runs/twin" {\n  "*.routed.*" = stack(a("*.*"), b("*.*"), a("*.*"), mean(a("*.*"), b("*.*")))\n}';
+    const two = await begin("two", settings);
+    expect(two.err).toContain("from runs/dense, runs/twin; begins afresh: table, block.ffn.router.w\n");
+    shell.write("runs/twin/best.safetensors", "gone");
+    const again = await run("train runs/two --resume --threads 1");
+    expect(again.out).toMatch(/^already trained 4 steps/);
+  });
+
+  test("a frozen part has neither gradients nor a state of the optimiser", async () => {
+    const settings = 'start from "runs/dense" {\n  "table" = "table"\n}\nfreeze "table"';
+    shell.write("frozen.moe", model("Frozen", "Experts(D)", settings));
+    const frozen = await run("train frozen.moe --threads 1");
+    expect(frozen.err).toContain(" active per token, 2.05 k frozen\n");
+    const program = JSON.parse(readFileSync(at("runs/frozen/program.json"), "utf8")) as { tensors: Tensor[] };
+    const about = program.tensors.map(({ name }) => name).filter((name) => name.endsWith("table"));
+    expect(about).toEqual(["table"]);
+    expect(tensors("runs/frozen/last.safetensors").get("table")!.values).toEqual(
+      tensors("runs/dense/best.safetensors").get("table")!.values,
+    );
+  });
+
+  test("what cannot be started from is said before anything is written", async () => {
+    const refused = async (settings: string): Promise<string> => {
+      const { code, err, out } = await begin("wrong", settings);
+      expect([code, out]).toEqual([2, ""]);
+      return err;
+    };
+    expect(await refused('start from "runs/none"')).toBe(
+      `error[R0201]: there is no checkpoint runs/none/last.safetensors\n  = help: train first, or give the folder of another run\n`,
+    );
+    expect(await refused('start from "runs/dense" {\n  "*.routed.*" = "*.*"\n}')).toBe(
+      'error[R0307]: wrong.moe:23: `block.ffn.routed.gate` is [4, 8, 8], and `"*.routed.*" = "*.*"` gives [8, 8]\n' +
+        '  = help: take a part with `slice` or `take`, repeat it with `copy`, or leave it to its initialiser: `"block.ffn.routed.gate" = fresh`, above the rule\n',
+    );
+    expect(await refused('start from "runs/dense" {\n  "*.routed.*" = copy("*.fn.*")\n}')).toBe(
+      'error[R0306]: wrong.moe:23: `"*.routed.*" = copy("*.fn.*")` wants `block.ffn.fn.gate`, which runs/dense does not have\n' +
+        "  = help: write names that it has, such as `table`, `block.ffn.gate`, `block.ffn.up`\n",
+    );
+  });
+
+  test("a run that read other tokens is none to start from", async () => {
+    const characters = (text: string): string =>
+      text.replace("bytes(", "characters(").replaceAll("256", "40");
+    shell.write("letters.moe", characters(model("Letters", "SwiGLU(D, D)", "seed 1")));
+    expect((await run("train letters.moe --threads 1")).code).toBe(0);
+    shell.write("more/b.txt", "0123456789 ".repeat(40));
+    const other = characters(model("Other", "SwiGLU(D, D)", 'start from "runs/letters"')).replace(
+      "data/*",
+      "more/*",
+    );
+    shell.write("figures.moe", other);
+    expect((await run("train figures.moe --threads 1")).err).toMatch(
+      /^error\[R0308\]: runs\/letters cut the text of `text` into other tokens than this run/,
+    );
+  });
+});
