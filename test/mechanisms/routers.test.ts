@@ -17,6 +17,7 @@ import {
   sigmoid,
   softmax,
   softplus,
+  spread,
   squaredVariation,
   sum,
   times,
@@ -31,12 +32,6 @@ const router = (name: string, apply: string, more: Partial<Mechanism> = {}): Mec
   experts: 4,
   ...more,
 });
-
-/** The weight of each of n experts, 0 where it is not picked. */
-const spread = (picks: Rows, n: number, weight: (token: number, expert: number) => number): Rows =>
-  picks.map((row, token) =>
-    Array.from({ length: n }, (_, expert) => (row.includes(expert) ? weight(token, expert) : 0)),
-  );
 
 /** N sum_i f_i P_i, with f the shares of all picks. */
 const balanceOf = (picks: Rows, p: Rows): number => {

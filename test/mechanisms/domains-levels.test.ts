@@ -1,0 +1,222 @@
+// Experts of tokens by task and experts of whole sequences, losses of discrete diffusion, against plain loops over their formulas; what must hold
+// exactly, and known answers.
+
+import { describe, expect, test } from "vitest";
+import { signedNumbers } from "../helpers/differential.ts";
+import { runMechanism, type Given, type Mechanism } from "../helpers/mechanism.ts";
+import {
+  added,
+  columnMeans,
+  dot,
+  largest,
+  range,
+  rowsOf,
+  sigmoid,
+  softmax,
+  sum,
+  times,
+  weighted,
+  type Rows,
+} from "../helpers/plain.ts";
+
+const noise = (seed: number, count: number): number[] => [...signedNumbers(seed, count)];
+
+describe("experts of a task", () => {
+  const N = 4;
+  /** Choices, probabilities and the balance loss of six tokens of two tasks. */
+  const route = ({ x, matrix }: Given, tasks: readonly number[]) => {
+    const z = x.map((row) => times(row, matrix("router.1.w", N)));
+    const mine = tasks.map((task) => [2 * task, 2 * task + 1]);
+    const p = z.map((row, t) => {
+      const shares = softmax(mine[t]!.map((e) => row[e]!));
+      return range(N).map((e) => (mine[t]!.includes(e) ? shares[e % 2]! : 0));
+    });
+    const picks = p.map((row) => largest(row, 1));
+    const balance = range(N).map((e) => {
+      const tokens = range(x.length).filter((t) => tasks[t] === Math.floor(e / 2));
+      if (tokens.length === 0) return 0;
+      const f = tokens.filter((t) => picks[t]![0] === e).length / tokens.length;
+      return (f * sum(tokens.map((t) => p[t]![e]!))) / tokens.length;
+    });
+    return { p, picks, balance: 0.02 * sum(balance) };
+  };
+  const layer = `import std.levels { ExpertsOfTask }
+import std.experts { Relu }`;
+  const formula = (taskOf: (t: number) => number) => (given: Given) => {
+    const { x, tensor } = given;
+    const tasks = x.map((_, t) => taskOf(t));
+    const { p, picks, balance } = route(given, tasks);
+    const network = (path: string, e: number, row: readonly number[]): number[] => {
+      const part = (name: string, columns: number): Rows =>
+        rowsOf(tensor(`${path}.${name}`).slice(6 * e, 6 * e + 6), columns);
+      return times(
+        times(row, part("up", 2)).map((value) => Math.max(0, value)),
+        part("down", 3),
+      );
+    };
+    return {
+      out: x.map((row, t) => {
+        const e = picks[t]![0]!;
+        return added(
+          network("always", tasks[t]!, row),
+          network("pool", e, row).map((value) => p[t]![e]! * value),
+        );
+      }),
+      losses: { balance },
+    };
+  };
+  const run = (task: string): Mechanism => ({
+    text: `${layer}
+layer Tokens(D)(x: [D], id: int []) -> [D] {
+  ExpertsOfTask(D, 2, N = 4, k = 1, lambda = 0.02, Ffn = Relu)(x, ${task})
+}`,
+    apply: "Tokens(x, text)",
+    width: 3,
+  });
+  test("one for all tokens of the task, and the best of the task's others", () => {
+    runMechanism(
+      { ...run("int(id / 4)"), on: "gpu" },
+      formula((t) => Math.floor(t / 4)),
+    );
+  });
+  test("a task without tokens adds nothing", () => {
+    runMechanism(
+      run("0 * id"),
+      formula(() => 0),
+    );
+  });
+});
+
+describe("experts of whole sequences", () => {
+  const [M, E] = [2, 3];
+  const text = "import std.levels { UnderstandingExperts, GenerationExperts }";
+  const gate = (
+    { x, matrix, length }: Given,
+    b: number,
+  ): { readonly picks: number[]; readonly p: number[] } => {
+    const p = softmax(times(columnMeans(x.slice(b * length, (b + 1) * length)), matrix("router.w", 4)));
+    return { picks: largest(p, 2), p };
+  };
+  const understanding = `layer Seen(x: [T, 4]) -> [T, 4] {
+  param features: [2, ${M}, ${E}] = normal(1)
+  UnderstandingExperts(4, ${M}, ${E})(x, features)
+}`;
+  const view = ({ tensor }: Given, set: number, tokens: Rows): Rows => {
+    const at = (name: string, columns: number): Rows => rowsOf(tensor(`pool.${set}.${name}`), columns);
+    const features = rowsOf(tensor("features").slice(set * M * E, (set + 1) * M * E), E);
+    const [keys, values] = [at("key", 4), at("value", 4)].map((w) => features.map((row) => times(row, w)));
+    const w = sigmoid(tensor(`pool.${set}.share`)[0]!);
+    return tokens.map((row) => {
+      const q = times(row, at("query", 4));
+      const share = softmax(keys!.map((key) => dot(q, key) / 2));
+      return weighted(share, values!).map((value, d) => w * row[d]! + (1 - w) * value);
+    });
+  };
+  test("for understanding: features, features, copies", () => {
+    const mechanism = { text: `${text}\n${understanding}`, apply: "Seen(x)", width: 4, on: "gpu" } as const;
+    runMechanism(mechanism, (given) => {
+      const gates = range(given.batch).map((b) => gate(given, b));
+      return {
+        out: gates.flatMap(({ picks, p }, b) => {
+          const tokens = given.x.slice(b * given.length, (b + 1) * given.length);
+          const experts = [view(given, 0, tokens), view(given, 1, tokens), tokens, tokens];
+          return tokens.map((row, t) =>
+            row.map((_, d) => sum(picks.map((e) => p[e]! * experts[e]![t]![d]!))),
+          );
+        }),
+        losses: { balance: 0 },
+      };
+    });
+  });
+  test.each([1, 2])("for generation: noise, nothing, copies; numbers %d", (seed) => {
+    const mechanism = { text, apply: "GenerationExperts(4, deviation = 0.5)(x)", width: 4, seed };
+    runMechanism({ ...mechanism, on: seed === 1 ? "gpu" : "wasm" }, (given) => {
+      const [u, v] = given.draws;
+      const normal = u!.map(
+        (value, i) => Math.sqrt(-2 * Math.log(Math.max(value, 2 ** -25))) * Math.cos(2 * Math.PI * v![i]!),
+      );
+      return {
+        out: given.x.map((row, t) => {
+          const { picks, p } = gate(given, Math.floor(t / given.length));
+          const experts = [
+            row.map((value, d) => value + 0.5 * normal[4 * t + d]!),
+            row.map(() => 0),
+            row,
+            row,
+          ];
+          return row.map((_, d) => sum(picks.map((e) => p[e]! * experts[e]![d]!)));
+        }),
+        losses: { balance: 0 },
+      };
+    });
+  });
+  /** A router that is sure of some slots: their scores are 40 times the first number of the mean token, which is 1. */
+  const sure = (slots: readonly number[]): Rows =>
+    runMechanism({
+      text,
+      apply: "GenerationExperts(4, k = 1)(x)",
+      width: 4,
+      mode: "inference",
+      tensors: {
+        x: range(6).flatMap((t) => [1, ...noise(t + 1, 3)]),
+        "router.w": range(16).map((i) => (slots.includes(i) ? 40 : 0)),
+      },
+    }).out;
+  const x = range(6).map((t) => [1, ...noise(t + 1, 3)]);
+  test("a copy alone is the identity, nothing alone is 0, and noise is off at inference", () => {
+    const expectRows = (actual: Rows, wanted: Rows): void =>
+      actual.flat().forEach((value, i) => expect(value).toBeCloseTo(wanted.flat()[i]!, 12));
+    expectRows(sure([2]), x);
+    expectRows(
+      sure([1]),
+      x.map((row) => row.map(() => 0)),
+    );
+    expectRows(sure([0]), x);
+  });
+});
+
+describe("losses of discrete diffusion", () => {
+  const text = `import std.levels { MaskedRatio, ScoreEntropy }
+layer Entropies(x: [6]) -> [1] {
+  both = x as [2, 3]
+  p = softmax(both[0])
+  truth = if x[3] < 10 then one_hot(1, 3) else one_hot(2, 3)
+  c = MaskedRatio(x[4])
+  loss entropy = ScoreEntropy(c * p, c * truth)
+  loss general = ScoreEntropy(exp(both[0]), exp(both[1]))
+  c as [1]
+}`;
+  test("with gradients; of one masked position it is c times the cross entropy", () => {
+    const x = range(12).map((i) => (i % 6 === 4 ? 0.3 + i / 20 : noise(i, 1)[0]!));
+    const mechanism: Mechanism = {
+      text,
+      apply: "Entropies(x)",
+      width: 6,
+      out: 1,
+      batch: 1,
+      length: 2,
+      tensors: { x },
+    };
+    runMechanism(mechanism, ({ x: rows }) => {
+      const c = rows.map((row) => Math.exp(-row[4]!) / (1 - Math.exp(-row[4]!)));
+      const general = rows.map((row) =>
+        sum(range(3).map((i) => Math.exp(row[i]!) - Math.exp(row[3 + i]!) * (row[i]! - row[3 + i]! + 1))),
+      );
+      const entropy = rows.map((row, t) => -c[t]! * Math.log(softmax(row.slice(0, 3))[1]!));
+      return {
+        out: c.map((value) => [value]),
+        losses: { entropy: sum(entropy) / 2, general: sum(general) / 2 },
+      };
+    });
+  });
+  test("known answer: c = .7, probabilities (.2, .5, .3), the second is true", () => {
+    const known = `import std.levels { ScoreEntropy }
+layer Entropy(x: [3]) -> [1] {
+  loss entropy = ScoreEntropy(0.7 * x, 0.7 * one_hot(1, 3))
+  sum(x) as [1]
+}`;
+    const mechanism = { text: known, apply: "Entropy(x)", width: 3, out: 1, batch: 1, length: 1 };
+    const { losses } = runMechanism({ ...mechanism, tensors: { x: [0.2, 0.5, 0.3] } });
+    expect(losses["entropy"]).toBeCloseTo(0.485203, 5);
+  });
+});
