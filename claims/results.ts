@@ -1,0 +1,85 @@
+// Results: what has been measured, kept beside the claim. In and out: `results.json`, a run for each arm and seed with the hash of all
+// that made it. It is written whole after every run, so that whoever is interrupted loses only what was in progress; an old run is
+// kept until a new one takes its place.
+
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { writeWhole } from "../cli/files.ts";
+import type { Claim } from "./claim.ts";
+import type { Measured } from "./measure.ts";
+
+export interface RunRecord extends Measured {
+  /** What the arm meant when this was measured (meaning.ts). */
+  readonly hash: string;
+}
+
+/** By arm, by seed. */
+export type Results = Readonly<Record<string, Readonly<Record<string, RunRecord>>>>;
+
+/** By arm. */
+export type Hashes = Readonly<Record<string, string>>;
+
+export const modelsPath = (folder: string, claim: Claim): string => join(folder, claim.name, "models.moe");
+const resultsPath = (folder: string, claim: Claim): string => join(folder, claim.name, "results.json");
+
+export function readResults(folder: string, claim: Claim): Results {
+  const path = resultsPath(folder, claim);
+  return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as Results) : {};
+}
+
+/** Arms and seeds that the claim no longer has are left out. */
+export function writeResults(folder: string, claim: Claim, results: Results): void {
+  const kept = Object.fromEntries(
+    claim.arms.map(({ name }) => [
+      name,
+      Object.fromEntries(
+        claim.seeds.flatMap((seed) => {
+          const run = results[name]?.[seed];
+          return run === undefined ? [] : [[seed, run]];
+        }),
+      ),
+    ]),
+  );
+  writeWhole(resultsPath(folder, claim), `${JSON.stringify(kept, null, 1)}\n`);
+}
+
+export const withRun = (results: Results, arm: string, seed: number, run: RunRecord): Results => ({
+  ...results,
+  [arm]: { ...results[arm], [seed]: run },
+});
+
+/** `stale`: all runs are there, and some are of something that meant another thing. */
+export type Standing = "current" | "stale" | "incomplete";
+
+export function standingOf(claim: Claim, results: Results, hashes: Hashes): Standing {
+  const runs = claim.arms.flatMap(({ name }) =>
+    claim.seeds.map((seed) => ({ name, run: results[name]?.[seed] })),
+  );
+  if (runs.some(({ run }) => run === undefined)) return "incomplete";
+  return runs.some(({ name, run }) => run!.hash !== hashes[name]) ? "stale" : "current";
+}
+
+/** A training and what is measured of it. */
+export interface Job {
+  readonly claim: string;
+  /** The arm that is trained. */
+  readonly trained: string;
+  readonly seed: number;
+  /** Arms that lack a run with these weights. */
+  readonly measured: readonly string[];
+}
+
+/** What has to be run for the claim to be current: seed by seed, so that a run cut short leaves whole pairs. */
+export function jobsOf(claim: Claim, results: Results, hashes: Hashes): readonly Job[] {
+  return claim.seeds.flatMap((seed) =>
+    claim.arms
+      .filter(({ weights }) => weights === undefined)
+      .flatMap(({ name: trained }): Job[] => {
+        const measured = claim.arms
+          .filter(({ name, weights }) => (weights ?? name) === trained)
+          .map(({ name }) => name)
+          .filter((name) => results[name]?.[seed]?.hash !== hashes[name]);
+        return measured.length === 0 ? [] : [{ claim: claim.name, trained, seed, measured }];
+      }),
+  );
+}

@@ -1,0 +1,141 @@
+// Tables of claims: for the terminal and for docs/claims.md. In: claims with their results. Out: text. No number comes from anywhere else.
+
+import { markdownTable } from "./markdown.ts";
+import { valueOf } from "./measure.ts";
+import { standingOf, type Hashes, type Results, type Standing } from "./results.ts";
+import { overall, pairedEffect, predictionText, verdictOf, type Effect, type Verdict } from "./statistics.ts";
+import type { Claim, Comparison, Measure } from "./claim.ts";
+
+export interface Weighed {
+  readonly claim: Claim;
+  readonly standing: Standing;
+  /** Empty when runs are missing. */
+  readonly comparisons: readonly {
+    readonly comparison: Comparison;
+    readonly effect: Effect;
+    readonly verdict: Verdict;
+  }[];
+  readonly verdict?: Verdict;
+  readonly results: Results;
+}
+
+export function weigh(claim: Claim, results: Results, hashes: Hashes): Weighed {
+  const standing = standingOf(claim, results, hashes);
+  if (standing === "incomplete") return { claim, standing, comparisons: [], results };
+  const values = (arm: string, measure: Measure): number[] =>
+    claim.seeds.map((seed) => valueOf(results[arm]![seed]!, measure));
+  const comparisons = claim.comparisons.map((comparison) => {
+    const { arm, against, measure } = comparison;
+    const effect = pairedEffect(values(arm, measure), values(against, measure));
+    return { comparison, effect, verdict: verdictOf(comparison, effect) };
+  });
+  return {
+    claim,
+    standing,
+    comparisons,
+    verdict: overall(comparisons.map(({ verdict }) => verdict)),
+    results,
+  };
+}
+
+export const number = (value: number): string =>
+  value === 0 ? "0" : Math.abs(value) >= 1000 ? value.toFixed(0) : value.toPrecision(4).replace(/\.?0+$/, "");
+
+/** The interval to two digits, the mean to as many places. */
+export function effectText({ mean, reach }: Effect): string {
+  const places = reach === 0 ? 4 : Math.max(0, 1 - Math.floor(Math.log10(reach)));
+  const sign = mean > 0 ? "+" : mean < 0 ? "−" : "";
+  return `${sign}${Math.abs(mean).toFixed(places)} ± ${reach.toFixed(places)}`;
+}
+
+const measureText = (measure: Measure): string =>
+  measure === "violation" ? "MaxVio" : measure.replace("metric ", "");
+
+const marked = ({ standing, verdict }: Weighed): string =>
+  standing === "incomplete" ? "not run" : standing === "stale" ? `${verdict!} (stale)` : verdict!;
+
+/** A line for each comparison. */
+export const summaryTable = (weighed: readonly Weighed[]): string =>
+  markdownTable(
+    ["claim", "verdict", "what is compared", "predicted", "effect", ""],
+    "llllrl",
+    weighed.flatMap((each) => {
+      const { claim, comparisons } = each;
+      const head = `[${claim.title}](#${claim.name})`;
+      if (comparisons.length === 0) return [[head, marked(each), "", "", "", ""]];
+      return comparisons.map(({ comparison, effect, verdict }, i) => [
+        i === 0 ? head : "",
+        i === 0 ? `**${marked(each)}**` : "",
+        `${measureText(comparison.measure)}: ${comparison.arm} − ${comparison.against}`,
+        predictionText(comparison),
+        effectText(effect),
+        comparisons.length === 1 ? "" : verdict,
+      ]);
+    }),
+  );
+
+const meanOf = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** Measures that the claim compares, then cost. */
+function armTable({ claim, results }: Weighed): string {
+  const measures = [...new Set(claim.comparisons.map(({ measure }) => measure))];
+  const shown = measures.filter((measure) => measure !== "arithmetic" && measure !== "calls");
+  const columns: readonly Measure[] = [...shown, "calls", "arithmetic"];
+  const rows = claim.arms.map(({ name }) => {
+    const runs = claim.seeds.map((seed) => results[name]![seed]!);
+    return [
+      name,
+      ...columns.map((measure) => number(meanOf(runs.map((run) => valueOf(run, measure))))),
+      String(runs[0]!.parameters),
+      number(meanOf(runs.map(({ steps }) => steps))),
+      `${number(meanOf(runs.map(({ seconds }) => seconds)))} s`,
+    ];
+  });
+  return markdownTable(
+    [
+      "arm",
+      ...columns.map((measure) =>
+        measure === "calls"
+          ? "expert calls / token"
+          : measure === "arithmetic"
+            ? "multiply-adds / token"
+            : measureText(measure),
+      ),
+      "parameters",
+      "steps",
+      "time of a run",
+    ],
+    `l${"r".repeat(columns.length + 3)}`,
+    rows,
+  );
+}
+
+export function claimSection(weighed: Weighed): string {
+  const { claim, standing, comparisons } = weighed;
+  const facts = [
+    `**The paper.** ${claim.says} ${claim.paper} (${claim.source})`,
+    `**Here.** ${claim.data} Seeds: ${claim.seeds.join(", ")}. The models are in [claims/${claim.name}/models.moe](../claims/${claim.name}/models.moe).`,
+  ];
+  if (standing === "incomplete")
+    return [...facts, `Not run: \`npm run claims -- ${claim.name}\`.`].join("\n\n");
+  const lines = comparisons.map(
+    ({ comparison, effect, verdict }) =>
+      `- ${measureText(comparison.measure)} of ${comparison.arm}, predicted ${predictionText(comparison)} than ${comparison.against}: ${number(effect.arm)} against ${number(effect.against)}, ${effectText(effect)} (SE ${number(effect.standardError)}): **${verdict}**`,
+  );
+  const stale =
+    standing === "stale"
+      ? [
+          `*Stale: what these numbers were measured with has changed since. \`npm run claims -- ${claim.name}\` measures again.*`,
+        ]
+      : [];
+  return [...facts, ...stale, lines.join("\n"), armTable(weighed)].join("\n\n");
+}
+
+export const claimsPage = (weighed: readonly Weighed[]): string =>
+  [
+    summaryTable(weighed),
+    ...weighed.map(
+      (each) => `<a id="${each.claim.name}"></a>\n\n## ${each.claim.title}\n\n${claimSection(each)}`,
+    ),
+  ].join("\n\n");
