@@ -1,0 +1,253 @@
+// The playground as people meet it: built by Vite, opened in Chromium; typed into, trained in, shared, used by keyboard, on a phone and in
+// the dark; and where the browser lacks something. The parts without a browser: playground.test.ts.
+
+import { rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { build, preview, type PreviewServer } from "vite";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { defaults, toLink } from "../playground/src/page/state.ts";
+import { chromiumPath, startBrowser } from "./helpers/browser.ts";
+import { temporaryFolder } from "./helpers/package.ts";
+
+/** Few kernels: an adapter in software takes up to a second to make each. */
+const smallest = `model Line {
+  modality point = features(2)
+  modality side = category(2)
+  param w: [2, 2]
+  logits = point @ w
+  loss cross_entropy(logits, side)
+}
+
+train Line {
+  data point = csv("points.csv", "x", "y")
+  data side = csv("points.csv", "side")
+  batch 16
+  optimizer sgd { rate = 0.1 }
+  steps 100000
+}
+`;
+
+const root = resolve(import.meta.dirname, "../playground");
+const outDir = temporaryFolder("playground");
+
+describe.skipIf(chromiumPath === undefined)("the playground in Chromium", () => {
+  let server: PreviewServer;
+  let address: string;
+  let browser: Browser;
+  /** Two panes, and no hints in the lines. */
+  const wide = { viewport: { width: 1000, height: 900 } };
+
+  beforeAll(async () => {
+    const configFile = join(root, "vite.config.ts");
+    const quiet = { configFile, logLevel: "error", build: { outDir, emptyOutDir: true } } as const;
+    await build(quiet);
+    server = await preview({ ...quiet, preview: { port: 0, host: "127.0.0.1" } });
+    address = server.resolvedUrls!.local[0]!;
+    browser = await startBrowser();
+  }, 120_000);
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+    rmSync(outDir, { recursive: true, force: true });
+  });
+
+  const errors: string[] = [];
+  async function open(link = "", options: BrowserContextOptions = wide, within = browser): Promise<Page> {
+    const context = await within.newContext(options);
+    context.setDefaultTimeout(40_000);
+    const page = await context.newPage();
+    page.on("pageerror", ({ message }) => errors.push(message));
+    await page.goto(`${address}${link}`, { waitUntil: "load" });
+    await compiled(page);
+    return page;
+  }
+  const says = (page: Page, id: string, pattern: string): Promise<unknown> =>
+    page.waitForFunction(
+      ([where, wanted]) => new RegExp(wanted!).test(document.getElementById(where!)!.textContent ?? ""),
+      [id, pattern],
+    );
+  const compiled = (page: Page): Promise<unknown> => says(page, "took", "Compiled in");
+  const textOf = (page: Page): Promise<string> =>
+    page.evaluate(() => {
+      const lines = document.querySelectorAll("#editor .cm-line");
+      return [...lines].map((line) => line.textContent).join("\n");
+    });
+  /** Adds to a line that begins so. */
+  async function typeAfter(page: Page, line: string, text: string): Promise<void> {
+    await page.locator("#editor .cm-line", { hasText: line }).first().click();
+    await page.keyboard.press("End");
+    await page.keyboard.type(text);
+  }
+
+  test("what one types is checked, mended and drawn", async () => {
+    const page = await open();
+    expect(await page.textContent("#view-drawing svg")).toContain("top 1 of 6");
+    await typeAfter(page, "lines = Line(2, 2) * 6", "0");
+    await page.waitForFunction(() =>
+      document.querySelector("#view-drawing svg")!.textContent!.includes("top 1 of 60"),
+    );
+
+    await typeAfter(page, "metric accuracy", "\nwrong = sofmax(logits)");
+    await says(page, "problems", "error\\[M0101\\]");
+    expect(await page.textContent("#problems pre")).toContain("  --> model.moe:");
+    expect(await page.getAttribute("#train", "disabled")).not.toBe(null);
+    expect(await page.locator("#editor .cm-lintRange-error").count()).toBe(1);
+    await page.click("#problems button.fix");
+    await compiled(page);
+    expect(await textOf(page)).toContain("wrong = softmax(logits)");
+
+    await page.keyboard.press("Control+Home");
+    await page.locator("#editor .cm-line", { hasText: "import std.routers" }).getByText("TopK").click();
+    await page.keyboard.press("F12");
+    await says(page, "where", "std.routers · read only");
+    expect(await page.textContent("#library")).toContain("Softmax over all experts");
+    await page.keyboard.press("Escape");
+    await says(page, "where", "^model.moe$");
+
+    await page.click("#tab-plan");
+    expect(await page.textContent(".plan")).toContain("Refused fusions");
+    await page.click("#tab-kernels");
+    await says(page, "view-kernels", "@compute");
+    await page.click("#tab-routing");
+    expect(await page.locator("#view-routing .expert").count()).toBe(60);
+  }, 60_000);
+
+  test("the plane is divided among the experts, and the loss falls", async () => {
+    const page = await open();
+    await page.click("#tab-training");
+    await page.selectOption("#device", "webgpu");
+    await page.selectOption("#toy", "rings");
+    await page.click("#train");
+    // There is no WebGPU in this browser: the page says so and goes on without.
+    await says(page, "notices", "Training on the CPU instead");
+    await says(page, "run", "^Done in .* on CPU, 1 thread");
+    const tiles = await page.textContent("#view-training .tiles");
+    const [, loss] = /loss([\d.e-]+)held out/.exec(tiles!)!;
+    expect(Number(loss)).toBeLessThan(0.2);
+    const colours = (selector: string): Promise<number> =>
+      page.locator(selector).evaluate((canvas: HTMLCanvasElement) => {
+        const { data } = canvas.getContext("2d")!.getImageData(0, 0, canvas.width, canvas.height);
+        const seen = new Map<number, number>();
+        for (let i = 0; i < data.length; i += 4)
+          if (data[i + 3]! > 100) {
+            const key = ((data[i]! >> 5) << 6) | ((data[i + 1]! >> 5) << 3) | (data[i + 2]! >> 5);
+            seen.set(key, (seen.get(key) ?? 0) + 1);
+          }
+        return [...seen.values()].filter((count) => count > 100).length;
+      });
+    expect(await colours("canvas.plane")).toBeGreaterThan(3);
+    expect(await colours("canvas.load")).toBeGreaterThan(2);
+    await page.click("#tab-routing");
+    expect(await page.textContent("#view-routing")).toContain("an even share is 16.7 %");
+  }, 60_000);
+
+  test("a link brings everything back; a damaged one says so", async () => {
+    const page = await open();
+    await typeAfter(page, "steps 4000", " // as long as it takes: ∞");
+    await page.click("#tab-training");
+    await page.selectOption("#toy", "blobs");
+    await page.fill("#seed", "42");
+    await page.click("#share");
+    await says(page, "verdict", "link");
+    const link = new URL(page.url()).hash;
+    const again = await open(link);
+    expect(await textOf(again)).toBe(await textOf(page));
+    expect(await again.inputValue("#toy")).toBe("blobs");
+    expect(await again.inputValue("#seed")).toBe("42");
+    expect(await again.getAttribute("#tab-training", "aria-selected")).toBe("true");
+
+    const damaged = await open(`${link.slice(0, -12)}`);
+    expect(await damaged.textContent("#banner")).toContain("This link cannot be read: it is cut off");
+    expect(await textOf(damaged)).toContain("model Plane");
+  }, 60_000);
+
+  const screens = [
+    { name: "phone", width: 360, height: 740, colorScheme: "light" },
+    { name: "phone in the dark", width: 390, height: 844, colorScheme: "dark" },
+    { name: "dark", width: 1280, height: 800, colorScheme: "dark" },
+  ] as const;
+  test.each(screens)(
+    "nothing is wider than the screen: $name",
+    async ({ width, height, colorScheme }) => {
+      const page = await open("", { viewport: { width, height }, colorScheme });
+      for (const tab of ["drawing", "routing", "plan", "kernels", "training"]) {
+        await page.click(`#tab-${tab}`);
+        const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        expect({ tab, wider }).toEqual({ tab, wider: 0 });
+      }
+      const [red] = await page.evaluate(() => getComputedStyle(document.body).backgroundColor.match(/\d+/g)!);
+      expect(Number(red) < 128).toBe(colorScheme === "dark");
+      expect((await page.screenshot()).length).toBeGreaterThan(10_000);
+      await page.click("#theme");
+      await page.click("#theme");
+      expect(await page.evaluate(() => document.documentElement.dataset["theme"])).toBe("dark");
+    },
+    60_000,
+  );
+
+  test("all of it by keyboard", async () => {
+    const page = await open();
+    const focused = (): Promise<string> =>
+      page.evaluate(() => document.activeElement!.id || document.activeElement!.className.split(" ")[0]!);
+    const order: string[] = [];
+    for (let i = 0; i < 7; i++) {
+      await page.keyboard.press("Tab");
+      order.push(await focused());
+      expect(await page.evaluate(() => getComputedStyle(document.activeElement!).outlineStyle)).not.toBe(
+        order.at(-1) === "cm-content" ? "" : "none",
+      );
+    }
+    expect(order).toEqual(["example", "train", "share", "theme", "hints", "format", "cm-content"]);
+    const before = await textOf(page);
+    await page.keyboard.press("Tab");
+    expect(await focused()).toBe("cm-content");
+    expect(await textOf(page)).toBe(`  ${before}`);
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Tab");
+    expect(await focused()).toBe("tab-drawing");
+    await page.keyboard.press("ArrowLeft");
+    expect(await focused()).toBe("tab-training");
+    expect(await page.isVisible("#view-training")).toBe(true);
+    const named = await page.evaluate(() =>
+      [...document.querySelectorAll("button, select, input, [tabindex='0']")]
+        .filter((each) => {
+          const labels = (each as HTMLInputElement).labels?.length ?? 0;
+          return each.textContent === "" && labels === 0 && !each.hasAttribute("aria-label");
+        })
+        .map((each) => each.outerHTML.slice(0, 80)),
+    );
+    expect(named).toEqual([]);
+  }, 60_000);
+
+  test("a GPU that is lost while training: a message, and the CPU takes over", async () => {
+    const gpu = await startBrowser({ webgpu: true });
+    try {
+      const page = await open(`#${toLink({ ...defaults, text: smallest })}`, wide, gpu);
+      // Every device of the worker is taken away soon after it was given.
+      await page.route("**/work.worker-*.js", async (route) => {
+        const answer = await route.fetch();
+        const taken = `const given = GPUAdapter.prototype.requestDevice;
+          GPUAdapter.prototype.requestDevice = async function (...asked) {
+            const device = await given.apply(this, asked);
+            setTimeout(() => device.destroy(), 1500);
+            return device;
+          };`;
+        await route.fulfill({ response: answer, body: `${taken}\n${await answer.text()}` });
+      });
+      await page.reload();
+      await compiled(page);
+      await page.click("#tab-training");
+      await page.selectOption("#device", "webgpu");
+      await page.click("#train");
+      await says(page, "notices", "is lost: .*Training begins again on the CPU");
+      await says(page, "run", "CPU");
+    } finally {
+      await gpu.close();
+    }
+  }, 90_000);
+
+  test("nothing went wrong that nobody was told", () => {
+    expect(errors).toEqual([]);
+  });
+});
