@@ -88,4 +88,6 @@ function folded(launches: readonly Launch[]): readonly Launch[] {
   return [...rows.values()];
 }
 
-export const foldedLabel = (label: string): string => label.replace(/\.\d+(?=[.:,'\s]|$)/g, ".*");
+export const foldedLabel = (label: string): string =>
+  // What the model itself does, outside of any layer, has no path.
+  label.replace(/^'(?=:)/, "model'").replace(/\.\d+(?=[.:,'\s]|$)/g, ".*");
