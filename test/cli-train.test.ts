@@ -109,7 +109,9 @@ describe("train", () => {
     expect({ code, out }).toEqual({ code: 2, out: "" });
     expect(err).toContain("\nthe run up to here: diverged/report.html\nerror[R0301]: step ");
     // Which layer and which step.
-    expect(err).toMatch(/error\[R0301\]: step \d+ went wrong: its loss is .* comes out of `\w.*`\n/);
+    expect(err).toMatch(
+      /error\[R0301\]: step \d+ went wrong: its loss is .* comes out of `\w.*` at tiny\.moe:\d+\n/,
+    );
     expect(JSON.parse(readFileSync(at("diverged/run.json"), "utf8"))).toMatchObject({ state: "failed" });
     expect(existsSync(at("diverged/report.html"))).toBe(true);
     expect((await run("train diverged --resume")).err).toMatch(
