@@ -1,5 +1,5 @@
 // Compiles a `.moe` file for a bundler. In: its path. Out: the files of the compiled model by name, the program and its types, and
-// which files to watch; or what is wrong with it, with its place. Knows no bundler.
+// which texts were read; or what is wrong with it, with its place. Knows no bundler.
 
 import { basename, dirname, resolve } from "node:path";
 import { compile } from "../compiler/compile.ts";
@@ -36,8 +36,8 @@ export interface Outcome {
   readonly compiled?: CompiledModule;
   readonly error?: Trouble;
   readonly warnings: readonly string[];
-  /** Absolute paths of the module and of what it imports; known also when it does not compile. */
-  readonly watch: readonly string[];
+  /** The module and what it imports, by absolute path, as they were read; known also when it does not compile. */
+  readonly read: ReadonlyMap<string, string>;
 }
 
 export function compileModule(file: string, options: MoeOptions): Outcome {
@@ -51,14 +51,14 @@ export function compileModule(file: string, options: MoeOptions): Outcome {
     ...(options.context === undefined ? {} : { context: options.context }),
   };
   const { compiled, diagnostics } = compile(request);
-  const watch = [file, ...[...sources.texts().keys()].map((each) => resolve(folder, each))];
+  const read = new Map([...sources.texts()].map(([each, text]) => [resolve(folder, each), text]));
   const shown = (list: readonly Diagnostic[]): string => renderDiagnostics(list, sources.read);
   const warnings = diagnostics
     .filter(({ severity }) => severity === "warning")
     .map((each) => renderDiagnostic(each, sources.read));
   if (compiled === undefined) {
     const errors = diagnostics.filter(({ severity }) => severity === "error");
-    return { error: troubleOf(errors, shown(errors), folder, sources), warnings, watch: unique(watch) };
+    return { error: troubleOf(errors, shown(errors), folder, sources), warnings, read };
   }
   const others = (options.targets ?? []).map((target): AnyArtifact => {
     const made = compile({ ...request, target });
@@ -78,11 +78,9 @@ export function compileModule(file: string, options: MoeOptions): Outcome {
       sourceHash: sourceHash(path, sources.texts()),
     },
     warnings,
-    watch: unique(watch),
+    read,
   };
 }
-
-const unique = (paths: readonly string[]): string[] => [...new Set(paths)];
 
 function troubleOf(
   errors: readonly Diagnostic[],

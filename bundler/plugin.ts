@@ -2,9 +2,9 @@
 // each. It compiles the file, writes its types, tells the bundler which files to watch, and gives a module that loads the model;
 // mistakes in the file become the bundler's own errors, with the place. The module imports the runtime and nothing of the compiler.
 
-import { readFileSync } from "node:fs";
 import { createUnplugin, type UnpluginInstance, type VitePlugin } from "unplugin";
 import { UserError } from "../runtime/errors.ts";
+import { readText } from "../cli/files.ts";
 import { writeTypes } from "../cli/module/beside.ts";
 import { moduleText, type Places } from "../cli/module/module.ts";
 import { version } from "../cli/version.ts";
@@ -28,13 +28,13 @@ type Framework = Parameters<UnpluginInstance<MoeOptions | undefined, false>["raw
 export const plugin: UnpluginInstance<MoeOptions | undefined, false> = createUnplugin(
   (given: MoeOptions | undefined, { framework }) => {
     const options = given ?? {};
-    const known = new Map<string, { readonly texts: string; readonly outcome: Outcome }>();
+    const known = new Map<string, Outcome>();
     /** Bundlers ask for one module several times, for pages and for servers. */
     const outcomeOf = (file: string): Outcome => {
       const before = known.get(file);
-      if (before !== undefined && before.texts === textsOf(before.outcome.watch)) return before.outcome;
+      if (before !== undefined && isFresh(before)) return before;
       const outcome = compileModule(file, options);
-      known.set(file, { texts: textsOf(outcome.watch), outcome });
+      known.set(file, outcome);
       return outcome;
     };
     /** Of the project; a bundler that has one says so. */
@@ -47,7 +47,7 @@ export const plugin: UnpluginInstance<MoeOptions | undefined, false> = createUnp
         filter: { id: isModule },
         async handler(id) {
           const outcome = withReasons(framework, id, () => outcomeOf(id));
-          for (const file of outcome.watch) this.addWatchFile(file);
+          for (const file of outcome.read.keys()) this.addWatchFile(file);
           for (const warning of outcome.warnings) this.warn(warning);
           if (outcome.error !== undefined) throw problem(framework, outcome.error);
           const compiled = outcome.compiled!;
@@ -119,17 +119,15 @@ function placesOf(
   }
 }
 
-/** The texts of files, to see whether one changed. */
-const textsOf = (files: readonly string[]): string =>
-  JSON.stringify(
-    files.map((file) => {
-      try {
-        return readFileSync(file, "utf8");
-      } catch {
-        return null;
-      }
-    }),
-  );
+/** Whether the files are still those that were read: one may have been saved since, even while others were read. */
+const isFresh = ({ read }: Outcome): boolean =>
+  [...read].every(([file, text]) => {
+    try {
+      return readText("", file) === text;
+    } catch {
+      return false;
+    }
+  });
 
 /** A mistake as an error of the bundler: those that know places get it apart, the others get the picture in the message. */
 function problem(framework: Framework, { message, picture, file, line, column }: Trouble): Error {

@@ -2,9 +2,11 @@
 // TypeScript; mistakes as each bundler's own errors. Hot update in a page is in bundler-page.test.ts.
 
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { rollup } from "rollup";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { plugin } from "../bundler/plugin.ts";
 import { builders } from "./helpers/bundlers.ts";
 import { compileProject, installRuntime, temporaryFolder } from "./helpers/package.ts";
 
@@ -152,6 +154,47 @@ export const wrong = await model.forward({ leaf: [[1, 2, 3]] });
     expect(readFileSync(join(app, typesOf), "utf8")).toBe("export default 1;\n");
     rmSync(join(app, typesOf));
   });
+});
+
+test("a runtime of another version says so", async () => {
+  const [runtime, theirs] = [join(app, "node_modules/moelang/dist"), join(app, "ours")];
+  cpSync(runtime, theirs, { recursive: true });
+  try {
+    let changed = 0;
+    for (const file of filesIn(runtime).filter((each) => each.endsWith(".js"))) {
+      const text = readFileSync(join(runtime, file), "utf8");
+      const other = text.replace(/programVersion = \d+/, "programVersion = 99");
+      if (other !== text) changed++;
+      writeFileSync(join(runtime, file), other);
+    }
+    expect(changed).toBe(1);
+    const out = join(app, "out/versions");
+    await builders["esbuild"]!(app, out, {});
+    expect(() => run(out)).toThrow(/program-\w+\.json is not a program of this version of moe/);
+  } finally {
+    cpSync(theirs, runtime, { recursive: true });
+  }
+});
+
+test("one plug-in compiles again what was saved since, and only that", async () => {
+  const moe = plugin.rollup({ types: false, kernels: "inline" });
+  const build = async (): Promise<string> => {
+    const bundle = await rollup({
+      input: join(app, "src/flowers.moe"),
+      external: /^moelang/,
+      plugins: [moe],
+    });
+    return (await bundle.generate({ format: "es" })).output[0].code;
+  };
+  const first = await build();
+  expect(await build()).toBe(first);
+  write("src/parts.moe", parts.replace("* 4", "* 5"));
+  try {
+    expect(await build()).not.toBe(first);
+  } finally {
+    write("src/parts.moe", parts);
+  }
+  expect(await build()).toBe(first);
 });
 
 test("a file that is no text is one clear error", async () => {
