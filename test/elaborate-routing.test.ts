@@ -258,6 +258,25 @@ model M {
     close(runBuilt(program, { x }, { B: examples }, values)["logits"]!.data, want);
   });
 
+  test("a weight may read who was chosen and the load, as [N] tensors like others", () => {
+    const program = buildText(`
+router Kept(N)(x: [N]) -> gates[N] {
+  choose top 2 of x
+  weight sum(chosen) + x * chosen + 0 * load
+}
+model M {
+  modality x = features(4)
+  logits = Kept { N = 4 }(x).weight
+}`);
+    const want = Array.from({ length: examples }, (_, b) =>
+      [...x.slice(4 * b, 4 * b + 4)].sort((a, c) => c - a).slice(0, 2),
+    ).flat();
+    close(
+      runBuilt(program, { x }, { B: examples }, valuesOf(program.built))["logits"]!.data,
+      want.map((value) => 2 + value),
+    );
+  });
+
   test("tokens without a choice weigh nothing, and their weights are finite", () => {
     const program = buildText(`${scaling}
 router Maybe(D, N)(x: [D]) -> gates[N] {

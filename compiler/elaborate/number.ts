@@ -214,8 +214,14 @@ export function roundSize(of: NumberValue, fn: "ceil" | "floor"): NumberValue {
   }));
   const only = scaled.length === 1 && scaled[0]!.factors.length === 1 ? scaled[0]! : undefined;
   const factor = only?.factors[0];
-  // A ratio of sizes takes the rounding upon itself.
-  if (only !== undefined && factor !== undefined && typeof factor !== "string" && factor.fn === "floor")
+  // A ratio of sizes takes the rounding upon itself; what was rounded already, by a number, stays.
+  if (
+    only !== undefined &&
+    factor !== undefined &&
+    typeof factor !== "string" &&
+    factor.fn === "floor" &&
+    known(factor.by) === undefined
+  )
     return ofSize([
       {
         coefficient: 1,

@@ -128,9 +128,10 @@ export function finishGates(of: Elaboration): Gates | undefined {
     (router.score === undefined
       ? undefined
       : (() => {
+          const inside = router.restricted === true; // `chosen` and `load` are read inside of weights, too
           router.restricted = true;
           const chosen = restrict(of, { ...router.score, axes: [{ size: experts }] });
-          router.restricted = false;
+          router.restricted = inside;
           return chosen as Tensor;
         })());
   const hidden = given === undefined ? before.hidden : unionHidden([given, before]);

@@ -114,27 +114,29 @@ describe("capacity", () => {
     ["ceil(2 * factor * tokens / N)", [5, 7, 10]],
     ["4 * ceil(factor * tokens / N / 4)", [4, 4, 8]],
   ])("of ten tokens and four experts: %s", (rule, wanted) => {
-    const found = [1, 1.25, 2].map((factor) => {
-      const text = `router Capped(D, N, factor)(x: [D]) -> gates[N] {
+    const found = (drop: string): unknown =>
+      [1, 1.25, 2].map((factor) => {
+        const text = `router Capped(D, N, factor)(x: [D]) -> gates[N] {
   param w: [D, N]
   choose top 1 of x @ w
-  capacity ${rule}
+  capacity ${rule} ${drop}
 }`;
-      const mechanism = {
-        text,
-        apply: `Capped { N = 4, factor = ${factor} }(x)`,
-        width: 1,
-        experts: 4,
-        batch: 2,
-        length: 5,
-      };
-      return runMechanism({
-        ...mechanism,
-        on: "double",
-        tensors: { x: new Array<number>(10).fill(1), w: [1, 0, 0, 0] },
-      }).load[0];
-    });
-    expect(found).toEqual(wanted);
+        const mechanism = {
+          text,
+          apply: `Capped { N = 4, factor = ${factor} }(x)`,
+          width: 1,
+          experts: 4,
+          batch: 2,
+          length: 5,
+        };
+        return runMechanism({
+          ...mechanism,
+          on: "double",
+          tensors: { x: new Array<number>(10).fill(1), w: [1, 0, 0, 0] },
+        }).load[0];
+      });
+    expect(found("drop last")).toEqual(wanted);
+    expect(found("drop lowest of x[0]")).toEqual(wanted);
   });
 });
 

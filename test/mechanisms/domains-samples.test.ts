@@ -71,14 +71,14 @@ describe("a classifier for each kind of sample (CMoE)", () => {
     // With these scores tokens 0, 2, 4, 6 go to expert 0, the others to expert 1, none to expert 2.
     const tensors = {
       x: range(8).flatMap((t) => [t % 2 === 0 ? 1 : -1, ...noise(t + 1, 2)]),
-      "router.0.matrix": [3, -3, 0, 0, 0, 0, 0, 0, 0],
-      "router.0.bias": [0, 0, -20],
+      "router.matrix": [3, -3, 0, 0, 0, 0, 0, 0, 0],
+      "router.bias": [0, 0, -20],
       running_mean: range(9),
     };
     runMechanism({ text: used, apply, width: D, out: C, length: 4, tensors, on: "gpu" }, (given) => {
       const { x, tensor } = given;
       const s = x.map((row) =>
-        affine(row, given.matrix("router.0.matrix", 3), tensor("router.0.bias")).map(sigmoid),
+        affine(row, given.matrix("router.matrix", 3), tensor("router.bias")).map(sigmoid),
       );
       const picks = s.map((row) => largest(row, 1));
       const f = counts(picks, 3).map((count) => count / x.length);
@@ -116,8 +116,8 @@ describe("a classifier for each kind of sample (CMoE)", () => {
         out: C,
         tensors: {
           x: noise(1, 18),
-          "router.0.matrix": noise(2, 12).map((value) => scale * value),
-          "router.0.bias": [0, 0, 0, 0],
+          "router.matrix": noise(2, 12).map((value) => scale * value),
+          "router.bias": [0, 0, 0, 0],
           "pool.w": noise(3, 24),
           "pool.bias": noise(4, 8),
         },
@@ -323,7 +323,7 @@ layer Flat(x: [24]) -> [12] {
     runMechanism(both, ({ x, matrix }) => ({
       out: x.map((flat) => {
         const picture = rowsOf(flat.slice(0, 12), 4);
-        const [point, moving] = softmax(times(flat.slice(14, 16), matrix("router.0.w", 2)));
+        const [point, moving] = softmax(times(flat.slice(14, 16), matrix("router.w", 2)));
         const still = trail(picture, [0, 0], 0.8, 1).flat();
         const streak = trail(picture, [flat[12]!, flat[13]!], 0.8, 3).flat();
         return still.map((value, i) => point! * value + moving! * streak[i]!);

@@ -1,6 +1,6 @@
 // Experts and layers of the standard library that the field builds on, against plain loops over their papers' formulas: values and gradients.
 
-import { describe, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { runMechanism, type Given } from "../helpers/mechanism.ts";
 import {
   columnOf,
@@ -153,5 +153,19 @@ describe("dense residual", () => {
     // Without jitter, and with room for all.
     const apply = `DenseResidual(3, 2, H = 4, Router = Switch { factor = 2, epsilon = 0 }, learned = ${learned})(x)`;
     runMechanism({ text, apply, width: 3, on: learned ? "gpu" : "wasm" }, formula(learned));
+  });
+  test("a learned mix that has learned nothing halves the sum", () => {
+    const [plain, halved] = [false, true].map(
+      (learned) =>
+        runMechanism({
+          text: "import std.layers { DenseResidual }",
+          apply: `DenseResidual(3, 1, H = 2, learned = ${learned})(x)`,
+          width: 3,
+          mode: "inference",
+          on: "double",
+          tensors: learned ? { mix: [0, 0, 0, 0, 0, 0], mix_bias: [0, 0] } : {},
+        }).out,
+    );
+    halved!.flat().forEach((value, i) => expect(2 * value).toBeCloseTo(plain!.flat()[i]!, 9));
   });
 });
