@@ -2,8 +2,9 @@
 // scripts/docs.mjs (npm run docs).
 
 import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { build } from "esbuild";
+import { build as buildPage } from "vite";
 import { claims } from "../claims/list.ts";
 import { prepareData } from "../claims/data.ts";
 import { readResults } from "../claims/results.ts";
@@ -17,6 +18,7 @@ import { familiesOf, familyTitle, galleryAddress, galleryPages } from "./gallery
 import { loadHighlight } from "./highlight.ts";
 import { homePage } from "./home.ts";
 import { layout } from "./layout.ts";
+import { playgroundAt } from "./live.ts";
 import type { SitePage } from "./page.ts";
 import { searchIndex } from "./search.ts";
 
@@ -63,6 +65,12 @@ export async function buildSite({ out, weighed }: BuildOptions): Promise<readonl
     format: "esm",
     target: "es2022",
     logLevel: "warning",
+  });
+  // The playground, for the programs that run in it.
+  await buildPage({
+    configFile: "playground/vite.config.ts",
+    build: { outDir: resolve(out, dirname(playgroundAt)), emptyOutDir: true, reportCompressedSize: false },
+    logLevel: "error",
   });
   return pages;
 }

@@ -64,21 +64,43 @@ document.addEventListener("keydown", (event) => {
   } else if (event.key === "Enter" && document.activeElement === input) list.querySelector("a")?.click();
 });
 
+const isDark = (): boolean => {
+  const { theme } = document.documentElement.dataset;
+  return theme === undefined ? matchMedia("(prefers-color-scheme: dark)").matches : theme === "dark";
+};
 menu.addEventListener("click", () => {
   const open = document.body.classList.toggle("open");
   menu.setAttribute("aria-expanded", String(open));
 });
 document.querySelector<HTMLButtonElement>("#theme")!.addEventListener("click", () => {
   const root = document.documentElement;
-  const dark =
-    root.dataset["theme"] === undefined
-      ? matchMedia("(prefers-color-scheme: dark)").matches
-      : root.dataset["theme"] === "dark";
-  root.dataset["theme"] = dark ? "light" : "dark";
+  root.dataset["theme"] = isDark() ? "light" : "dark";
   try {
     localStorage.setItem("theme", root.dataset["theme"]);
   } catch {
     // Without storage the choice lasts as long as the page.
   }
 });
+
+// Live programs: the button puts the playground in the place of the program.
+for (const figure of document.querySelectorAll<HTMLElement>("figure.live")) {
+  const button = figure.querySelector<HTMLButtonElement>(".run")!;
+  const { program, playground, state } = figure.dataset;
+  const frame = document.createElement("iframe");
+  frame.title = `${program ?? "The program"} in the playground`;
+  // As high as what is in it, so that there is one page to scroll.
+  frame.addEventListener("load", () => {
+    const inside = frame.contentDocument?.body;
+    if (inside === undefined) return;
+    new ResizeObserver(() => (frame.style.height = `${inside.scrollHeight}px`)).observe(inside);
+  });
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const runs = figure.classList.toggle("running");
+    button.textContent = runs ? "Back" : "Run";
+    if (!runs) return frame.remove();
+    frame.src = `${playground}?embed=${isDark() ? "dark" : "light"}#${state}`;
+    figure.append(frame);
+  });
+}
 document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest" });

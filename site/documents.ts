@@ -21,6 +21,7 @@ const order: readonly (readonly [string, readonly (readonly [string, string])[]]
     "Begin",
     [
       ["README.md", "What it is"],
+      ["docs/guide.md", "Guide: ten steps"],
       ["docs/tutorial.md", "Tutorial"],
       ["examples/README.md", "Examples"],
     ],

@@ -39,7 +39,7 @@ export function homePage(groups: readonly Group[], highlight: Highlight): SitePa
     html: `<section class="hero">
 <h1>A small language for mixture-of-experts models</h1>
 <p class="lead">${prose(lead.replace(/_([^_]+)_/g, "$1").replace(/^A small language for mixture-of-experts models\.\s*/, ""))}</p>
-<p class="actions"><a class="button" href="tutorial.html">A router of your own</a> <a class="button quiet" href="gallery/index.html">The gallery</a></p>
+<p class="actions"><a class="button" href="tutorial.html">A router of your own</a> <a class="button quiet" href="guide.html">New to the field? Ten steps</a> <a class="button quiet" href="gallery/index.html">The gallery</a></p>
 </section>
 <div class="pair"><pre class="moe-code"><code>${highlight(code)}</code></pre>
 ${picture === undefined ? "" : `<figure class="drawing">${picture.svg}<figcaption>The model of <a href="sources/${shown}.html"><code>${shown}</code></a>, as <code>moe graph</code> draws it.</figcaption></figure>`}</div>

@@ -11,6 +11,12 @@ interface Options {
   readonly serve: boolean;
 }
 
+/** With these the site's playground may run models on several threads. */
+const isolated = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
+
 async function main({ out, port, serve }: Options): Promise<void> {
   const pages = await buildSite({ out });
   const dead = deadLinks(out, pages);
@@ -21,7 +27,7 @@ async function main({ out, port, serve }: Options): Promise<void> {
   const server = await preview({
     configFile: false,
     build: { outDir: out },
-    preview: { port: Number(port) },
+    preview: { port: Number(port), headers: isolated },
   });
   server.printUrls();
 }

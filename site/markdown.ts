@@ -6,6 +6,7 @@ import { posix } from "node:path";
 import { Marked, type Tokens } from "marked";
 import { escapeText } from "../cli/report/html.ts";
 import type { Highlight } from "./highlight.ts";
+import { liveHtml, liveSettings } from "./live.ts";
 
 export interface Heading {
   readonly depth: number;
@@ -39,6 +40,8 @@ export function renderMarkdown(text: string, path: string, links: Links, highlig
   const sections: { id: string; title: string; text: string }[] = [];
   const used = new Map<string, number>();
   const marked = new Marked({ gfm: true });
+  /** Of the comment before a live program. */
+  let live: ReturnType<typeof liveSettings>;
   marked.use({
     renderer: {
       heading({ tokens, depth }) {
@@ -49,7 +52,16 @@ export function renderMarkdown(text: string, path: string, links: Links, highlig
         sections.push({ id, title: plain, text: "" });
         return `<h${depth} id="${id}">${inner}${depth > 1 ? `<a class="anchor" href="#${id}" aria-label="link to this section">#</a>` : ""}</h${depth}>\n`;
       },
+      html({ text: comment }) {
+        live = liveSettings(comment);
+        return live === undefined ? comment : "";
+      },
       code({ text: code, lang }) {
+        const program = `${code}\n`;
+        const settings = live;
+        live = undefined;
+        if (lang === "moe" && settings !== undefined)
+          return liveHtml({ program, state: { ...settings, text: program } }, links.up, highlight);
         const coloured = lang === "moe" ? highlight(code) : escapeText(code);
         return `<pre${lang === "moe" ? ' class="moe-code"' : ""}><code>${coloured}</code></pre>\n`;
       },

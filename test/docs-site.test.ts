@@ -167,9 +167,10 @@ describe("the site", () => {
         ".css": "text/css",
         ".js": "text/javascript",
       };
-      server = createServer(({ url: path }, response) => {
-        response.setHeader("Content-Type", types[extname(path!)] ?? "application/octet-stream");
-        response.end(readFileSync(join(out, path!)));
+      server = createServer((request, response) => {
+        const path = request.url!.replace(/\?.*/, "");
+        response.setHeader("Content-Type", types[extname(path)] ?? "application/octet-stream");
+        response.end(readFileSync(join(out, path)));
       });
       await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
       url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -184,6 +185,7 @@ describe("the site", () => {
       const page = await browser.newPage({ viewport: { width: 380, height: 800 } });
       for (const address of [
         "index.html",
+        "guide.html",
         "language.html",
         "grammar.html",
         "claims.html",
@@ -198,6 +200,23 @@ describe("the site", () => {
       expect(await page.isVisible("nav")).toBe(false);
       await page.click("#menu");
       expect(await page.isVisible("nav")).toBe(true);
+      await page.close();
+    });
+
+    test("a program of the guide runs on its page, and opens in the playground", async () => {
+      const page = await browser.newPage();
+      await page.goto(`${url}/guide.html`);
+      const program = page.locator("figure.live").nth(1);
+      await program.locator(".run").click();
+      const frame = page.frameLocator("figure.live iframe");
+      await frame.getByText(/^Done in/).waitFor({ timeout: 40_000 });
+      // What test/guide.test.ts measures, and the page says.
+      expect(await frame.locator(".tiles").textContent()).toContain("held out 97.7 %");
+      await program.locator(".run").click();
+      expect(await page.locator("iframe").count()).toBe(0);
+      await program.getByText("Open in the playground").click();
+      await page.waitForURL(/playground\/index\.html#/);
+      await page.getByText("model All {").waitFor({ timeout: 20_000 });
       await page.close();
     });
 

@@ -16,9 +16,14 @@ function remembered(): Choice {
   }
 }
 
-export function followTheme(button: HTMLButtonElement, changed: () => void): void {
+/** `given`: what another page says, in which this one lies; remembered otherwise. */
+export function followTheme(
+  button: HTMLButtonElement,
+  changed: () => void,
+  given: string | null = null,
+): void {
   const system = matchMedia("(prefers-color-scheme: dark)");
-  let choice = remembered();
+  let choice = orders.find((each) => each === given) ?? remembered();
   const show = (): void => {
     const theme = choice === "auto" ? (system.matches ? "dark" : "light") : choice;
     document.documentElement.dataset["theme"] = theme;
