@@ -162,19 +162,17 @@ async function resumeRun(shell: Shell, given: string, options: StartOptions): Pr
       });
     const base = resolve(last.folder, last.note.base);
     // A phase that has ended leaves the next one to begin.
-    const ended =
-      there < runs.length - 1 && hasEnded(readRunState(folders[there]!), programs[there]!.training!);
-    const checkpoint = ended ? undefined : readCheckpoint(folders[there]!, savedTensors(programs[there]!));
+    const state = readRunState(folders[there]!);
+    const { training } = programs[there]!;
+    const ended = there < runs.length - 1 && hasEnded(state, training!);
+    const tensors = ended
+      ? undefined
+      : readCheckpoint(folders[there]!, savedTensors(programs[there]!)).tensors;
     all = await openAll(programs, base, last);
     const phases = runs.map((run, i) => phaseOf(run, all[i]!, folders[i]!));
     const common = { phases, base, run: last.shown, note: last.note, resume: true, lock };
-    if (checkpoint === undefined) return { ...common, first: there + 1 };
-    const { state, tensors } = checkpoint;
-    checkResume(state, {
-      model: last.program.name,
-      seed: programs[there]!.training!.seed,
-      data: all[there]!.fingerprint,
-    });
+    checkResume(state, { model: last.program.name, seed: training!.seed, data: all[there]!.fingerprint });
+    if (tensors === undefined) return { ...common, first: there + 1 };
     // Emptied when the session has them: nobody keeps them while the run goes on.
     const values = new Map(tensors);
     const restore = (session: Executor): RunState => {

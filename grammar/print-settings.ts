@@ -1,12 +1,12 @@
 // Printing the settings of a `train` block: Syntax -> document. Settings, rules and phases stand on lines of their own.
 
-import { codeAfter, leading, type Cursor } from "./print-comments.ts";
+import { codeAfter, leading, trailing, type Cursor } from "./print-comments.ts";
 import { doc, type Doc } from "./print-doc.ts";
 import { assigned, expressionDoc, nameDoc, optionsDoc } from "./print-expression.ts";
 import { bracedDoc } from "./print-statements.ts";
 import type { Name, Setting } from "./syntax.ts";
 
-const { group } = doc;
+const { group, indent, line } = doc;
 
 /** `{ ... }` behind a header that ends at an offset. */
 export const settingsDoc = (
@@ -73,13 +73,11 @@ function configuredDoc(
 
 function startDoc(setting: Extract<Setting, { setting: "start" }>, cursor: Cursor): Doc {
   const { sources, rules, span } = setting;
-  const head: Doc[] = [leading(cursor, span.start), "start"];
-  sources.forEach(({ name, path }, i) => {
-    head.push(i === 0 ? " from " : ", ");
-    head.push(
-      name === undefined ? expressionDoc(path, cursor) : [nameDoc(name, cursor), assigned(path, cursor)],
-    );
-  });
+  const from = sources.map(({ name, path, span: at }, i): Doc => [
+    i === 0 ? " from " : [",", trailing(cursor, at.start), line],
+    name === undefined ? expressionDoc(path, cursor) : [nameDoc(name, cursor), assigned(path, cursor)],
+  ]);
+  const head: Doc[] = [leading(cursor, span.start), "start", group(indent(from))];
   const headEnd = sources.at(-1)?.span.end ?? span.start + "start".length;
   if (rules.length === 0 && (cursor.text === undefined || cursor.text[codeAfter(cursor, headEnd)] !== "{"))
     return head;

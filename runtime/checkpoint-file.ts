@@ -38,6 +38,10 @@ export type CheckpointKind = "last" | "best";
 export const checkpointPath = (folder: string, kind: CheckpointKind | "previous"): string =>
   join(folder, `${kind}.safetensors`);
 
+/** A pipe that nobody writes to would be waited for without end. Windows has no such flag, nor such files. */
+const readAtOnce =
+  nodeFiles.constants.O_RDONLY | ((nodeFiles.constants.O_NONBLOCK as number | undefined) ?? 0);
+
 /** Most bytes in one system call: some systems refuse more than two gigabytes. */
 const piece = 2 ** 26;
 
@@ -183,8 +187,11 @@ function readFile(path: string, files: CheckpointFiles): { bytes: Uint8Array<Arr
   const file = path.endsWith(".safetensors") ? path : checkpointPath(path, "last");
   let handle: number | undefined;
   try {
-    handle = files.openSync(file, "r");
-    const { size } = files.fstatSync(handle);
+    handle = files.openSync(file, readAtOnce);
+    const status = files.fstatSync(handle);
+    if (!status.isFile() && !status.isDirectory())
+      throw Object.assign(new Error("it is no ordinary file"), { code: "EINVAL" });
+    const { size } = status;
     const bytes = new Uint8Array(size);
     let at = 0;
     while (at < size) {

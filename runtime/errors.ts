@@ -238,6 +238,12 @@ export const runtimeCodes: Readonly<Record<string, RuntimeCode>> = {
       "tokens, so what was learned would stand for something else. Train on the same text, use `bytes`, or leave the tables of tokens to " +
       "their initialisers.",
   },
+  R0309: {
+    title: "a run starts from numbers that are not finite",
+    text:
+      "A tensor of the source holds NaN or infinity, or a rule of `start` made such a number of huge ones. Nothing could be learned from " +
+      "it. Take an earlier checkpoint, or leave the tensor to its initialiser.",
+  },
   R0401: {
     title: "the model cannot generate",
     text:

@@ -6,6 +6,7 @@ import { UserError } from "./errors.ts";
 import { initialise } from "./init.ts";
 import type { ElementName, Start, StartValue, Tensor } from "./program.ts";
 import type { StoredTensor } from "./safetensors.ts";
+import { flaw } from "./train-diagnose.ts";
 
 type Values = Float32Array | Int32Array;
 
@@ -41,7 +42,7 @@ class Missing extends Error {
   }
 }
 
-/** Errors: R0306 a name that is not in the source, R0307 shapes that disagree. */
+/** Errors: R0306 a name that is not in the source, R0307 shapes that disagree, R0309 numbers that are not finite. */
 export function startValues(
   tensors: readonly Tensor[],
   start: Start,
@@ -67,14 +68,32 @@ export function startValues(
     } catch (error) {
       if (!(error instanceof Missing)) throw error;
       // A pattern speaks of what is there; a name, or one of several sources, must be.
-      if (said.exact || value.kind === "concat" || value.kind === "stack" || value.kind === "mean")
-        throw absent(said, error, sources);
+      if (said.exact || combines(value)) throw absent(said, error, sources);
       missed.set(rule, missed.get(rule) ?? error);
     }
   }
   for (const [rule, missing] of missed) if (!used[rule]) throw absent(start.rules[rule]!, missing, sources);
   const begins = tensors.filter(({ role }) => role === "parameter" || role === "state");
   return { values, fresh: begins.map(({ name }) => name).filter((name) => !values.has(name)) };
+}
+
+/** Whether it is made of several tensors. */
+function combines(value: StartValue): boolean {
+  switch (value.kind) {
+    case "concat":
+    case "stack":
+    case "mean":
+      return true;
+    case "copy":
+    case "slice":
+    case "take":
+      return combines(value.of);
+    case "tensor":
+    case "fresh":
+      return false;
+    default:
+      return value satisfies never;
+  }
 }
 
 function absent(
@@ -86,14 +105,27 @@ function absent(
   const known = [...(sources.find(({ shown }) => shown === source)?.tensors.keys() ?? [])];
   const some = known.slice(0, 3).map((name) => `\`${name}\``);
   return new UserError("R0306", `${where}\`${text}\` wants \`${wanted}\`, which ${source} does not have`, {
-    help: `write names that it has, such as ${some.join(", ")}`,
+    help:
+      known.length === 0
+        ? `give another source: ${source} has no tensors`
+        : `write names that it has, such as ${some.join(", ")}`,
   });
 }
 
 function fitted(made: Made, tensor: Tensor, { text, place }: Start["rules"][number]): Values {
   const same = made.shape.join() === tensor.shape.join();
-  if (same && made.type === tensor.type) return made.values;
   const where = place === "" ? "" : `${place}: `;
+  if (same && made.type === tensor.type) {
+    const wrong = tensor.role === "parameter" ? flaw(made.values) : undefined;
+    if (wrong === undefined) return made.values;
+    throw new UserError(
+      "R0309",
+      `${where}\`${tensor.name}\` begins with a number that is ${wrong}: \`${text}\` gives it`,
+      {
+        help: `take another checkpoint, or leave it to its initialiser: \`"${tensor.name}" = fresh\`, above the rule`,
+      },
+    );
+  }
   const [is, gives] = same ? [tensor.type, made.type] : [show(tensor.shape), show(made.shape)];
   throw new UserError("R0307", `${where}\`${tensor.name}\` is ${is}, and \`${text}\` gives ${gives}`, {
     help: `take a part with \`slice\` or \`take\`, repeat it with \`copy\`, or leave it to its initialiser: \`"${tensor.name}" = fresh\`, above the rule`,
@@ -127,10 +159,13 @@ class Maker {
         return this.#copy(value, this.make(value.of, false), outermost);
       case "slice": {
         const { axis, start, size } = value;
+        const from = this.make(value.of, false);
+        // Longer than the axis is as wrong as one place too many, and is said by `#pick` without a list that long.
+        const most = Math.min(size, (from.shape[axis] ?? 0) + 1);
         return this.#pick(
-          this.make(value.of, false),
+          from,
           axis,
-          Array.from({ length: size }, (_, i) => start + i),
+          Array.from({ length: most }, (_, i) => start + i),
         );
       }
       case "take":
@@ -179,7 +214,8 @@ class Maker {
     // Noise of its own for each copy in one rule.
     const name = this.#copies++ === 0 ? this.#tensor.name : `${this.#tensor.name}#${this.#copies}`;
     const tensor = { name, role: "parameter", type, shape: grown, init } as const;
-    return { type, shape: grown, values: initialise(tensor, this.#seed, () => values) };
+    const into = this.#empty(type, grown);
+    return { type, shape: grown, values: initialise(tensor, this.#seed, () => values, into) };
   }
 
   #pick({ type, shape, values }: Made, axis: number, positions: readonly number[]): Made {
@@ -243,6 +279,11 @@ class Maker {
   }
 
   #empty(type: ElementName, shape: readonly number[]): Values {
-    return type === "f32" ? new Float32Array(elements(shape)) : new Int32Array(elements(shape));
+    try {
+      return type === "f32" ? new Float32Array(elements(shape)) : new Int32Array(elements(shape));
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return this.#fail(`${show(shape)}: this is more than memory holds`, "make it smaller");
+    }
   }
 }

@@ -10,7 +10,7 @@ import type { Tensor } from "./program.ts";
 import type { Values } from "./session-values.ts";
 
 /** What is wrong with the first number that is: minus infinity is not, masks are made of it. */
-function flaw(values: Values): string | undefined {
+export function flaw(values: Values): string | undefined {
   if (values instanceof Int32Array) return undefined;
   for (const value of values) {
     if (value !== value) return "NaN";

@@ -1,7 +1,7 @@
 // Checkpoints: what is written is read back to the bit; every damage is one error; bad luck while writing never costs
 // the checkpoint before.
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -265,6 +265,20 @@ describe("files", () => {
     };
     expect(() => writeCheckpoint(folder, "last", partsAt(1), files)).toThrow(TypeError);
   });
+});
+
+test.skipIf(process.platform === "win32")("a pipe is no checkpoint, and is not waited for", () => {
+  fs.mkdirSync(folder, { recursive: true });
+  const pipe = join(folder, "pipe.safetensors");
+  execFileSync("mkfifo", [pipe]);
+  // Open at both ends, so that a reader that waits would fail here and not hang.
+  const other = fs.openSync(pipe, "r+");
+  try {
+    const { code, message } = errorOf(() => readCheckpoint(pipe, tensors));
+    expect([code, message]).toEqual(["R0209", `cannot read ${pipe}: it is no ordinary file`]);
+  } finally {
+    fs.closeSync(other);
+  }
 });
 
 test("killed at any moment: last is complete", async () => {

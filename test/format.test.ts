@@ -127,6 +127,22 @@ train M {
     );
   });
 
+  test("sources of a start that are too many for a line stand further in than its rules", () => {
+    const [a, b] = ["runs/the-first-of-two-long-names-of-runs", "runs/the-second-of-two-long-names"];
+    expectFormat(
+      `train M {\n  start from a="${a}",b="${b}" {\n"*"=a("*")\n}\n  start from a="x", // one\nb="y"{}\n}\n`,
+      `train M {
+  start from a = "${a}",
+    b = "${b}" {
+    "*" = a("*")
+  }
+  start from a = "x", // one
+    b = "y" {}
+}
+`,
+    );
+  });
+
   test("blocks stand on lines of their own; one plain statement after a step does not", () => {
     expectFormat(
       `layer A(x: [D]) {

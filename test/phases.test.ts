@@ -188,6 +188,19 @@ describe("stopping and going on", () => {
   });
 });
 
+test("a run whose data changed does not go on, not even with its next phase", async () => {
+  const folder = "runs/other-data";
+  cpSync(at("runs/grow"), at(folder), { recursive: true });
+  for (const name of ["last", "best", "previous"]) rmSync(at(folder, `${name}.safetensors`));
+  shell.write("data/b.txt", "more");
+  try {
+    const { code, err } = await run(`train ${folder} --resume --threads 1`);
+    expect([code, err]).toEqual([2, expect.stringContaining("error[R0304]: the data are not those")]);
+  } finally {
+    rmSync(at("data/b.txt"));
+  }
+});
+
 describe("--phase", () => {
   test("commands take the last phase, or the one that is named", async () => {
     expect((await run("show grow.moe")).out).toMatch(/\/\/ {3}pool\.gate +\[4, 8, 8\]/);
@@ -207,6 +220,11 @@ describe("--phase", () => {
     expect([said.code, said.out.startsWith("the")]).toEqual([0, true]);
     expect((await run("build grow.moe --phase dense -o built")).code).toBe(0);
     expect(readFileSync(at("built/program.json"), "utf8")).toContain('"phase":"dense"');
+  });
+
+  test("one that there is not, with a place", async () => {
+    const { err } = await run("show grow.moe --phase dnse");
+    expect(err).toMatch(/--> grow\.moe:\d+:7\n +\|\n *\d+ \| train Grow \{/);
   });
 
   test("one that there is not", async () => {
@@ -234,6 +252,13 @@ test("a model that is not given what it needs, or what it does not have", () => 
   expect(given("{ experts = 1 }")).toEqual([]);
   expect(given("")).toEqual(["M0206 Grow: `experts` of `Grow` is not given"]);
   expect(given("{ expert = 1 }")[0]).toBe("M0103 expert: `Grow` has no static `expert`");
+});
+
+test("names of phases are names of folders: they differ by more than their case", () => {
+  const model = load(text.replace("phase grown", "phase Dense"));
+  expect(told(model, checkModel(model))).toEqual([
+    "M0616 Dense: the phases `dense` and `Dense` differ only in their case",
+  ]);
 });
 
 describe("settings", () => {

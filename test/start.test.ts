@@ -4,6 +4,7 @@
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { capture } from "../compiler/pattern.ts";
 import type { Start, StartValue, Tensor } from "../runtime/program.ts";
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "../runtime/safetensors.ts";
 import { startValues } from "../runtime/start.ts";
@@ -18,7 +19,12 @@ const stored = (name: string, shape: readonly number[], first = 1): StoredTensor
 });
 const source = (...tensors: readonly StoredTensor[]): ReadonlyMap<string, StoredTensor> =>
   new Map(tensors.map((tensor) => [tensor.name, tensor]));
-const a = source(stored("w", [2, 3]), stored("one", [1, 2], 5), stored("bank", [3, 2], 10));
+const a = source(
+  stored("w", [2, 3]),
+  stored("one", [1, 2], 5),
+  stored("bank", [3, 2], 10),
+  stored("broken", [2], NaN),
+);
 const b = source(stored("w", [2, 3], 7), stored("bank", [2, 2], 50));
 
 function made(value: StartValue, shape: readonly number[], exact = true): readonly number[] | undefined {
@@ -39,6 +45,32 @@ function made(value: StartValue, shape: readonly number[], exact = true): readon
   return values === undefined ? undefined : [...values];
 }
 const of = (name: string, from = 0): StartValue => ({ kind: "tensor", source: from, name });
+
+describe("patterns of names", () => {
+  const table: readonly (readonly [string, string, readonly string[] | undefined])[] = [
+    ["a.w", "a.w", []],
+    ["a.w", "a.ww", undefined],
+    ["*", "a.w", ["a.w"]],
+    ["*", "", [""]],
+    ["*.w", "a.w.w", ["a.w"]],
+    ["*.*", "a.b.c", ["a.b", "c"]],
+    ["a*b*c", "aXbYbZc", ["XbY", "Z"]],
+    ["**", "ab", ["ab", ""]],
+    ["ab*ba", "aba", undefined],
+    ["*a*a", "a", undefined],
+    ["(.)+*", "(.)+x", ["x"]],
+    ["*router", "router.w", undefined],
+  ];
+  test.each(table)("%s in %s", (pattern, name, texts) => {
+    expect(capture(pattern, name)).toEqual(texts);
+  });
+
+  test("take no longer when they have many stars", () => {
+    const began = performance.now();
+    expect(capture("*a".repeat(40) + "*b", "a".repeat(60))).toBeUndefined();
+    expect(performance.now() - began).toBeLessThan(1000);
+  });
+});
 
 describe("values", () => {
   const table: readonly (readonly [string, StartValue, readonly number[], readonly number[]])[] = [
@@ -101,6 +133,27 @@ describe("values", () => {
     expect(kept.filter((value) => value === 0).length).toBeLessThan(160);
   });
 
+  test("where one of several is missing the rest is not quietly left to its initialiser", () => {
+    const inner: StartValue = { kind: "concat", of: [of("w"), of("v", 1)], axis: 0 };
+    const value: StartValue = { kind: "slice", of: inner, axis: 0, start: 0, size: 2 };
+    expect(() => made(value, [2, 3], false)).toThrow("wants `v`, which b does not have");
+  });
+
+  test("a source that has nothing at all", () => {
+    const rules = [{ text: '"*" = "*"', place: "", exact: false }];
+    const tensor: Tensor = {
+      name: "x",
+      role: "parameter",
+      type: "f32",
+      shape: [1],
+      init: { kind: "constant", value: 0 },
+    };
+    const start: Start = { sources: ["a"], rules, tensors: [{ name: "x", rule: 0, value: of("x") }] };
+    expect(() => startValues([tensor], start, [{ shown: "a", tensors: new Map() }], 1)).toThrow(
+      expect.objectContaining({ help: "give another source: a has no tensors" }) as Error,
+    );
+  });
+
   test("a pattern may miss, a name may not; a pattern that misses everywhere may not either", () => {
     expect(() => made(of("v"), [2])).toThrow('grow.moe:3: `"x" = ...` wants `v`, which a does not have');
     expect(() => made(of("v"), [2], false)).toThrow("wants `v`, which a does not have");
@@ -117,6 +170,13 @@ describe("values", () => {
       [5],
     ],
     ["[2, 3] and [3, 2] have no mean", { kind: "mean", of: [of("w"), of("bank")] }, [2, 3]],
+    [
+      "axis 0 of [2, 3] has no position 2",
+      { kind: "slice", of: of("w"), axis: 0, start: 0, size: 1e12 },
+      [2],
+    ],
+    ["this is more than memory holds", { kind: "copy", of: of("w"), times: 1e12 }, [2, 3]],
+    ["`x` begins with a number that is NaN", of("broken"), [2]],
   ];
   test.each(refused)("%s", (message, value, shape) => {
     expect(() => made(value, shape)).toThrow(message);
@@ -171,6 +231,13 @@ describe("what a recipe cannot say", () => {
     [rule('take("w", 3)'), "M0615 3: `take` takes a list of positions"],
     [rule('slice("w", 0.5, 2)'), "M0615 0.5: this must be a whole number of at least 0"],
     [rule('slice("w", 0)'), 'M0615 slice("w", 0): `slice` takes 3 things'],
+    [`start ${two}`, 'M0615 b = "runs/b": of several sources none is taken without a rule'],
+    [rule('a("w")', 'from a = "runs/a", a = "runs/b"'), "M0615 a: two sources are called `a`"],
+    [rule('copy("w")', 'from copy = "runs/a"'), "M0615 copy: a source cannot be called `copy`"],
+    [rule("fresh", 'from fresh = "runs/a"'), "M0615 fresh: a source cannot be called `fresh`"],
+    [rule('copy("w", noise = 1, noise = 2)'), "M0615 noise = 2: `noise` is said twice"],
+    [rule('copy("w", noise = inf)'), "M0615 inf: this must be a number of at least 0"],
+    [rule('copy("w", keep = 1.5)'), "M0615 1.5: this must be a number from 0 to 1"],
   ];
   test.each(table)("%s", (settings, message) => {
     expect(said(settings)).toEqual([message]);

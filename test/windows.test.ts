@@ -87,6 +87,9 @@ describe("what is refused", () => {
       "M0306 i + k + l: a window is made of one or two indices and a number",
     ],
     ["y[i, j, a] = x[i + a, j]", "M0307 i + a: nothing bounds the index `a`"],
+    ["y[i, j] = x[i + 0.5, j]", "M0306 i + 0.5: an axis is shifted by a whole number"],
+    ["y[i, j] = x[i - 1e300, j]", "M0306 i - 1e300: an axis is shifted by a whole number"],
+    ["y[i, j] = x[i + inf, j]", "M0306 i + inf: an axis is shifted by a whole number"],
   ];
   test.each(refused)("%s", (binding, message) => {
     expect(checkText(program(`${binding}\nlogits = sum(sum(x over i) over j)`))[0]).toBe(message);

@@ -212,12 +212,15 @@ function checkTrains(module: LoadedModule, diagnostics: Diagnostic[]): void {
     if (known(model) && seen.has(model.text))
       error("M0610", model.span, `\`${model.text}\` has two recipes`, "a second `train` block", "keep one");
     seen.add(model.text);
-    const names = new Set<string>();
+    // As folders of a run, which not every disk tells apart by their case.
+    const names = new Map<string, string>();
     const of = (settings: TrainDeclaration["settings"], inside: boolean): void => {
       for (const setting of settings) {
         if (setting.setting === "model") known(setting.name);
         if (setting.setting !== "phase") continue;
         const { name } = setting;
+        const folder = name.text.toLowerCase();
+        const other = names.get(folder);
         if (inside)
           error(
             "M0616",
@@ -226,15 +229,17 @@ function checkTrains(module: LoadedModule, diagnostics: Diagnostic[]): void {
             "a phase inside of another",
             "write it below the other",
           );
-        else if (names.has(name.text))
+        else if (other !== undefined)
           error(
             "M0616",
             name.span,
-            `there are two phases \`${name.text}\``,
+            other === name.text
+              ? `there are two phases \`${name.text}\``
+              : `the phases \`${other}\` and \`${name.text}\` differ only in their case`,
             "again here",
             "rename one of them",
           );
-        names.add(name.text);
+        names.set(folder, name.text);
         of(setting.settings, true);
       }
     };

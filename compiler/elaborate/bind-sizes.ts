@@ -131,12 +131,17 @@ export function bindSizes(
   return true;
 }
 
-/** An instance that is given as a static belongs to who got it: one set of parameters, under the static's name. */
-export const nameStatic = (value: Value, path: string, name: string): Value =>
-  value.kind === "instance" || value.kind === "pool"
-    ? value.path === undefined
-      ? { ...value, path: join(path, name.toLowerCase()) }
-      : value
-    : value.kind === "definition"
-      ? { ...value, base: name.toLowerCase() }
-      : value;
+/** What is given as a static is called by the static's name, a definition with some of its statics like one with none: every
+ * application has parameters of its own. What the giver has bound to a name keeps its one set, and a pool has one. */
+export const nameStatic = (value: Value, path: string, name: string): Value => {
+  switch (value.kind) {
+    case "definition":
+      return { ...value, base: name.toLowerCase() };
+    case "instance":
+      return value.path === undefined ? { ...value, base: name.toLowerCase() } : value;
+    case "pool":
+      return value.path === undefined ? { ...value, path: join(path, name.toLowerCase()) } : value;
+    default:
+      return value;
+  }
+};

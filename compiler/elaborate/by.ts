@@ -2,17 +2,28 @@
 // inputs reads what the experts read. In: Syntax. Out: the merged result.
 
 import type { Expression, Span } from "../../grammar/syntax.ts";
-import { report, type ApplyHints, type Elaboration } from "./elaboration.ts";
+import { frameOf, report, type ApplyHints, type Elaboration } from "./elaboration.ts";
 import { areInputs, asInstance, evaluateArguments } from "./instance.ts";
 import { openMask } from "./modality-mask.ts";
 import { countsOf } from "./pool.ts";
+import { headOf } from "./repeated.ts";
 import { applyPool } from "./run-pool.ts";
-import type { Scope } from "./scope.ts";
+import { lookUp, type Scope } from "./scope.ts";
 import { toTensor } from "./align.ts";
 import { broken, describe, isBroken, type Gates, type Pool, type Value } from "./value.ts";
 
 const bare = (expression: Expression): Expression =>
   expression.node === "group" ? bare(expression.inner) : expression;
+
+/** What the router's parameters are called: `router`, whether it is written out or a static, or what the body has bound it to. */
+function nameOf(of: Elaboration, expression: Expression, scope: Scope): string {
+  const head = headOf(expression);
+  const bound =
+    head !== undefined &&
+    lookUp(scope, head) !== undefined &&
+    !frameOf(of).definition.statics.some(({ name }) => name.text === head);
+  return bound ? head.toLowerCase() : "router";
+}
 
 /** Gates for a pool from what stands after `by` or `router`: a router to apply, a router applied, or gates. */
 export function gatesFor(
@@ -21,12 +32,16 @@ export function gatesFor(
   pool: Pool,
   inputs: readonly Value[],
   scope: Scope,
-  base: string,
 ): Gates | undefined {
   const { all, nulls } = countsOf(pool);
   const [x] = inputs;
   const open = x === undefined ? undefined : openMask(of, pool, toTensor(of, x), all);
-  const hints: ApplyHints = { count: all, nulls, base, ...(open === undefined ? {} : { open }) };
+  const hints: ApplyHints = {
+    count: all,
+    nulls,
+    base: nameOf(of, expression, scope),
+    ...(open === undefined ? {} : { open }),
+  };
   const span = expression.span;
   const inner = bare(expression);
   let value: Value;
@@ -107,7 +122,7 @@ export function routePool(
       label: "nothing is given",
       help: "write `pool(x) by ...`",
     });
-  const gates = gatesFor(of, expression.router, callee, inputs, scope, "router");
+  const gates = gatesFor(of, expression.router, callee, inputs, scope);
   if (gates === undefined) return broken;
   return applyPool(of, expression.span, callee, inputs, gates);
 }

@@ -9,7 +9,7 @@ import { atPicks, chosenOf } from "../build/gates.ts";
 import { castTo, expandTo, numberNode, toTensor } from "./align.ts";
 import { divides } from "./choices.ts";
 import { build, type Elaboration, report } from "./elaboration.ts";
-import { roundSize, sameSizes, showShape, showSize } from "./number.ts";
+import { number, roundSize, sameSizes, showShape, showSize, valueOf } from "./number.ts";
 import type { Scope } from "./scope.ts";
 import { countOf, expertAxis, expertsOf, routerOf } from "./scores.ts";
 import { describe, isBroken, tensor, type Tensor } from "./value.ts";
@@ -23,6 +23,14 @@ export function limit(of: Elaboration, statement: Capacity, scope: Scope): void 
   if (value.kind !== "number") {
     report(of, "M0508", statement.value.span, "a capacity must be a number or a size", {
       label: `this is ${describe(value)}`,
+      help: "write tokens per expert: `capacity 1.25 * k * tokens / N`",
+    });
+    return;
+  }
+  const counted = valueOf(value);
+  if (counted !== undefined && !(counted > 0)) {
+    report(of, "M0508", statement.value.span, "a capacity must be more than 0", {
+      label: `this is ${counted}: every pick would be dropped`,
       help: "write tokens per expert: `capacity 1.25 * k * tokens / N`",
     });
     return;
@@ -52,13 +60,15 @@ export function limit(of: Elaboration, statement: Capacity, scope: Scope): void 
   const experts = expertsOf(of);
   const inner = statement.scope === "sequence" ? Math.min(1, before.hidden.length) : before.hidden.length;
   const wide = score === undefined ? undefined : expandTo(of, score, before.hidden, [expertAxis(of)]);
+  // More than there are tokens drops nothing; kernels count in 32 bits.
+  const capacity = counted === undefined ? value : number(Math.min(counted, 2 ** 30));
   const node = build(of, [before], (builder, picks) => {
     const count = known(experts)!;
     const queues =
       groups === undefined ? { ids: picks, count } : queuesOfGroups(builder, picks, count, groups as number);
     if (statement.drop === "last")
-      return dropLast(builder, picks, queues, numberNode(builder, value.poly!), inner);
-    const rounded = roundSize(value, "ceil").poly!;
+      return dropLast(builder, picks, queues, numberNode(builder, capacity.poly!), inner);
+    const rounded = roundSize(capacity, "ceil").poly!;
     if (groups === undefined && router.distinct === true)
       return dropLowest(builder, picks, chosenOf(builder, picks, experts), wide!.node!, rounded, inner);
     return dropLowestOfPicks(builder, picks, queues, atPicks(builder, wide!.node!, picks), rounded, inner);

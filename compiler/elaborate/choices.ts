@@ -17,7 +17,7 @@ import type { GraphBuilder } from "../graph-builder.ts";
 import type { Node } from "../graph.ts";
 import { castTo, toTensor } from "./align.ts";
 import { build, checking, type Elaboration, frameOf, report } from "./elaboration.ts";
-import { asSize, roundSize, showShape } from "./number.ts";
+import { asSize, roundSize, showShape, valueOf } from "./number.ts";
 import type { Scope } from "./scope.ts";
 import { atMost, countOf, expertAxis, expertsOf, overExperts, sizeFrom, tokensOf } from "./scores.ts";
 import { describe, isBroken, tensor, type Tensor, type VisibleAxis } from "./value.ts";
@@ -282,6 +282,14 @@ export function choiceOf(of: Elaboration, choice: Choice, scope: Scope): Made | 
       if (value.kind !== "number") {
         report(of, "M0504", choice.count.span, "the number of tokens must be a number or a size", {
           label: `this is ${describe(value)}`,
+          help: "write a size: `choose top ceil(2 * sequence / N) tokens of ...`",
+        });
+        return undefined;
+      }
+      const counted = valueOf(value);
+      if (counted !== undefined && !(counted > 0)) {
+        report(of, "M0504", choice.count.span, "the number of tokens must be more than 0", {
+          label: `this is ${counted}`,
           help: "write a size: `choose top ceil(2 * sequence / N) tokens of ...`",
         });
         return undefined;

@@ -204,13 +204,14 @@ export function elaborateModel(
   const phase = wanted === undefined ? phases.at(-1) : phases.find((each) => each.name === wanted);
   if (phase === undefined && wanted !== undefined) {
     const known = phases.flatMap((each) => each.name ?? []).map((each) => `\`${each}\``);
+    const recipe = model.main.trains.find((train) => train.model.text === name)?.model;
     return {
       diagnostics: [
         {
           code: "M0616",
           severity: "error",
           message: `the recipe of \`${name}\` has no phase \`${wanted}\``,
-          at: { module: model.main.path, span: { start: 0, end: 0 }, label: "" },
+          at: { module: model.main.path, span: recipe?.span ?? { start: 0, end: 0 }, label: "" },
           related: [],
           help:
             known.length === 0 ? "leave the phase out: the recipe has none" : `it has ${known.join(", ")}`,

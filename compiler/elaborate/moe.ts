@@ -149,7 +149,7 @@ export function finishMoe(of: Elaboration, scope: Scope): Value | undefined {
       });
     for (const { instance, span: place } of segments)
       if (inputsOf(of, place, instance, inputs) === undefined) return broken;
-    const gates = gatesFor(of, router.expression, pool, inputs, router.scope, "router");
+    const gates = gatesFor(of, router.expression, pool, inputs, router.scope);
     if (gates === undefined) return broken;
     if (gates.picks.axes.length > 1)
       return report(of, "M0513", router.expression.span, "the gates are for other tokens than the layer", {

@@ -62,7 +62,7 @@ export function startOf(of: Elaboration, setting: StartSetting, follows: boolean
       'name a run or a file: `start from "runs/base" { ... }`',
     );
   const paths: string[] = [];
-  for (const { name, path, span: at } of sources) {
+  for (const [i, { name, path, span: at }] of sources.entries()) {
     if (path.node !== "string")
       return wrong(
         { span: path.span },
@@ -77,8 +77,19 @@ export function startOf(of: Elaboration, setting: StartSetting, follows: boolean
         "no name",
         'write `start from a = "runs/a", b = "runs/b" { "*" = a("*") }`',
       );
+    if (name !== undefined && (isFunction(name.text) || name.text === "fresh"))
+      return wrong(name, `a source cannot be called \`${name.text}\``, "means something else", "rename it");
+    if (sources.slice(0, i).some((other) => other.name?.text === name?.text && name !== undefined))
+      return wrong(name!, `two sources are called \`${name!.text}\``, "again here", "rename one of them");
     paths.push(path.value);
   }
+  if (sources.length > 1 && rules.length === 0)
+    return wrong(
+      sources[1]!,
+      "of several sources none is taken without a rule",
+      "which of them?",
+      `say it: \`{ "*" = ${sources[0]!.name!.text}("*") }\``,
+    );
   const read: StartRule[] = [];
   for (const rule of rules) {
     const target = rule.target.node === "string" ? rule.target.value : "*";
@@ -165,12 +176,21 @@ function valueFrom(
       "not one of its options",
       form,
     );
+  const twice = given.find(
+    ({ name }, i) => name !== undefined && given.slice(0, i).some((other) => other.name?.text === name.text),
+  );
+  if (twice !== undefined)
+    return void report(of, "M0615", twice.span, `\`${twice.name!.text}\` is said twice`, {
+      label: "again here",
+      help: "keep one",
+    });
   const option = (name: string, least: number): number | undefined =>
     number(
       of,
       given.find((each) => each.name?.text === name),
       least,
       name !== "noise" && name !== "keep",
+      name === "keep" ? 1 : Infinity,
     );
   const places = given.filter(({ name }) => name === undefined);
   const inner = (argument: Argument): StartValue | undefined => valueFrom(of, argument.value, setting, most);
@@ -225,21 +245,18 @@ function number(
   argument: Argument | undefined,
   least: number,
   whole: boolean,
+  most = Infinity,
 ): number | undefined {
   if (argument === undefined) return undefined;
   const value = of.parts.evaluate(of, argument.value, openScope());
   if (isBroken(value)) return undefined;
   const found = value.kind === "number" ? valueOf(value) : undefined;
-  if (found !== undefined && found >= least && (!whole || Number.isInteger(found))) return found;
-  report(
-    of,
-    "M0615",
-    argument.value.span,
-    `this must be a ${whole ? "whole " : ""}number of at least ${least}`,
-    {
-      label: found === undefined ? `this is ${describe(value)}` : `this is ${found}`,
-      help: "change the number",
-    },
-  );
+  const fits = found !== undefined && Number.isFinite(found) && found >= least && found <= most;
+  if (fits && (!whole || Number.isInteger(found))) return found;
+  const range = most === Infinity ? `of at least ${least}` : `from ${least} to ${most}`;
+  report(of, "M0615", argument.value.span, `this must be a ${whole ? "whole " : ""}number ${range}`, {
+    label: found === undefined ? `this is ${describe(value)}` : `this is ${found}`,
+    help: "change the number",
+  });
   return undefined;
 }

@@ -58,7 +58,7 @@ function sumOf(of: Elaboration, expression: Expression, scope: Scope): Window | 
   if (value.kind !== "number") return undefined;
   const by = valueOf(value);
   if (by === undefined) return checking(of) ? { indices: [], by: 0 } : undefined;
-  return Number.isInteger(by) ? { indices: [], by } : undefined;
+  return { indices: [], by };
 }
 
 /** In `x[i + a]` the index that nothing else bounds runs over the axis: a window slides over all of it. */
@@ -99,6 +99,13 @@ export function openWindows(
       report(of, "M0306", expression.span, "a window is made of one or two indices and a number", {
         label: first === second ? `\`${first?.name ?? ""}\` twice` : `${window.indices.length} indices`,
         help: "write `x[i + a - 1]`",
+      });
+      return undefined;
+    }
+    if (!Number.isSafeInteger(window.by)) {
+      report(of, "M0306", expression.span, "an axis is shifted by a whole number", {
+        label: `by ${window.by}`,
+        help: "write `x[i + 1]`, or look up by a tensor of integers",
       });
       return undefined;
     }
