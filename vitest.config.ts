@@ -7,6 +7,7 @@ useSwiftShader();
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    globalSetup: "test/helpers/temporary-folder.ts",
     testTimeout: 60_000,
     pool: "forks",
     maxWorkers: 2,

@@ -10,6 +10,7 @@ import type { MeasureOptions } from "./measure.ts";
 import { peersSection } from "./sections/peers.ts";
 import { compilerSection, memorySection } from "./sections/compiler.ts";
 import { contractionSection, threadsSection } from "./sections/contraction.ts";
+import { generalitySection } from "./sections/generality.ts";
 import { layerSection } from "./sections/layer.ts";
 import { markdownSection, meets, printSection, type Section } from "./section.ts";
 
@@ -23,6 +24,7 @@ const parts: Readonly<Record<string, Part>> = {
   contraction: (options) => contractionSection({ ...options, milliseconds: 60, warm: 150 }),
   threads: (options) => threadsSection({ ...options, warm: 2000 }),
   layer: (options) => layerSection(options),
+  generality: (options) => generalitySection({ ...options, milliseconds: 60, warm: 300 }),
   compiler: ({ rounds }) => compilerSection(Math.min(rounds, 3)),
   memory: ({ rounds }) => memorySection(Math.min(rounds, 3)),
   peers: (options) => peersSection(options),

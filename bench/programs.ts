@@ -34,6 +34,10 @@ const compiledFrom = (host: ReturnType<typeof hostOf>, path: string): Compiled =
 export const compileFile = (path: string): Compiled => compiledFrom(hostOf(), path);
 export const compileText = (text: string): Compiled => compiledFrom(hostOf(text), "main.moe");
 
+/** Several files of one program, by path. */
+export const compileTexts = (files: Readonly<Record<string, string>>, path: string): Compiled =>
+  compiledFrom({ read: (name) => files[name] ?? stdlib[name] }, path);
+
 export interface Workload {
   readonly session: Session;
   /** By entry. */

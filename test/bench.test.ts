@@ -5,6 +5,8 @@ import { candidate, interleave, ratios, spread, type MeasureOptions } from "../b
 import { markdownSection, meets, printSection, type Row, type Section } from "../bench/section.ts";
 import { compilerSection, memorySection } from "../bench/sections/compiler.ts";
 import { contractionCases, contractionSection, threadsSection } from "../bench/sections/contraction.ts";
+import { libraryEntries } from "../bench/entries.ts";
+import { generalitySection } from "../bench/sections/generality.ts";
 import { layerSection } from "../bench/sections/layer.ts";
 import { routedModel } from "../bench/peers/onnx-model.ts";
 
@@ -80,6 +82,14 @@ test("the routed layer in all its variants", async () => {
   const section = await layerSection(tiny, [{ tokens: 64, width: 32, hidden: 16 }], 16);
   expectFinite(section);
   expect(section.rows).toHaveLength(6);
+});
+
+test("entries of std against a plain router, and layers that idle", async () => {
+  const shape = { batch: 2, length: 32, width: 16, hidden: 16 };
+  const section = await generalitySection(tiny, shape, libraryEntries.slice(-1));
+  expectFinite(section);
+  // The user's file, four idle layers, and an entry that chooses so in training only.
+  expect(section.rows).toHaveLength(5 + 6);
 });
 
 test("two threads against one", async () => {

@@ -8,11 +8,8 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { plan } from "../compiler/plan.ts";
 import { printWgsl } from "../compiler/wgsl/print.ts";
-import type { Data } from "../runtime/data/data.ts";
 import type { Executor } from "../runtime/executor.ts";
-import type { UserError } from "../runtime/errors.ts";
 import { generate } from "../runtime/generate.ts";
-import type { Program } from "../runtime/program.ts";
 import { openSession } from "../runtime/session.ts";
 import { constant } from "../runtime/size.ts";
 import { trainInFolder } from "../runtime/train-folder.ts";
@@ -22,32 +19,19 @@ import { layoutGpu } from "../runtime/webgpu/layout.ts";
 import { gpuMemoryPlan } from "../runtime/webgpu/plan.ts";
 import { openDevice, openWebGpu } from "../runtime/webgpu/open.ts";
 import type { WebGpuOptions, WebGpuSession } from "../runtime/webgpu/session.ts";
-import { blur, regression, speaker, width, type HandWritten } from "./helpers/hand-written.ts";
+import { blur, regression, speaker, type HandWritten } from "./helpers/hand-written.ts";
 import { buffer, f, kernel, store, workgroup } from "./helpers/kernels.ts";
 import { findDevice } from "./helpers/webgpu.ts";
+import { data, dataOf, errorOf, forGpu, rows } from "./helpers/webgpu-made.ts";
 
 const found = await findDevice();
 const device = typeof found === "string" ? undefined : found;
 /** For the title of what is skipped. */
 const why = typeof found === "string" ? ` (skipped: ${found})` : "";
 
-/** A program of the CPU as one for WebGPU: hand-written kernels run anywhere. */
-const forGpu = ({ program, kernels }: HandWritten): { program: Program; shaders: string[] } => ({
-  program: { ...program, target: "webgpu" },
-  shaders: kernels.map((each) => printWgsl(each)),
-});
 const openGpu = (made: HandWritten, options: WebGpuOptions = {}): Promise<WebGpuSession> => {
   const { program, shaders } = forGpu(made);
   return openWebGpu(program, shaders, { device: device!, ...options });
-};
-const errorOf = async (act: () => unknown): Promise<string> => {
-  try {
-    await act();
-  } catch (error) {
-    const { code, message, help } = error as UserError;
-    return `${code} ${message} (${help})`;
-  }
-  return "no error";
 };
 
 /** The device, but `see` is told of every call of its own, and may answer in its stead (the call is made all the same). */
@@ -63,28 +47,6 @@ function watched(see: (key: string | symbol, given: readonly unknown[]) => unkno
   };
   return { ...rest, gpu: new Proxy(gpu, { get }) };
 }
-
-const rows = (count: number, batches: number, seed: number) => ({
-  examples: count * batches,
-  batches,
-  batch: (index: number) => {
-    const x = Float32Array.from({ length: count * width }, (_, at) => Math.sin(seed + index * 31 + at * 7.7));
-    const y = Float32Array.from({ length: count }, (_, row) => x[row * width]! * 2 - x[row * width + 3]!);
-    return { x, y };
-  },
-});
-const data = {
-  train: rows(8, 100, 1),
-  held: rows(8, 3, 2),
-  tokenizers: {},
-  categories: {},
-  fingerprint: "made",
-  summary: [],
-  close: () => {},
-};
-
-/** As much of data as `train` reads. */
-const dataOf = data as unknown as Data;
 
 describe.skipIf(device === undefined)(`a session on WebGPU${why}`, () => {
   afterAll(() => device?.dispose());

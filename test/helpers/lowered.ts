@@ -24,7 +24,7 @@ export interface EntryResult {
 }
 
 /** Memory of every buffer of an entry, with what the environment gives. */
-function allocate(entry: LoweredEntry, environment: Environment): Map<LoweredBuffer, Data> {
+export function allocate(entry: LoweredEntry, environment: Environment): Map<LoweredBuffer, Data> {
   const memory = new Map<LoweredBuffer, Data>();
   /** Tensors that lie in parts. */
   const stacks = new Map<string, Data>();
