@@ -113,6 +113,70 @@ describe.skipIf(chromiumPath === undefined)("the playground in Chromium", () => 
     expect(await page.locator("#view-routing .expert").count()).toBe(60);
   }, 60_000);
 
+  test("names: what they cost, where they are, another one, and all in an outline", async () => {
+    const page = await open();
+    const line = page.locator("#editor .cm-line", { hasText: "expert Line" }).getByText("Line");
+    const shown = (selector: string, text: string): Promise<unknown> =>
+      page.locator(selector, { hasText: text }).first().waitFor();
+
+    await line.hover();
+    // Six lines of 2 × 2 + 2 numbers, one of them for each point: 2 × 2 multiplications and as many additions.
+    await shown(".cost", "Cost in Plane (lines): 36 parameters (36), 6 active per example");
+    expect(await page.textContent(".cost")).toContain("8 FLOP per example");
+
+    await line.click();
+    await page.keyboard.press("Shift+F12");
+    await shown(".places [role=status]", "Line: 1 of 2 places");
+    expect(await page.locator(".place").allTextContents()).toEqual(["Line", "Line"]);
+    await page.keyboard.press("F8");
+    await shown(".places [role=status]", "2 of 2");
+    expect(await page.textContent(".cm-activeLine")).toContain("lines");
+    await page.keyboard.press("Shift+F8");
+    await shown(".places [role=status]", "1 of 2");
+    await page.click(".places [aria-label='Close the references']");
+    expect(await page.locator(".place").count()).toBe(0);
+
+    const before = await textOf(page);
+    await page.keyboard.press("F2");
+    await page.getByLabel("New name of Line").fill("Plane");
+    await page.keyboard.press("Enter");
+    await shown(".rename [role=alert]", "Plane already means something here");
+    expect(await textOf(page)).toBe(before);
+    await page.getByLabel("New name of Line").fill("Border");
+    await page.keyboard.press("Enter");
+    await page.locator(".rename").waitFor({ state: "detached" });
+    expect(await textOf(page)).toBe(before.replace(/\bLine\b/g, "Border"));
+    await page.keyboard.press("Control+z");
+    expect(await textOf(page)).toBe(before);
+    await page.locator("#editor .cm-line", { hasText: "logits = " }).getByText("TopK").click();
+    await page.keyboard.press("F2");
+    await shown("[role=alert]", "Nothing to rename: TopK belongs to the standard library.");
+    await page.keyboard.press("Escape");
+    expect(await page.getByText("Nothing to rename").count()).toBe(0);
+
+    await page.keyboard.press("Control+Shift+O");
+    const chosen = page.locator("#entries [aria-selected=true]");
+    await shown("#entries [aria-selected=true]", "logits lines(point) by TopK");
+    await page.keyboard.press("Escape");
+    await page.click("#outline");
+    await page.keyboard.press("b");
+    expect(await chosen.textContent()).toBe("bias [F]");
+    await page.keyboard.press("ArrowUp");
+    await page.keyboard.press("Enter");
+    expect(await page.isVisible("#entries")).toBe(false);
+    expect(await page.evaluate(() => getSelection()!.toString())).toBe("enter");
+    expect(await page.textContent(".cm-activeLine")).toContain("param enter");
+
+    const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+    const touched = await open("?embed=dark", phone);
+    await touched.locator("#editor .cm-line", { hasText: "expert Line" }).getByText("Line").tap();
+    await touched.getByRole("button", { name: "Rename" }).tap();
+    await touched.getByLabel("New name of Line").fill("Border");
+    await touched.locator(".rename button").tap();
+    await touched.locator("#editor .cm-line", { hasText: "Border(2, 2)" }).waitFor();
+    await touched.locator("#train").tap();
+  }, 15_000);
+
   test("the plane is divided among the experts, and the loss falls", async () => {
     const page = await open();
     await page.click("#tab-training");
@@ -191,14 +255,14 @@ describe.skipIf(chromiumPath === undefined)("the playground in Chromium", () => 
     const focused = (): Promise<string> =>
       page.evaluate(() => document.activeElement!.id || document.activeElement!.className.split(" ")[0]!);
     const order: string[] = [];
-    for (let i = 0; i < 7; i++) {
+    for (let i = 0; i < 8; i++) {
       await page.keyboard.press("Tab");
       order.push(await focused());
       expect(await page.evaluate(() => getComputedStyle(document.activeElement!).outlineStyle)).not.toBe(
         order.at(-1) === "cm-content" ? "" : "none",
       );
     }
-    expect(order).toEqual(["example", "train", "share", "theme", "hints", "format", "cm-content"]);
+    expect(order).toEqual(["example", "train", "share", "theme", "outline", "hints", "format", "cm-content"]);
     const before = await textOf(page);
     await page.keyboard.press("Tab");
     expect(await focused()).toBe("cm-content");

@@ -23,6 +23,12 @@ export function referencesTo(meaning: Meaning, modules: readonly Names[]): reado
   );
 }
 
+/** In one module, of what is built in, too. */
+export const placesIn = (names: Names, meaning: Meaning): readonly Pick<Use, "span" | "role">[] =>
+  meaning.span === undefined
+    ? names.uses.filter((use) => meaning.builtin !== undefined && use.meaning.builtin === meaning.builtin)
+    : referencesTo(meaning, [names]);
+
 export type Renaming =
   | { readonly edits: readonly { readonly module: string; readonly span: Span }[] }
   | { readonly refused: string };

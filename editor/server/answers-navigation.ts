@@ -14,8 +14,8 @@ import { existsSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Span } from "../../grammar/syntax.ts";
 import { stdlib } from "../../stdlib/sources.ts";
-import { useAt, type Names, type Use } from "../features/names.ts";
-import { referencesTo, rename, renameable } from "../features/references.ts";
+import { useAt, type Names } from "../features/names.ts";
+import { placesIn, referencesTo, rename, renameable } from "../features/references.ts";
 import { exportsOf } from "../features/source.ts";
 import { symbolKinds } from "./answers-reading.ts";
 import { addressOf, pathOf } from "./files.ts";
@@ -66,13 +66,7 @@ export function answerNavigation(server: Server): void {
       const use = here === undefined ? undefined : useAt(here.names, here.offset);
       if (here === undefined || use === undefined) return [];
       const { names } = here;
-      const places: readonly Pick<Use, "span" | "role">[] =
-        use.meaning.span === undefined
-          ? names.uses.filter(
-              ({ meaning }) => meaning.builtin !== undefined && meaning.builtin === use.meaning.builtin,
-            )
-          : referencesTo(use.meaning, [names]);
-      return places.map(({ span, role }) => ({
+      return placesIn(names, use.meaning).map(({ span, role }) => ({
         range: workspace.rangeOf(names.source, span),
         kind: role === "read" ? DocumentHighlightKind.Read : DocumentHighlightKind.Write,
       }));

@@ -6,6 +6,7 @@ import { longestText, mainPath, type CompileAnswer, type Defined, type Problem }
 import { CompileClient, LanguageClient } from "./page/clients.ts";
 import { copied, find, option } from "./page/dom.ts";
 import { groups, isExample, textOf, toyOf } from "./page/examples.ts";
+import { openOutline } from "./page/outline.ts";
 import { openProblems } from "./page/problems.ts";
 import { openRun } from "./page/run.ts";
 import { BadLink, defaults, fromLink, toLink, type State, type Tab } from "./page/state.ts";
@@ -27,6 +28,11 @@ function say(text: string, took?: string): void {
   if (find("verdict").textContent !== text) find("verdict").textContent = text;
   if (took !== undefined) find("took").textContent = took;
 }
+
+/** Inside of another page, which says its theme: the text, the views, and training at once. */
+const embedding = new URLSearchParams(location.search).get("embed");
+document.documentElement.classList.toggle("embed", embedding !== null);
+let trainsAtOnce = embedding !== null;
 
 let compiled: Compiled | undefined;
 let current: Extract<CompileAnswer, { kind: "checked" }> | undefined;
@@ -90,6 +96,8 @@ function formatText(): void {
 }
 
 let reader: Reader | undefined;
+/** The module of the library that is shown. */
+let reading: (Defined & { readonly text: string }) | undefined;
 /** `stay`: what has the focus keeps it. */
 function go(to: Defined, stay = false): void {
   if (to.path === mainPath) {
@@ -101,15 +109,26 @@ function go(to: Defined, stay = false): void {
   [find("editor").hidden, find("library").hidden, find("back").hidden] = [true, false, false];
   [find("format").hidden, hints.parentElement!.hidden] = [true, true];
   find("where").textContent = `${to.path} · read only`;
-  reader.open({ ...to, text: to.text }, stay);
+  reading = { ...to, text: to.text };
+  reader.open(reading, stay);
 }
 function closeReader(): void {
   if (find("library").hidden) return;
+  reading = undefined;
   [find("editor").hidden, find("library").hidden, find("back").hidden] = [false, true, true];
   [find("format").hidden, hints.parentElement!.hidden] = [false, false];
   find("where").textContent = mainPath;
   find("editor").querySelector<HTMLElement>(".cm-content")?.focus();
 }
+
+openOutline({
+  ask() {
+    const { path, text } = reading ?? { path: mainPath, text: editor.text() };
+    return language.ask({ ask: "outline", path, text });
+  },
+  cursor: () => reading?.from ?? editor.cursor(),
+  choose: ({ from, to }) => go({ path: mainPath, ...reading, from, to }),
+});
 
 // Compiling.
 
@@ -144,6 +163,8 @@ const compiler = new CompileClient((answer) => {
       performance.clearMeasures();
       performance.measure("from the key to the drawing", { start: touched });
       say(verdict(current?.problems ?? []), `Compiled in ${answer.took.toFixed(0)} ms.`);
+      if (trainsAtOnce && !train.disabled) train.click();
+      trainsAtOnce = false;
       break;
     }
     case "code":
@@ -367,8 +388,9 @@ function load(): void {
 
 addEventListener("hashchange", load);
 hints.checked = matchMedia("(min-width: 1100px)").matches;
-followTheme(find<HTMLButtonElement>("theme"), () => {
+const repaint = (): void => {
   routing.repaint();
   training.repaint();
-});
+};
+followTheme(find<HTMLButtonElement>("theme"), repaint, embedding);
 load();

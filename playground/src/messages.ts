@@ -1,10 +1,11 @@
-// What the page and its workers say to each other: plain data. A worker is started for one of three roles: `language` answers while
-// one types, from the text alone; `compiler` checks and compiles; `trainer` trains one model once.
+// What the page and its workers say to each other: plain data. A worker is started for one of four roles: `language` answers while
+// one types, from the text alone; `costs` says what a definition takes; `compiler` checks and compiles; `trainer` trains one model once.
 
 import type { Plan } from "../../cli/planned.ts";
 import type { Edit } from "../../editor/features/imports.ts";
 import type { Item } from "../../editor/features/completion.ts";
 import type { Given, Note } from "../../editor/features/checked.ts";
+import type { Costed } from "../../editor/features/costs.ts";
 import type { Signature } from "../../editor/features/signature.ts";
 import type { ToyName } from "./data/toys.ts";
 
@@ -27,6 +28,10 @@ export type LanguageAsked =
       readonly found?: Found;
     }
   | { readonly ask: "sign"; readonly text: string; readonly at: number }
+  | { readonly ask: "places"; readonly path: string; readonly text: string; readonly at: number }
+  | { readonly ask: "renameable"; readonly text: string; readonly at: number }
+  | { readonly ask: "rename"; readonly text: string; readonly at: number; readonly to: string }
+  | { readonly ask: "outline"; readonly path: string; readonly text: string }
   | { readonly ask: "format"; readonly text: string }
   | { readonly ask: "module"; readonly path: string }
   | { readonly ask: "modules" };
@@ -52,6 +57,10 @@ export interface Hovered {
   readonly to: number;
   /** Markdown. */
   readonly text: string;
+  /** What has a cost, to be asked for apart. */
+  readonly costs?: Costed;
+  /** A name, no word of the language. */
+  readonly isName: boolean;
 }
 /** Where a name is declared. `text`: of a module of the library. */
 export interface Defined {
@@ -59,6 +68,26 @@ export interface Defined {
   readonly from: number;
   readonly to: number;
   readonly text?: string;
+}
+export interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+/** Every place of one text that means the same thing. */
+export interface Places {
+  readonly name: string;
+  readonly places: readonly Range[];
+}
+/** Why it cannot be, as the middle of a sentence. */
+export interface Refused {
+  readonly refused: string;
+}
+/** A definition or a statement; `from` and `to` are those of its name. */
+export interface Outlined extends Range {
+  readonly name: string;
+  readonly detail: string;
+  /** 0: at the top of the module. */
+  readonly level: number;
 }
 export type Formatted =
   { readonly from: number; readonly to: number; readonly insert: string } | { readonly failed: string };
@@ -69,10 +98,22 @@ export interface LanguageAnswers {
   readonly hover: Hovered | undefined;
   readonly define: Defined | undefined;
   readonly sign: Signature | undefined;
+  readonly places: Places | undefined;
+  readonly renameable: (Range & { readonly name: string }) | Refused;
+  readonly rename: { readonly places: readonly Range[] } | Refused;
+  readonly outline: readonly Outlined[];
   readonly format: Formatted;
   readonly module: string | undefined;
   /** Of the library. */
   readonly modules: readonly string[];
+}
+
+// Costs.
+
+export interface CostAsked {
+  /** Without mistakes. */
+  readonly text: string;
+  readonly of: Costed;
 }
 
 // Compiler.
@@ -210,7 +251,7 @@ export type FromTrainer =
   | { readonly kind: "problem"; readonly text: string };
 
 /** To a worker, once, before anything else. */
-export type Role = "language" | "compiler" | "trainer";
+export type Role = "language" | "costs" | "compiler" | "trainer";
 export interface Request<Asked> {
   readonly id: number;
   readonly asked: Asked;

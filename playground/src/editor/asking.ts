@@ -1,4 +1,4 @@
-// Asking: completion, hovers, signatures and definitions of an editor, answered by the language worker. In: a client, which module the
+// Asking: completion, hovers with costs, signatures and definitions of an editor, answered by the language worker. In: a client, which module the
 // editor shows. Out: extensions. An answer to a text that has changed meanwhile is dropped.
 
 import {
@@ -10,18 +10,29 @@ import {
   type CompletionResult,
 } from "@codemirror/autocomplete";
 import { StateEffect, StateField, type Extension } from "@codemirror/state";
-import { EditorView, hoverTooltip, keymap, showTooltip, type Tooltip } from "@codemirror/view";
+import {
+  EditorView,
+  hoverTooltip,
+  keymap,
+  repositionTooltips,
+  showTooltip,
+  type Tooltip,
+} from "@codemirror/view";
 import type { Item } from "../../../editor/features/completion.ts";
-import type { LanguageClient } from "../page/clients.ts";
+import type { CostClient, LanguageClient } from "../page/clients.ts";
 import { make } from "../page/dom.ts";
 import type { Defined, Found } from "../messages.ts";
 import { fromMarkdown } from "./markdown.ts";
+import { refer } from "./references.ts";
+import { rename } from "./renaming.ts";
 
 export interface Asking {
   readonly client: LanguageClient;
   readonly path: string;
   /** What the compiler found in the text as it is now. */
   readonly found: () => Found | undefined;
+  /** Asked while the compiler finds no mistake in the text as it is now. */
+  readonly costs: () => CostClient | undefined;
   readonly go: (to: Defined) => void;
 }
 
@@ -79,7 +90,23 @@ export function completing({ client }: Asking): Extension {
   return autocompletion({ override: [source], icons: false, activateOnTypingDelay: 80 });
 }
 
-export function hovering({ client, path, found }: Asking): Extension {
+/** For fingers, which have no keys for them; the style hides them from who points with a mouse. */
+function buttons(view: EditorView, at: number, asking: Asking): HTMLElement {
+  const button = (title: string, act: () => void): HTMLElement => {
+    const made = make("button", { type: "button" }, title);
+    made.addEventListener("click", () => {
+      view.dispatch({ selection: { anchor: at } });
+      act();
+    });
+    return made;
+  };
+  const references = button("References", () => refer(view, asking));
+  const others = view.state.readOnly ? [] : [button("Rename", () => rename(view, asking.client))];
+  return make("div", { class: "acts" }, references, ...others);
+}
+
+export function hovering(asking: Asking): Extension {
+  const { client, path, found, costs } = asking;
   return hoverTooltip(
     async (view, at): Promise<Tooltip | null> => {
       const { doc } = view.state;
@@ -87,7 +114,22 @@ export function hovering({ client, path, found }: Asking): Extension {
       const asked = { ask: "hover", path, text: doc.toString(), at } as const;
       const told = await client.ask(known === undefined ? asked : { ...asked, found: known });
       if (told === undefined || view.state.doc !== doc) return null;
-      return { pos: told.from, end: told.to, above: true, create: () => ({ dom: fromMarkdown(told.text) }) };
+      const create = (): { dom: HTMLElement } => {
+        const dom = fromMarkdown(told.text);
+        const costing = costs();
+        if (told.costs !== undefined && costing !== undefined) {
+          const cost = make("div", { class: "cost", role: "status" }, "The cost is being computed …");
+          dom.append(cost);
+          void costing.ask({ text: doc.toString(), of: told.costs }).then((answer) => {
+            if (answer === undefined) cost.remove();
+            else cost.replaceChildren(...fromMarkdown(answer).childNodes);
+            repositionTooltips(view);
+          });
+        }
+        if (told.isName) dom.append(buttons(view, told.from, asking));
+        return { dom };
+      };
+      return { pos: told.from, end: told.to, above: true, create };
     },
     { hoverTime: 250 },
   );

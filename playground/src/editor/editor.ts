@@ -16,13 +16,17 @@ import {
   lineNumbers,
 } from "@codemirror/view";
 import { mainPath, type Defined, type Found, type Hint, type Problem } from "../messages.ts";
-import type { LanguageClient } from "../page/clients.ts";
+import { CostClient, type LanguageClient } from "../page/clients.ts";
 import { completing, defining, hovering, signing } from "./asking.ts";
 import { coloured, setColours } from "./colours.ts";
 import { hinted, setHints } from "./hints.ts";
+import { noticed } from "./notice.ts";
+import { referring } from "./references.ts";
+import { renaming } from "./renaming.ts";
 
 export interface Editor {
   readonly text: () => string;
+  readonly cursor: () => number;
   /** Replaces the text as one step that can be undone. */
   readonly replace: (text: string) => void;
   readonly edit: (from: number, to: number, insert: string) => void;
@@ -67,11 +71,13 @@ export function openEditor(
   client: LanguageClient,
   heard: { readonly changed: () => void; readonly go: (to: Defined) => void; readonly format: () => void },
 ): Editor {
-  let found: { readonly doc: EditorState["doc"]; readonly of: Found } | undefined;
+  let found: { readonly doc: EditorState["doc"]; readonly of: Found; readonly isWell: boolean } | undefined;
+  const costs = new CostClient();
   const asking = {
     client,
     path: mainPath,
     found: () => (found?.doc === view.state.doc ? found.of : undefined),
+    costs: () => (found?.doc === view.state.doc && found.isWell ? costs : undefined),
     go: heard.go,
   };
   const format = (): boolean => {
@@ -98,6 +104,9 @@ export function openEditor(
         completing(asking),
         hovering(asking),
         defining(asking),
+        noticed,
+        referring(asking),
+        renaming(asking),
         keymap.of([
           { key: "Mod-s", run: format },
           { key: "Shift-Alt-f", run: format },
@@ -121,6 +130,7 @@ export function openEditor(
   });
   return {
     text: () => view.state.doc.toString(),
+    cursor: () => view.state.selection.main.head,
     replace: (text) =>
       view.dispatch({
         changes: { from: 0, to: view.state.doc.length, insert: text },
@@ -135,7 +145,11 @@ export function openEditor(
       view.focus();
     },
     show(problems, of) {
-      found = { doc: view.state.doc, of };
+      found = {
+        doc: view.state.doc,
+        of,
+        isWell: problems.every(({ severity }) => severity !== "error"),
+      };
       view.dispatch(setDiagnostics(view.state, problems.map(shown)));
     },
     showHints: (hints) => view.dispatch({ effects: setHints.of(hints) }),
@@ -168,7 +182,7 @@ export function openReader(
   const view = new EditorView({ parent: into });
   return {
     open({ path, text, from, to }, stay) {
-      const asking = { client, path, found: () => undefined, go: heard.go };
+      const asking = { client, path, found: () => undefined, costs: () => undefined, go: heard.go };
       view.setState(
         EditorState.create({
           doc: text,
@@ -180,6 +194,8 @@ export function openReader(
             coloured,
             hovering(asking),
             defining(asking),
+            noticed,
+            referring(asking),
             keymap.of([
               {
                 key: "Escape",

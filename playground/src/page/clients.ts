@@ -5,6 +5,7 @@ import type {
   Answer,
   CompileAnswer,
   CompileAsked,
+  CostAsked,
   LanguageAnswers,
   LanguageAsked,
   Role,
@@ -18,54 +19,81 @@ const limits = { answer: 3000, compile: 12_000 };
 /** A compilation that is stale goes on for so long before it is ended: starting another worker takes about as long. */
 const patience = 600;
 
-export class LanguageClient {
+/** Questions to a worker, which starts with the first of them. */
+class Asker<Asked> {
   private worker: Worker | undefined;
   private ready = false;
   private next = 0;
   private readonly waiting = new Map<number, (answer: unknown) => void>();
+  private readonly role: Role;
+  private readonly limit: number;
   private readonly slow: () => void;
 
-  /** `slow`: told when a question took too long. */
-  constructor(slow: () => void) {
+  /** `limit`: milliseconds. `slow`: told when a question took longer. */
+  constructor(role: Role, limit: number, slow: () => void) {
+    this.role = role;
+    this.limit = limit;
     this.slow = slow;
-    this.start();
   }
 
-  private start(): void {
+  private start(): Worker {
     this.ready = false;
-    this.worker = startWorker("language");
-    this.worker.addEventListener("message", ({ data }: MessageEvent<Answer<unknown>>) => {
+    const worker = startWorker(this.role);
+    worker.addEventListener("message", ({ data }: MessageEvent<Answer<unknown>>) => {
       this.ready = true;
       const done = this.waiting.get(data.id);
       this.waiting.delete(data.id);
       done?.(data.answer);
     });
-    this.worker.addEventListener("error", () => this.restart());
+    worker.addEventListener("error", () => worker === this.worker && this.end());
+    return worker;
   }
 
-  private restart(): void {
+  private end(): void {
     this.worker?.terminate();
+    this.worker = undefined;
     for (const done of this.waiting.values()) done(undefined);
     this.waiting.clear();
-    this.start();
   }
 
   /** Undefined when there is no answer. */
-  ask<Asked extends LanguageAsked>(asked: Asked): Promise<LanguageAnswers[Asked["ask"]] | undefined> {
+  protected send(asked: Asked): Promise<unknown> {
     const id = this.next++;
-    const { worker } = this;
+    const worker = (this.worker ??= this.start());
     return new Promise((resolve) => {
-      this.waiting.set(id, resolve as (answer: unknown) => void);
-      worker!.postMessage({ id, asked });
+      this.waiting.set(id, resolve);
+      worker.postMessage({ id, asked });
       const look = (): void => {
         if (!this.waiting.has(id) || worker !== this.worker) return;
         // While it loads, nobody is to blame.
-        if (!this.ready) return void setTimeout(look, limits.answer);
+        if (!this.ready) return void setTimeout(look, this.limit);
         this.slow();
-        this.restart();
+        this.end();
       };
-      setTimeout(look, limits.answer);
+      setTimeout(look, this.limit);
     });
+  }
+}
+
+export class LanguageClient extends Asker<LanguageAsked> {
+  constructor(slow: () => void) {
+    super("language", limits.answer, slow);
+  }
+
+  ask<Asked extends LanguageAsked>(asked: Asked): Promise<LanguageAnswers[Asked["ask"]] | undefined> {
+    return this.send(asked) as Promise<LanguageAnswers[Asked["ask"]] | undefined>;
+  }
+}
+
+/** A cost takes a whole compilation: in a worker of its own no key press waits for it. */
+export class CostClient extends Asker<CostAsked> {
+  constructor() {
+    super("costs", limits.compile, () => undefined);
+  }
+
+  /** Markdown; undefined where no model uses the definition, or when it took too long. */
+  ask(asked: CostAsked): Promise<string | undefined> {
+    return this.send(asked) as Promise<string | undefined>;
   }
 }
 

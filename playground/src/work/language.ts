@@ -8,15 +8,19 @@ import { cursorAt } from "../../../editor/features/cursor.ts";
 import { hoverAt, showHover } from "../../../editor/features/hover.ts";
 import { namesIn } from "../../../editor/features/name-walk.ts";
 import { useAt, type Names } from "../../../editor/features/names.ts";
+import { outlineOf, type Entry } from "../../../editor/features/outline.ts";
+import { placesIn, rename, renameable } from "../../../editor/features/references.ts";
 import { colour } from "../../../editor/features/semantic.ts";
 import { signatureAt } from "../../../editor/features/signature.ts";
 import { smallestEdit } from "../../../editor/features/smallest-edit.ts";
 import { openLibrary } from "../../../editor/features/source.ts";
 import { format } from "../../../grammar/format.ts";
+import type { Span } from "../../../grammar/syntax.ts";
 import { renderDiagnostics } from "../../../grammar/text.ts";
 import * as T from "../../../grammar/tokens.ts";
 import { colourNames, mainPath } from "../messages.ts";
 import type { Colours, Defined, Formatted, Hovered, LanguageAnswers, LanguageAsked } from "../messages.ts";
+import type { Outlined, Places, Range } from "../messages.ts";
 import { hostOf, libraryText, stdPaths } from "./host.ts";
 
 let text = "";
@@ -45,6 +49,15 @@ export function answerLanguage(asked: LanguageAsked): LanguageAnswers[LanguageAs
     case "sign": {
       const names = namesOf(mainPath);
       return names === undefined ? undefined : signatureAt(names, text, asked.at, library);
+    }
+    case "places":
+      return places(asked.path, asked.at);
+    case "renameable":
+    case "rename":
+      return renamed(asked);
+    case "outline": {
+      const names = namesOf(asked.path);
+      return names === undefined ? [] : outlineOf(names.source).flatMap((entry) => outlined(entry, 0));
     }
     case "format":
       return formatted(asked.text);
@@ -120,7 +133,14 @@ function hover({
   const checked = found === undefined ? undefined : { path, diagnostics: [], modules: [], ...found };
   const hovered = hoverAt(names, at, library, checked);
   if (hovered === undefined) return undefined;
-  return { from: hovered.span.start, to: hovered.span.end, text: showHover(hovered) };
+  const { module, name } = hovered.costs ?? {};
+  const costs = module === undefined || name === undefined ? {} : { costs: { module, name } };
+  return {
+    ...range(hovered.span),
+    text: showHover(hovered),
+    isName: useAt(names, at) !== undefined,
+    ...costs,
+  };
 }
 
 function define(path: string, at: number): Defined | undefined {
@@ -131,6 +151,34 @@ function define(path: string, at: number): Defined | undefined {
   const source = libraryText(module);
   return source === undefined ? from : { ...from, text: source };
 }
+
+const range = ({ start, end }: Span): Range => ({ from: start, to: end });
+
+function places(path: string, at: number): Places | undefined {
+  const names = namesOf(path);
+  const use = names === undefined ? undefined : useAt(names, at);
+  if (names === undefined || use === undefined) return undefined;
+  return { name: use.meaning.name, places: placesIn(names, use.meaning).map(({ span }) => range(span)) };
+}
+
+/** Nothing else imports the text of the page, so that its own places are all. */
+function renamed(
+  asked: Extract<LanguageAsked, { ask: "renameable" | "rename" }>,
+): LanguageAnswers["renameable" | "rename"] {
+  const names = namesOf(mainPath);
+  if (names === undefined) return { refused: "there is no text" };
+  if (asked.ask === "renameable") {
+    const found = renameable(names, asked.at);
+    return "refused" in found ? found : { ...range(found.use.span), name: found.use.meaning.name };
+  }
+  const found = rename(names, asked.at, asked.to, [names], library);
+  return "refused" in found ? found : { places: found.edits.map(({ span }) => range(span)) };
+}
+
+const outlined = ({ name, detail, nameSpan, children }: Entry, level: number): readonly Outlined[] => [
+  { name, detail, level, ...range(nameSpan) },
+  ...children.flatMap((child) => outlined(child, level + 1)),
+];
 
 function formatted(before: string): Formatted {
   const { text: after, diagnostics } = format(before, mainPath);

@@ -1,10 +1,11 @@
-// The worker: one script for three roles, so that the compiler is loaded once and kept by the browser. In: the role, then requests.
+// The worker: one script for four roles, so that the compiler is loaded once and kept by the browser. In: the role, then requests.
 // Out: answers. Whatever goes wrong with one request is told and gone; a page that gets no answer ends the worker.
 
 import type {
   Answer,
   CompileAnswer,
   CompileAsked,
+  CostAsked,
   FromTrainer,
   LanguageAsked,
   Request,
@@ -16,15 +17,23 @@ const whyOf = (problem: unknown): string => (problem instanceof Error ? problem.
 
 async function beLanguage(): Promise<void> {
   const { answerLanguage, warmUp } = await import("./language.ts");
-  listen<Request<LanguageAsked>>(({ id, asked }) => {
+  answering<LanguageAsked>(answerLanguage);
+  warmUp();
+}
+
+async function beCosts(): Promise<void> {
+  const { answerCost } = await import("./costs.ts");
+  answering<CostAsked>(answerCost);
+}
+
+const answering = <Asked>(answer: (asked: Asked) => unknown): void =>
+  listen<Request<Asked>>(({ id, asked }) => {
     try {
-      postMessage({ id, answer: answerLanguage(asked) } satisfies Answer<unknown>);
+      postMessage({ id, answer: answer(asked) } satisfies Answer<unknown>);
     } catch (problem) {
       postMessage({ id, failed: whyOf(problem) } satisfies Answer<unknown>);
     }
   });
-  warmUp();
-}
 
 async function beCompiler(): Promise<void> {
   const { compileText } = await import("./compiling.ts");
@@ -59,6 +68,7 @@ function listen<Message>(on: (message: Message) => void): void {
 
 const roles: Readonly<Record<Role, () => Promise<void>>> = {
   language: beLanguage,
+  costs: beCosts,
   compiler: beCompiler,
   trainer: beTrainer,
 };
