@@ -55,7 +55,7 @@ describe.skipIf(chromiumPath === undefined)("the playground in Chromium", () => 
   const errors: string[] = [];
   async function open(link = "", options: BrowserContextOptions = wide, within = browser): Promise<Page> {
     const context = await within.newContext(options);
-    context.setDefaultTimeout(40_000);
+    context.setDefaultTimeout(80_000);
     const page = await context.newPage();
     page.on("pageerror", ({ message }) => errors.push(message));
     await page.goto(`${address}${link}`, { waitUntil: "load" });
@@ -309,7 +309,7 @@ describe.skipIf(chromiumPath === undefined)("the playground in Chromium", () => 
     } finally {
       await gpu.close();
     }
-  }, 90_000);
+  }, 200_000);
 
   test("nothing went wrong that nobody was told", () => {
     expect(errors).toEqual([]);
