@@ -30,10 +30,19 @@ export function costOf(program: Program, name: string, sizes: Sizes): EntryCost 
   const entry = program.entries[name];
   if (entry === undefined) throw new Error(`internal: the program has no entry ${name}`);
   const bytesOf = buffersOf(program, entry, sizes);
+  const partsOf = new Map(program.tensors.map((tensor) => [tensor.name, tensor.parts ?? 1]));
   const launches = entry.dispatches.map(({ kernel, label, place, buffers }): Launch => {
     const { name: kernelName, multiplyAdds } = program.kernels[kernel]!;
-    const bytes = buffers.reduce((sum, buffer) => sum + bytesOf(buffer), 0);
-    const adds = multiplyAdds === undefined ? 0 : evaluate(multiplyAdds, sizes);
+    // A launch for one part of a long stack does the work of that part's experts: all of them together do it once.
+    const parts = buffers.reduce(
+      (most, buffer) =>
+        buffer.kind === "tensor" && buffer.part !== undefined
+          ? Math.max(most, partsOf.get(buffer.name) ?? 1)
+          : most,
+      1,
+    );
+    const bytes = Math.round(buffers.reduce((sum, buffer) => sum + bytesOf(buffer), 0) / parts);
+    const adds = Math.round((multiplyAdds === undefined ? 0 : evaluate(multiplyAdds, sizes)) / parts);
     const at = place === undefined ? {} : { place };
     return { label, kernel: kernelName, ...at, times: 1, bytes, multiplyAdds: adds };
   });
