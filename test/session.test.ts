@@ -285,6 +285,30 @@ describe("mistakes", () => {
     ],
   ])("%s: %s", fails);
 
+  test("a system that gives little memory: no reserve is asked for then; what it cannot give at all is one message", async () => {
+    const { Memory } = WebAssembly;
+    const giving = (fits: (wanted: WebAssembly.MemoryDescriptor) => boolean): void => {
+      WebAssembly.Memory = class extends Memory {
+        constructor(wanted: WebAssembly.MemoryDescriptor) {
+          if (!fits(wanted)) throw new RangeError("could not allocate memory");
+          super(wanted);
+        }
+      };
+    };
+    try {
+      giving(({ initial, maximum }) => maximum === initial);
+      const session = await start(regression(), { sizes: { B: 2 } });
+      expect(session.run("evaluate", { x, y: [1, 2] })["loss"]).toHaveLength(1);
+      expect(() => session.bind({ B: 2 ** 20 }).run("evaluate", { x, y: x })).toThrow(
+        /^the system refuses the 0\.\d\d GiB of memory that the model needs$/,
+      );
+      giving(() => false);
+      await expect(start(regression(), { sizes: { B: 2 } })).rejects.toMatchObject({ code: "R0502" });
+    } finally {
+      WebAssembly.Memory = Memory;
+    }
+  });
+
   test("a session survives a wrong call", async () => {
     const session = await start(regression(), { threads: 2, sizes: { B: 2 } });
     expect(() => session.run("evaluate", {})).toThrow(UserError);
