@@ -84,7 +84,7 @@ export function openEditor(
     heard.format();
     return true;
   };
-  const view = new EditorView({
+  const view: EditorView = new EditorView({
     parent: into,
     state: EditorState.create({
       extensions: [
@@ -179,7 +179,7 @@ export function openReader(
   client: LanguageClient,
   heard: { readonly go: (to: Defined) => void; readonly close: () => void },
 ): Reader {
-  const view = new EditorView({ parent: into });
+  const view: EditorView = new EditorView({ parent: into });
   return {
     open({ path, text, from, to }, stay) {
       const asking = { client, path, found: () => undefined, costs: () => undefined, go: heard.go };
