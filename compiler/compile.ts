@@ -3,7 +3,7 @@
 // the diagnostics, of all its models.
 // The order of the passes is in passes.ts. Reads no files and knows no Node API: it runs in a page.
 
-import type { Diagnostic } from "../grammar/diagnostic.ts";
+import { error, type Diagnostic } from "../grammar/diagnostic.ts";
 import { linesOf } from "../grammar/text.ts";
 import type { Precision, Program, RouterInfo, SizeName, TargetName, Tensor } from "../runtime/program.ts";
 import { named, sizeEquals } from "../runtime/size.ts";
@@ -141,14 +141,9 @@ function onlyModel(model: Model, diagnostics: Diagnostic[]): string | undefined 
   const names = modelsOf(model).map(({ name }) => name.text);
   if (names.length === 1) return names[0];
   const listed = names.map((name) => `\`${name}\``).join(", ");
-  diagnostics.push({
-    code: "M0605",
-    severity: "error",
-    message: names.length === 0 ? "the file has no model" : "the file has several models",
-    at: { module: model.main.path, span: { start: 0, end: 0 }, label: "" },
-    related: [],
-    help: names.length === 0 ? "write a `model`" : `say which: ${listed}`,
-  });
+  const message = names.length === 0 ? "the file has no model" : "the file has several models";
+  const help = names.length === 0 ? "write a `model`" : `say which: ${listed}`;
+  diagnostics.push(error("M0605", message, model.main.path, { start: 0, end: 0 }, "", help));
   return undefined;
 }
 

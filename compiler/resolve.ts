@@ -2,9 +2,9 @@
 // In: a host that reads texts. Out: modules, and diagnostics M01xx (names) and M07xx (modules). Bodies are not looked into,
 // but for one question: whether an imported name is used at all.
 
-import type { Diagnostic } from "../grammar/diagnostic.ts";
+import { error, type Diagnostic } from "../grammar/diagnostic.ts";
 import { parse } from "../grammar/parse.ts";
-import type { Declaration, Import, Module, Name, Span } from "../grammar/syntax.ts";
+import type { Declaration, Import, Module, Name } from "../grammar/syntax.ts";
 import { didYouMean } from "./diagnostics/suggest.ts";
 import type { Entity, Host, LoadedModule, Model } from "./model.ts";
 
@@ -26,22 +26,6 @@ export function resolvePath(from: string, importer: string): string {
   }
   return (importer.startsWith("/") ? "/" : "") + parts.filter((part) => part !== "").join("/");
 }
-
-const error = (
-  code: string,
-  message: string,
-  module: string,
-  span: Span,
-  label: string,
-  help?: string,
-): Diagnostic => ({
-  code,
-  severity: "error",
-  message,
-  at: { module, span, label },
-  related: [],
-  ...(help === undefined ? {} : { help }),
-});
 
 const nameOf = (declaration: Declaration): Name =>
   declaration.node === "train" ? declaration.model : declaration.name;

@@ -23,3 +23,20 @@ export interface Diagnostic {
   readonly help?: string;
   readonly fix?: { readonly span: Span; readonly text: string; readonly safe: boolean };
 }
+
+/** An error about one place. */
+export const error = (
+  code: string,
+  message: string,
+  module: string,
+  span: Span,
+  label: string,
+  help?: string,
+): Diagnostic => ({
+  code,
+  severity: "error",
+  message,
+  at: { module, span, label },
+  related: [],
+  ...(help === undefined ? {} : { help }),
+});

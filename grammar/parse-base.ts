@@ -9,9 +9,9 @@ import {
   type IToken,
   type TokenType,
 } from "chevrotain";
-import type { Diagnostic } from "./diagnostic.ts";
+import { error, type Diagnostic } from "./diagnostic.ts";
 import { depthOf, spanOf } from "./layout.ts";
-import { error, heard, messages, misfit, misspelt, NestingProblem, SyntaxProblem } from "./problems.ts";
+import { heard, messages, misfit, misspelt, NestingProblem, SyntaxProblem } from "./problems.ts";
 import { nearest } from "./spelling.ts";
 import type { Expression, Name, Span } from "./syntax.ts";
 import * as T from "./tokens.ts";

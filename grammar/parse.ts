@@ -1,11 +1,10 @@
 // parse: a module's text -> Syntax and diagnostics. It never throws and takes time linear in the text: what cannot be read
 // is reported (M00xx) and left out or `broken`, and the rest is read. Names, kinds and sizes are not looked at here.
 
-import type { Diagnostic } from "./diagnostic.ts";
+import { error, type Diagnostic } from "./diagnostic.ts";
 import { layOut, type Layout } from "./layout.ts";
 import { diagnosticLimit } from "./parse-base.ts";
 import { moduleParser, type Parsed } from "./parse-modules.ts";
-import { error } from "./problems.ts";
 import type { Comment, Module, Span } from "./syntax.ts";
 import { linesOf } from "./text.ts";
 

@@ -2,7 +2,7 @@
 // and the rule that was being read. Out: a Diagnostic M00xx. Nothing of the parser library's own messages gets through.
 
 import { EOF, tokenMatcher, type IParserErrorMessageProvider, type IToken, type TokenType } from "chevrotain";
-import type { Diagnostic } from "./diagnostic.ts";
+import { error, type Diagnostic } from "./diagnostic.ts";
 import { nearest } from "./spelling.ts";
 import type { Span } from "./syntax.ts";
 import * as T from "./tokens.ts";
@@ -215,15 +215,4 @@ function placeOf(token: IToken, before: IToken, end: number): Span {
     return { start: at, end: at };
   }
   return { start: token.startOffset, end: T.endOf(token) };
-}
-
-export function error(
-  code: string,
-  message: string,
-  module: string,
-  span: Span,
-  label: string,
-  help: string,
-): Diagnostic {
-  return { code, severity: "error", message, at: { module, span, label }, related: [], help };
 }

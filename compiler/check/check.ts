@@ -1,7 +1,7 @@
 // Check: every definition of a module on its own, with symbolic statics, before any number is known; then its models and their
 // recipes. In: a resolved Model. Out: diagnostics, many in one run, at most one for each cause.
 
-import type { Diagnostic } from "../../grammar/diagnostic.ts";
+import { error, type Diagnostic } from "../../grammar/diagnostic.ts";
 import type {
   Definition,
   Expression,
@@ -184,20 +184,13 @@ function checkTrains(module: LoadedModule, diagnostics: Diagnostic[]): void {
   const models = definitionsOf(module)
     .filter(({ kind }) => kind === "model")
     .map(({ name }) => name.text);
-  const error = (code: string, span: Span, message: string, label: string, help: string): void =>
-    void diagnostics.push({
-      code,
-      severity: "error",
-      message,
-      at: { module: module.path, span, label },
-      related: [],
-      help,
-    });
+  const tell = (code: string, span: Span, message: string, label: string, help: string): void =>
+    void diagnostics.push(error(code, message, module.path, span, label, help));
   const known = ({ text, span }: Name): boolean => {
     if (models.includes(text)) return true;
     const list = models.map((name) => `\`${name}\``).join(", ");
     const otherwise = models.length === 0 ? "write a `model` first" : `the file has ${list}`;
-    error(
+    tell(
       "M0605",
       span,
       `there is no model \`${text}\``,
@@ -210,7 +203,7 @@ function checkTrains(module: LoadedModule, diagnostics: Diagnostic[]): void {
   for (const train of module.trains) {
     const { model } = train;
     if (known(model) && seen.has(model.text))
-      error("M0610", model.span, `\`${model.text}\` has two recipes`, "a second `train` block", "keep one");
+      tell("M0610", model.span, `\`${model.text}\` has two recipes`, "a second `train` block", "keep one");
     seen.add(model.text);
     // As folders of a run, which not every disk tells apart by their case.
     const names = new Map<string, string>();
@@ -222,7 +215,7 @@ function checkTrains(module: LoadedModule, diagnostics: Diagnostic[]): void {
         const folder = name.text.toLowerCase();
         const other = names.get(folder);
         if (inside)
-          error(
+          tell(
             "M0616",
             name.span,
             "a phase holds no phases",
@@ -230,7 +223,7 @@ function checkTrains(module: LoadedModule, diagnostics: Diagnostic[]): void {
             "write it below the other",
           );
         else if (other !== undefined)
-          error(
+          tell(
             "M0616",
             name.span,
             other === name.text

@@ -1,7 +1,7 @@
 // Structure: which statements a kind of definition may hold, by the text alone. In: a definition. Out: diagnostics; whether the
 // definition is worth elaborating.
 
-import type { Diagnostic } from "../../grammar/diagnostic.ts";
+import { error, type Diagnostic } from "../../grammar/diagnostic.ts";
 import type { Definition, DefinitionKind, Statement } from "../../grammar/syntax.ts";
 import type { LoadedModule } from "../model.ts";
 
@@ -27,28 +27,21 @@ export function checkStructure(
   diagnostics: Diagnostic[],
 ): boolean {
   let sound = true;
-  const error = (
+  const tell = (
     code: string,
     message: string,
     span: Statement["span"],
     label: string,
     help: string,
   ): void => {
-    diagnostics.push({
-      code,
-      severity: "error",
-      message,
-      at: { module: module.path, span, label },
-      related: [],
-      help,
-    });
+    diagnostics.push(error(code, message, module.path, span, label, help));
     sound = false;
   };
   const visit = (statements: readonly Statement[], nested: boolean): void => {
     for (const statement of statements) {
       const kinds = places[statement.node];
       if (kinds !== undefined && !kinds.includes(definition.kind))
-        error(
+        tell(
           "M0215",
           `\`${statement.node}\` does not belong in ${article(definition.kind)}`,
           statement.span,
@@ -56,7 +49,7 @@ export function checkStructure(
           kinds.length === 1 ? `move it into ${article(kinds[0]!)}` : "make it a layer",
         );
       else if (nested && statement.node === "modality")
-        error(
+        tell(
           "M0215",
           "a modality stands at the top of a model",
           statement.span,
@@ -76,7 +69,7 @@ export function checkStructure(
     definition.result !== undefined &&
     definition.result.element !== "gates"
   )
-    error(
+    tell(
       "M0216",
       `the router \`${definition.name.text}\` must return gates`,
       definition.result.span,
@@ -89,7 +82,7 @@ export function checkStructure(
     definition.kind !== "layer" &&
     definition.result?.element === "gates"
   )
-    error(
+    tell(
       "M0216",
       `${article(definition.kind)} returns a tensor, not gates`,
       definition.result.span,
@@ -97,7 +90,7 @@ export function checkStructure(
       "make it a router",
     );
   if (definition.kind === "model" && definition.inputs.length > 0)
-    error(
+    tell(
       "M0217",
       "a model has no inputs: what enters it are its modalities",
       definition.inputs[0]!.span,
@@ -105,7 +98,7 @@ export function checkStructure(
       "write `modality text = tokens(vocab = 256)` in the body",
     );
   if (definition.kind !== "model" && definition.kind !== "function" && definition.inputs.length === 0)
-    error(
+    tell(
       "M0217",
       `${article(definition.kind)} needs an input`,
       definition.name.span,

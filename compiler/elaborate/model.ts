@@ -2,7 +2,7 @@
 // a graph builder. Out: outputs, losses, metrics, new states, routers, stored tensors, modalities; or diagnostics that only
 // numbers could show. Makes no entries: those are the pipeline's.
 
-import type { Diagnostic } from "../../grammar/diagnostic.ts";
+import { error, type Diagnostic } from "../../grammar/diagnostic.ts";
 import type { Argument, Definition, Name } from "../../grammar/syntax.ts";
 import type { Modality, SizeName, Tensor as StoredTensor } from "../../runtime/program.ts";
 import { constant, named } from "../../runtime/size.ts";
@@ -205,35 +205,18 @@ export function elaborateModel(
   if (phase === undefined && wanted !== undefined) {
     const known = phases.flatMap((each) => each.name ?? []).map((each) => `\`${each}\``);
     const recipe = model.main.trains.find((train) => train.model.text === name)?.model;
-    return {
-      diagnostics: [
-        {
-          code: "M0616",
-          severity: "error",
-          message: `the recipe of \`${name}\` has no phase \`${wanted}\``,
-          at: { module: model.main.path, span: recipe?.span ?? { start: 0, end: 0 }, label: "" },
-          related: [],
-          help:
-            known.length === 0 ? "leave the phase out: the recipe has none" : `it has ${known.join(", ")}`,
-        },
-      ],
-    };
+    const message = `the recipe of \`${name}\` has no phase \`${wanted}\``;
+    const help =
+      known.length === 0 ? "leave the phase out: the recipe has none" : `it has ${known.join(", ")}`;
+    const span = recipe?.span ?? { start: 0, end: 0 };
+    return { diagnostics: [error("M0616", message, model.main.path, span, "", help)] };
   }
   const definition = modelsOf(model).find((each) => each.name.text === (phase?.model.text ?? name));
   if (definition === undefined) {
     const known = modelsOf(model).map((each) => `\`${each.name.text}\``);
-    return {
-      diagnostics: [
-        {
-          code: "M0605",
-          severity: "error",
-          message: `there is no model \`${name}\``,
-          at: { module: model.main.path, span: { start: 0, end: 0 }, label: "" },
-          related: [],
-          help: known.length === 0 ? "write a `model`" : `the file has ${known.join(", ")}`,
-        },
-      ],
-    };
+    const message = `there is no model \`${name}\``;
+    const help = known.length === 0 ? "write a `model`" : `the file has ${known.join(", ")}`;
+    return { diagnostics: [error("M0605", message, model.main.path, { start: 0, end: 0 }, "", help)] };
   }
   const steps = phase === undefined ? undefined : stepsOf(model.main, definition, phase, diagnostics);
   const of = startElaboration({ builder, mode, decode, steps, diagnostics, watch });
