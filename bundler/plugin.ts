@@ -25,11 +25,15 @@ interface Context {
 
 type Framework = Parameters<UnpluginInstance<MoeOptions | undefined, false>["raw"]>[1]["framework"];
 
+/** By the options, which a plug-in shares with those of its workers. */
+const outcomesOf = new WeakMap<MoeOptions, Map<string, Outcome>>();
+
 export const plugin: UnpluginInstance<MoeOptions | undefined, false> = createUnplugin(
   (given: MoeOptions | undefined, { framework }) => {
     const options = given ?? {};
-    const known = new Map<string, Outcome>();
-    /** Bundlers ask for one module several times, for pages and for servers. */
+    const known = outcomesOf.get(options) ?? new Map<string, Outcome>();
+    outcomesOf.set(options, known);
+    /** Bundlers ask for one module several times, for pages, servers and workers. */
     const outcomeOf = (file: string): Outcome => {
       const before = known.get(file);
       if (before !== undefined && isFresh(before)) return before;

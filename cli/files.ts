@@ -87,6 +87,10 @@ export function readJson(folder: string, shown: string): unknown {
   }
 }
 
+/** Whether a file is there and holds this text; a check-out may have changed its line ends. */
+export const holdsText = (path: string, text: string): boolean =>
+  existsSync(path) && new TextDecoder().decode(readBytes("", path)).replaceAll("\r\n", "\n") === text;
+
 /** Replaces a file whole: writes beside it, syncs, renames. Links are followed; the mode of an old file is kept. */
 export function writeWhole(path: string, content: string | Uint8Array, shown = path): void {
   let temporary = "";

@@ -2,7 +2,7 @@
 // beside those for the CPU, which every machine can run. In: a file. Out: a folder whose
 // bytes depend on the file and the version of moe alone. `--check` writes nothing and fails when the folder is stale.
 
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { printKernel } from "../../compiler/print-kernel.ts";
 import type { AnyArtifact } from "../../runtime/artifact.ts";
@@ -14,7 +14,7 @@ import { artifactFiles, deviceFiles, hashesOf, writeFiles } from "../artifact-fo
 import { compileFile, compileFor, type CompiledFile, type CompileOptions } from "../compiling.ts";
 import { checkPrecision } from "../devices.ts";
 import { exitCodes, type ExitCode } from "../exit.ts";
-import { readBytes } from "../files.ts";
+import { holdsText, readBytes } from "../files.ts";
 import { bytes } from "../numbers.ts";
 import type { Shell } from "../shell.ts";
 import { table } from "../table.ts";
@@ -51,7 +51,7 @@ async function buildTypes(shell: Shell, file: string, options: BuildOptions): Pr
   const { dts } = await textOf(read, false);
   const [path, shown] = [typesBeside(resolve(shell.folder, file)), typesBeside(file)];
   if (options.check === true) {
-    const fresh = existsSync(path) && readFileSync(path, "utf8").replaceAll("\r\n", "\n") === dts;
+    const fresh = holdsText(path, dts);
     if (fresh) shell.out(`${shown} is fresh\n`);
     else
       shell.err(`${shown} is ${existsSync(path) ? "stale" : "missing"}\nrun \`moe build --types\` again\n`);
@@ -155,13 +155,12 @@ function guard(folder: string, shown: string, files: Files): void {
 
 function compare(shell: Shell, folder: string, shown: string, files: Files): ExitCode {
   const stale = [...files].flatMap(([name, content]) => {
-    if (!existsSync(join(folder, name))) return [`${join(shown, name)} is missing`];
-    const there = readBytes(folder, join(folder, name));
-    // A check-out may have changed the line ends of texts.
+    const path = join(folder, name);
+    if (!existsSync(path)) return [`${join(shown, name)} is missing`];
     const same =
       typeof content === "string"
-        ? new TextDecoder().decode(there).replaceAll("\r\n", "\n") === content
-        : Buffer.from(there).equals(content);
+        ? holdsText(path, content)
+        : Buffer.from(readBytes(folder, path)).equals(content);
     return same ? [] : [`${join(shown, name)} is stale`];
   });
   if (stale.length === 0) {

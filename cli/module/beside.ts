@@ -3,7 +3,7 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { UserError } from "../../runtime/errors.ts";
-import { writeWhole } from "../files.ts";
+import { holdsText, writeWhole } from "../files.ts";
 
 export const typesBeside = (module: string): string => module.replace(/\.moe$/, ".d.moe.ts");
 
@@ -11,15 +11,12 @@ const ours = "// Made by moelang ";
 
 /** Nothing that somebody else wrote is overwritten. False when it was there already. */
 export function writeTypes(path: string, text: string, help: string): boolean {
-  if (existsSync(path)) {
-    const there = readFileSync(path, "utf8");
-    if (there.replaceAll("\r\n", "\n") === text) return false;
-    if (!there.startsWith(ours))
-      throw new UserError("C0202", `${path} is there already, and moelang did not make it`, {
-        file: path,
-        help,
-      });
-  }
+  if (holdsText(path, text)) return false;
+  if (existsSync(path) && !readFileSync(path, "utf8").startsWith(ours))
+    throw new UserError("C0202", `${path} is there already, and moelang did not make it`, {
+      file: path,
+      help,
+    });
   writeWhole(path, text, path);
   return true;
 }
