@@ -4,6 +4,7 @@
 import { crc32, hex8 } from "../checkpoint-checksum.ts";
 import { UserError } from "../errors.ts";
 import { glob, tidyPath } from "./glob.ts";
+import { joined } from "./join.ts";
 
 export interface DataFile {
   /** As messages show it: the path relative to the `.moe` file. */
@@ -84,18 +85,8 @@ export function memoryFile(name: string, contents: string | Uint8Array): DataFil
 /** The whole file, for formats that are small or must be whole. */
 export async function wholeFile(file: DataFile): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of file.chunks()) {
-    parts.push(chunk.slice());
-    length += chunk.length;
-  }
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+  for await (const chunk of file.chunks()) parts.push(chunk.slice());
+  return joined(parts);
 }
 
 /**

@@ -2,6 +2,7 @@
 // a text. Out: the other. A damaged link is an error with a message for people. Links are read with care: they come from anybody.
 
 import { deflateSync, Inflate } from "fflate";
+import { joined } from "../../../runtime/data/join.ts";
 import { toyNames, type ToyName } from "../data/toys.ts";
 import { longestText, type Device } from "../messages.ts";
 
@@ -92,11 +93,5 @@ function unpacked(bytes: Uint8Array): Uint8Array {
   for (let at = 0; at < bytes.length; at += 1024)
     inflate.push(bytes.subarray(at, at + 1024), at + 1024 >= bytes.length);
   if (!ended) throw new Error("cut off");
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+  return joined(parts);
 }
