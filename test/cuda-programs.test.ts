@@ -9,7 +9,7 @@ import { printCuda } from "../compiler/cuda/print.ts";
 import { hasCompiler } from "./helpers/cuda-host.ts";
 import { expectCudaAlike, openCudaOf, openOnHost, planCuda } from "./helpers/cuda-session.ts";
 import { expectEdgesAlike, expectSameCurve, fewTokens, learnerOptions } from "./helpers/device-programs.ts";
-import { learner } from "./helpers/device-texts.ts";
+import { learner, spread } from "./helpers/device-texts.ts";
 import { randomProgram } from "./helpers/random-program.ts";
 import { programText, unlikeTokens } from "./helpers/random-program-text.ts";
 
@@ -41,12 +41,7 @@ describe.skipIf(!hasCompiler)("programs on CUDA's host", () => {
 
   const wide = `
 import std.experts { SwiGLU }
-router Spread(D, N)(x: [D]) -> gates[N] {
-  param w: [D, N] = normal(1)
-  p = softmax(x @ w)
-  choose top 2 of p
-  weight p
-}
+${spread(2)}
 model Layer {
   dim D = 32
   modality x = features(D)

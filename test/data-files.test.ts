@@ -14,6 +14,7 @@ import { openDataIn } from "../runtime/data/open.ts";
 import { byteTokens } from "../runtime/data/tokens.ts";
 import { UserError } from "../runtime/errors.ts";
 import type { DataSource, Modality, Training } from "../runtime/program.ts";
+import { recipe as anyRecipe } from "./helpers/data.ts";
 
 const root = fs.mkdtempSync(join(tmpdir(), "moe-data-"));
 afterAll(() => fs.rmSync(root, { recursive: true }));
@@ -23,22 +24,8 @@ beforeEach(() => {
   base = join(root, String(count++));
 });
 
-const recipe = (data: readonly DataSource[]): Training => ({
-  data,
-  batch: 3,
-  length: 16,
-  steps: 10,
-  accumulate: 1,
-  seed: 5,
-  evaluateEvery: 5,
-  holdOut: 0.2,
-  checkpointEvery: 5,
-  patience: 0,
-  metrics: ["loss"],
-  optimiser: "adamw",
-  rate: "rate",
-  norm: "norm",
-});
+const recipe = (data: readonly DataSource[]): Training =>
+  anyRecipe(data, { batch: 3, length: 16, seed: 5, holdOut: 0.2 });
 const text: Modality = {
   name: "text",
   kind: "tokens",

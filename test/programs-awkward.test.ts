@@ -3,37 +3,13 @@
 // What is chosen is checked against plain loops, what is computed on every back end against the double interpreter.
 
 import { describe, expect, test } from "vitest";
+import { forced } from "./helpers/device-texts.ts";
 import { compileText, expectDifferential, expectGradients } from "./helpers/differential.ts";
 
 type Rows = readonly (readonly number[])[];
 
-const program = (experts: number, nulls: number, choice: string): string => `
-expert Mix(D)(x: [D]) -> [D] {
-  param w: [D, D]
-  tanh(x @ w)
-}
-router Forced(N)(x: [D], score: [N]) -> gates[N] {
-  param scale: [N]
-  ${choice.split("; ").join("\n  ")}
-  weight 1 + scale
-}
-model M {
-  modality x = features(3)
-  modality score = features(${experts + nulls})
-  modality y = category(3)
-  param head: [3, 3]
-  pool = Mix(3) * ${experts}${nulls === 0 ? "" : ` + zero * ${nulls}`}
-  logits = (x + pool(x) by Forced(x, score)) @ head
-  loss cross_entropy(logits, y)
-}
-train M {
-  data x = csv("data.csv", "a", "b", "c")
-  data score = csv("data.csv", "d", "e", "f", "g")
-  data y = csv("data.csv", "h")
-  batch 5
-  steps 3
-  optimizer sgd { rate = 0.1 }
-}`;
+/** A choice, and what stands below it. */
+const statements = (choice: string): string => choice.split("; ").join("\n  ");
 
 const usable = (score: number): boolean => !Number.isNaN(score) && score !== -Infinity;
 /** Positions of usable scores, best first, ties to the lower one. */
@@ -233,8 +209,8 @@ const scores: Readonly<Record<string, Rows>> = {
 };
 
 describe.each(Object.entries(forms))("choose %s", (_, { choice, picks }) => {
-  const compiled = compileText(program(4, 0, choice));
-  const nulls = compileText(program(2, 2, choice));
+  const compiled = compileText(forced(4, 0, statements(choice)));
+  const nulls = compileText(forced(2, 2, statements(choice)));
   test.each(Object.entries(scores))("%s", async (_name, rows) => {
     const want = picks(rows).map((list) => [...list].sort((a, b) => a - b));
     for (const each of [compiled, nulls]) {
@@ -278,7 +254,7 @@ describe("at the edges of the pool", () => {
     ],
     ["one expert, three nulls, all null", 1, 3, five([0, 1, 2, 3])],
   ] as const)("%s", async (_, experts, nulls, rows) => {
-    const compiled = compileText(program(experts, nulls, "choose top 1 of score"));
+    const compiled = compileText(forced(experts, nulls, "choose top 1 of score"));
     const ran = await expectDifferential(compiled, {
       sizes: { B: rows.length },
       inputs: { score: rows.flat() },

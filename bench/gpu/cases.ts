@@ -4,7 +4,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Precision } from "../../runtime/program.ts";
-import { edges, forced, learner, learnerSizes } from "../../test/helpers/device-texts.ts";
+import { edges, forced, learner, learnerSizes, spread } from "../../test/helpers/device-texts.ts";
 import { textOf, type Case } from "./manifest.ts";
 
 /** One program, and the cases that run it. */
@@ -70,7 +70,7 @@ function programs(root: string): Group[] {
 
 const edgeGroups: readonly Group[] = edges.map(({ experts, nulls, k, scores }) => ({
   name: `edges-${experts}-${nulls}-${k}`,
-  source: { text: forced(experts, nulls, k) },
+  source: { text: forced(experts, nulls, `choose top ${k} of score`) },
   cases: Object.entries(scores).map(([name, rows]) => ({
     ...{ name: `routing: ${name}`, kind: "alike", start: "noise", tolerance: f32Tolerance },
     sizes: { B: rows.length },
@@ -94,14 +94,7 @@ const curve = (precision: Precision, tolerance: number): Group => ({
 /** Large enough that tiles of matrix units are full, and some are not. */
 const layer = `
 import std.experts { SwiGLU }
-
-router Spread(D, N)(x: [D]) -> gates[N] {
-  param w: [D, N] = normal(1)
-  p = softmax(x @ w)
-  choose top 2 of p
-  weight p
-}
-
+${spread(2)}
 model Layer {
   dim D = 72
   modality x = features(D)

@@ -89,7 +89,7 @@ export const fewTokens = (text: string): Sizes => (text.includes("tokens(") ? { 
 /** Every routing at its edges. */
 export async function expectEdgesAlike(open: (text: string) => OpenDevice): Promise<void> {
   for (const { experts, nulls, k, scores } of edges) {
-    const text = forced(experts, nulls, k);
+    const text = forced(experts, nulls, `choose top ${k} of score`);
     for (const rows of Object.values(scores))
       await expectAlikeOnDevice(text, open(text), {
         sizes: { B: rows.length },

@@ -1,15 +1,15 @@
 // Texts and inputs of small programs that every device must run alike: routings at their edges, and a language model that learns.
 // Used by the tests and by the check on a GPU (bench/gpu), so it knows nothing of a test runner.
 
-/** A pool whose scores are an input. */
-export const forced = (experts: number, nulls: number, k: number): string => `
+/** A pool whose scores are an input. `choice`: the statement that chooses, and a capacity below it. */
+export const forced = (experts: number, nulls: number, choice: string): string => `
 expert Mix(D)(x: [D]) -> [D] {
   param w: [D, D]
   tanh(x @ w)
 }
 router Forced(N)(x: [D], score: [N]) -> gates[N] {
   param scale: [N]
-  choose top ${k} of score
+  ${choice}
   weight 1 + scale
 }
 model M {
@@ -62,6 +62,16 @@ export const edges: readonly Edge[] = [
   { ...{ experts: 1, nulls: 0, k: 1 }, scores: { "one expert": [[1], [2], [NaN], [0], [none]] } },
   { ...{ experts: 3, nulls: 0, k: 3 }, scores: { "as many picks as experts": repeated([0, 2, 1]) } },
 ];
+
+/** Experts by the k best probabilities, weights as they are. */
+export const spread = (k: number): string => `
+router Spread(D, N)(x: [D]) -> gates[N] {
+  param w: [D, N] = normal(1)
+  p = softmax(x @ w)
+  choose top ${k} of p
+  weight p
+}
+`;
 
 /** Sizes of the learner's batch, and how many tokens it knows. */
 export const learnerSizes = { B: 4, T: 6 } as const;

@@ -3,37 +3,10 @@
 
 import { describe, expect, test } from "vitest";
 import { signedNumbers } from "../helpers/differential.ts";
+import { identity, onSix, six } from "../helpers/known-answers.ts";
 import { runMechanism, type Found, type Mechanism } from "../helpers/mechanism.ts";
 import { columnMeans, mean, sum, type Rows } from "../helpers/plain.ts";
 
-const identity = [
-  [1, 0, 0],
-  [0, 1, 0],
-  [0, 0, 1],
-];
-/** Logits of six tokens for three experts. */
-const six = [
-  [2, 1, 0],
-  [1.5, 0.5, 0],
-  [0, 2, 1],
-  [2.5, 0, 1],
-  [1, 0.9, 0.8],
-  [0.2, 0.1, 3],
-];
-/** A router whose logits are the six rows. */
-const onSix = (text: string, apply: string, more: Partial<Mechanism> = {}): Found =>
-  runMechanism({
-    text,
-    apply,
-    width: 3,
-    experts: 3,
-    batch: 1,
-    length: 6,
-    mode: "inference",
-    on: "double",
-    tensors: { x: six, w: identity },
-    ...more,
-  });
 const std = (name: string): string => `import std.routers { ${name} }`;
 const noiseRows = (seed: number, rows: number, columns: number): Rows =>
   Array.from({ length: rows }, (_, i) => [...signedNumbers(seed * 100 + i, columns)]);

@@ -2,6 +2,7 @@
 // their formulas: every expert as the whole network that the papers write down.
 
 import { describe, expect, test } from "vitest";
+import { identity, six } from "../helpers/known-answers.ts";
 import { runMechanism, type Given, type Mechanism, type Wanted } from "../helpers/mechanism.ts";
 import { noiseRows, silu } from "../helpers/plain-networks.ts";
 import {
@@ -133,15 +134,6 @@ describe("low-rank experts over one network (MixLoRA)", () => {
     expect(two.gradients["mixtureofadapters.router.w"]!.some((value) => Math.abs(value) > 1e-4)).toBe(true);
   });
   test("known answer: six tokens, two slots, the balance is 2.060739", () => {
-    const six = [
-      [2, 1, 0],
-      [1.5, 0.5, 0],
-      [0, 2, 1],
-      [2.5, 0, 1],
-      [1, 0.9, 0.8],
-      [0.2, 0.1, 3],
-    ];
-    const identity = range(3).map((i) => range(3).map((j) => (i === j ? 1 : 0)));
     const { losses: found } = runMechanism({
       ...layer(""),
       apply: "MixtureOfAdapters(3, 2, N = 3, R = 1, coefficient = 1)(x)",

@@ -1,6 +1,7 @@
 // Who keeps a place when an expert is full: rules of released codes against plain loops, known answers for six tokens, and what must hold exactly.
 
 import { describe, expect, test } from "vitest";
+import { onSix, six } from "../helpers/known-answers.ts";
 import { runMechanism, type Found, type Given, type Mechanism, type Wanted } from "../helpers/mechanism.ts";
 import { noiseRows } from "../helpers/plain-networks.ts";
 import {
@@ -121,28 +122,6 @@ describe("one expert, places by chance (DeepSpeed)", () => {
   });
 });
 
-/** Logits of six tokens for three experts, whose answers were computed by hand. */
-const six = [
-  [2, 1, 0],
-  [1.5, 0.5, 0],
-  [0, 2, 1],
-  [2.5, 0, 1],
-  [1, 0.9, 0.8],
-  [0.2, 0.1, 3],
-];
-const onSix = (text: string, apply: string, more: Partial<Mechanism> = {}): Found =>
-  runMechanism({
-    text,
-    apply,
-    width: 3,
-    experts: 3,
-    batch: 1,
-    length: 6,
-    mode: "inference",
-    on: "double",
-    tensors: { x: six, w: range(3).map((i) => range(3).map((j) => (i === j ? 1 : 0))) },
-    ...more,
-  });
 const std = (name: string): string => `import std.capacity { ${name} }`;
 const tokensKept = ({ picks }: Found): number[] => picks.flatMap(([e], t) => (e! >= 0 ? [t] : []));
 
