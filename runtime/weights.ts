@@ -2,6 +2,7 @@
 // Out: bytes, or values that fit the program exactly. Checkpoints of runs are read too, with their checksum checked.
 // Does not touch files; `checkpoint.ts` has the whole state of a run, which this can be cut down to.
 
+import { joinedBytes } from "./join.ts";
 import { savedTensors } from "./arena-plan.ts";
 import { decodeRunState } from "./checkpoint.ts";
 import { UserError } from "./errors.ts";
@@ -33,13 +34,7 @@ export function encodeWeights(
     tensors.map(({ name, type, shape }) => ({ name, type, shape, values: read(name) })),
     { format: "moe-weights-1", model: program.name, step: String(options.step) },
   );
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+  return joinedBytes(parts);
 }
 
 /** Errors: R0202 to R0205 a damaged file, R0206 of another model. `file` is its name, for messages. */

@@ -8,6 +8,7 @@
 // How loads change over the run is in metrics.jsonl already, step by step; nothing needs to be collected on the way.
 // It runs evaluation batches only: tensors, and so a run that goes on, stay as they are.
 
+import { joinedNumbers } from "../../runtime/join.ts";
 import type { Batch, Data } from "../../runtime/data/data.ts";
 import { evaluate } from "../../runtime/evaluate.ts";
 import type { Modality, Program, RouterInfo } from "../../runtime/program.ts";
@@ -102,7 +103,7 @@ function foldRouter(
   expertsInAll: number,
 ): RouterReport {
   const { name, experts, nulls, width } = router;
-  const picks = joined(seen.map((each) => each.picks[index]!));
+  const picks = joinedNumbers(seen.map((each) => each.picks[index]!));
   const counts = countPicks(picks, width, experts, nulls);
   const examples = seen.reduce((sum, each) => sum + each.examples, 0);
   const rowsPerExample = counts.rows / Math.max(1, examples);
@@ -122,23 +123,11 @@ function foldRouter(
       rows: counts.rows,
       rowsPerExample,
       load: counts.load,
-      values: (modality) => joined(seen.map(({ batch }) => batch[modality] ?? new Int32Array(0))),
+      values: (modality) => joinedNumbers(seen.map(({ batch }) => batch[modality] ?? new Int32Array(0))),
       // A page is read by people: the more experts there are, the fewer tokens stand beside each.
       tokensPerExpert: Math.max(3, Math.min(10, Math.floor(6000 / expertsInAll))),
     }),
   };
-}
-
-function joined<Values extends Int32Array | Float32Array>(parts: readonly Values[]): Values {
-  const total = parts.reduce((sum, part) => sum + part.length, 0);
-  const first = parts[0];
-  const all = (first instanceof Float32Array ? new Float32Array(total) : new Int32Array(total)) as Values;
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 /** The token modality whose tokens, one for one, are what a router of `rows` rows saw. */

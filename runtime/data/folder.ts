@@ -4,7 +4,7 @@
 import { crc32, hex8 } from "../checkpoint-checksum.ts";
 import { UserError } from "../errors.ts";
 import { glob, tidyPath } from "./glob.ts";
-import { joined } from "./join.ts";
+import { joinedBytes } from "../join.ts";
 
 export interface DataFile {
   /** As messages show it: the path relative to the `.moe` file. */
@@ -86,7 +86,7 @@ export function memoryFile(name: string, contents: string | Uint8Array): DataFil
 export async function wholeFile(file: DataFile): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   for await (const chunk of file.chunks()) parts.push(chunk.slice());
-  return joined(parts);
+  return joinedBytes(parts);
 }
 
 /**

@@ -2,6 +2,7 @@
 // it before. Buffers that the host can read are kept for the next time.
 
 import type { ElementName } from "../program.ts";
+import { joinedNumbers } from "../join.ts";
 import type { Values } from "../session-values.ts";
 import { mapRead, usage } from "./constants.ts";
 import type { Device } from "./device.ts";
@@ -126,14 +127,5 @@ const made = (type: ElementName, length: number): Values =>
 
 /** The parts of a tensor, one after the other. */
 export function joined(parts: readonly Values[]): Values {
-  const [first] = parts;
-  if (parts.length === 1) return first!;
-  const length = parts.reduce((sum, part) => sum + part.length, 0);
-  const whole = first instanceof Float32Array ? new Float32Array(length) : new Int32Array(length);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+  return parts.length === 1 ? parts[0]! : joinedNumbers(parts);
 }

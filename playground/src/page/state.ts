@@ -2,7 +2,7 @@
 // a text. Out: the other. A damaged link is an error with a message for people. Links are read with care: they come from anybody.
 
 import { deflateSync, Inflate } from "fflate";
-import { joined } from "../../../runtime/data/join.ts";
+import { joinedBytes } from "../../../runtime/join.ts";
 import { toyNames, type ToyName } from "../data/toys.ts";
 import { longestText, type Device } from "../messages.ts";
 
@@ -93,5 +93,5 @@ function unpacked(bytes: Uint8Array): Uint8Array {
   for (let at = 0; at < bytes.length; at += 1024)
     inflate.push(bytes.subarray(at, at + 1024), at + 1024 >= bytes.length);
   if (!ended) throw new Error("cut off");
-  return joined(parts);
+  return joinedBytes(parts);
 }
