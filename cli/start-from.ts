@@ -8,6 +8,7 @@ import { checkpointPath, readStored } from "../runtime/checkpoint-file.ts";
 import { UserError } from "../runtime/errors.ts";
 import type { Program, Start, Tensor } from "../runtime/program.ts";
 import type { StoredTensor } from "../runtime/safetensors.ts";
+import { indexEnding } from "../runtime/safetensors-index.ts";
 import { startValues, type StartSource } from "../runtime/start.ts";
 import type { Tokenizer } from "../runtime/tokenizer.ts";
 import { readJson } from "./files.ts";
@@ -39,15 +40,19 @@ export function beginningOf(
   return { values, told: `${plural(values.size, "tensor")} (${count(numbers)} numbers) from ${from}${rest}` };
 }
 
-/** The sources of `start from`; paths are relative to `base`. */
+/** The sources of a start: paths are relative to `base`; `phaseOf` gives an earlier phase by its name, the one before without. */
 export function readSources(
   start: Start,
   base: string,
   tokenizers: Readonly<Record<string, Tokenizer>>,
+  phaseOf: (name?: string) => StartSource,
 ): readonly StartSource[] {
+  if (start.sources.length === 0) return [phaseOf()];
   return start.sources.map((shown) => {
+    if (typeof shown !== "string") return phaseOf(shown.phase);
     const path = resolve(base, shown);
-    if (shown.endsWith(".safetensors")) return { shown, tensors: readStored(path) };
+    if (shown.endsWith(".safetensors") || shown.endsWith(indexEnding))
+      return { shown, tensors: readStored(path) };
     sameTokens(path, shown, tokenizers);
     const best = checkpointPath(path, "best");
     return { shown, tensors: readStored(existsSync(best) ? best : checkpointPath(path, "last")) };
@@ -67,7 +72,7 @@ function sameTokens(folder: string, shown: string, tokenizers: Readonly<Record<s
   }
 }
 
-/** A phase starts from the last checkpoint of the one before. */
+/** A phase starts from the last checkpoint of the one before, or of an earlier one. */
 export const phaseSource = (name: string, folder: string): StartSource => ({
   shown: `phase ${name}`,
   tensors: readStored(checkpointPath(folder, "last")),

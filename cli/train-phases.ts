@@ -10,6 +10,7 @@ import type { TrainOptions } from "../runtime/train.ts";
 import { openRunData, type Run } from "./run-folder.ts";
 import type { Trained } from "./sessions.ts";
 import { beginningOf, expectedSource, phaseSource, readSources, type Beginning } from "./start-from.ts";
+import type { StartSource } from "../runtime/start.ts";
 
 export interface TrainPhase {
   readonly artifact: Trained;
@@ -74,11 +75,13 @@ export function tryStarts(programs: readonly Program[], base: string, data: read
   programs.forEach((program, i) => {
     const { start, seed } = program.training!;
     if (start === undefined) return;
-    const before = programs[i - 1];
-    const sources =
-      start.sources.length > 0 || before === undefined
-        ? readSources(start, base, data[i]!.tokenizers)
-        : [expectedSource(before.training!.phase!, before)];
+    const phase = (name?: string): StartSource => {
+      const earlier = programs
+        .slice(0, i)
+        .findLast(({ training }) => training?.phase === (name ?? training?.phase))!;
+      return expectedSource(earlier.training!.phase!, earlier);
+    };
+    const sources = readSources(start, base, data[i]!.tokenizers, phase);
     beginningOf(program, start, sources, seed);
   });
 }
@@ -92,11 +95,13 @@ export function beginPhase(
   const { artifact, training, data } = phases[index]!;
   const { start, seed } = training;
   if (start === undefined) return undefined;
-  const before = phases[index - 1];
-  const sources =
-    start.sources.length > 0 || before === undefined
-      ? readSources(start, base, data.tokenizers)
-      : [phaseSource(before.training.phase!, before.folder)];
+  const phase = (name?: string): StartSource => {
+    const earlier = phases
+      .slice(0, index)
+      .findLast((each) => each.training.phase === (name ?? each.training.phase))!;
+    return phaseSource(earlier.training.phase!, earlier.folder);
+  };
+  const sources = readSources(start, base, data.tokenizers, phase);
   return beginningOf(artifact.program, start, sources, seed);
 }
 

@@ -27,13 +27,20 @@ function named(value: StartValue, texts: readonly string[]): StartValue {
   switch (value.kind) {
     case "tensor":
       return { ...value, name: fill(value.name, texts) };
+    case "take": {
+      const { of, positions } = value;
+      const places =
+        "largest" in positions ? { ...positions, largest: named(positions.largest, texts) } : positions;
+      return { ...value, of: named(of, texts), positions: places };
+    }
     case "copy":
     case "slice":
-    case "take":
+    case "transpose":
       return { ...value, of: named(value.of, texts) };
     case "concat":
       return { ...value, of: value.of.map((part) => named(part, texts)) };
     case "stack":
+      return { ...value, of: value.of.map((part) => named(part, texts)) };
     case "mean":
       return { ...value, of: value.of.map((part) => named(part, texts)) };
     case "fresh":

@@ -32,7 +32,7 @@ export async function evaluate(
   const batches = Math.min(held.batches, options.limit ?? Infinity);
   if (batches === 0) return undefined;
   const entry = session.program.entries["evaluate"];
-  const sums = new Sums(session.program);
+  const sums = new Sums(session.program, scalarsOf(entry));
   // Who looks on sees everything; else only what is summed has to come back from a GPU.
   const wanted = options.visit === undefined ? { outputs: sums.ports } : {};
   for (let index = 0; index < batches; index++) {
@@ -62,26 +62,32 @@ export function inputsOf(
   return inputs;
 }
 
+/** Metrics of an entry: a metric may be one of inference alone, of which the recipe does not know. */
+const scalarsOf = (entry: Entry | undefined): readonly string[] =>
+  (entry?.outputs ?? []).filter(({ shape }) => shape.length === 0).map(({ name }) => name);
+
 /** Adds up the metrics and loads of several runs. In double precision: a mean over many batches loses nothing. */
 export class Sums {
   readonly #program: Program;
+  readonly #names: readonly string[];
   readonly #metrics = new Map<string, number>();
   readonly #loads = new Map<string, number[]>();
   #runs = 0;
 
-  constructor(program: Program) {
+  /** `more`: metrics besides those of the recipe. */
+  constructor(program: Program, more: readonly string[] = []) {
     this.#program = program;
+    this.#names = [...new Set([...(program.training?.metrics ?? ["loss"]), ...more])];
   }
 
   /** The outputs that are added up. */
   get ports(): readonly string[] {
-    const { training, routers } = this.#program;
-    return [...(training?.metrics ?? ["loss"]), ...routers.map(({ load }) => load)];
+    return [...this.#names, ...this.#program.routers.map(({ load }) => load)];
   }
 
   add(outputs: Outputs): void {
     this.#runs++;
-    for (const name of this.#program.training?.metrics ?? ["loss"]) {
+    for (const name of this.#names) {
       const value = outputs[name];
       if (value?.length === 1) this.#metrics.set(name, (this.#metrics.get(name) ?? 0) + value[0]!);
     }

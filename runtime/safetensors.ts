@@ -1,14 +1,16 @@
 // The safetensors format: 8 bytes of little-endian header length, a JSON header, the raw values. In and out: bytes and
-// named f32 / i32 tensors with string metadata. Decoding trusts nothing: every claim of the header is checked against
-// the bytes that are there before anything is allocated by it. Does not know checkpoints or files.
+// named f32 / i32 tensors with string metadata; other types of elements are read, too, never written. Decoding trusts nothing: every
+// claim of the header is checked against the bytes that are there before anything is allocated by it. Knows no checkpoints or files.
 
 import { UserError } from "./errors.ts";
 import type { ElementName } from "./program.ts";
+import { storedType, storedTypes, valuesOf } from "./safetensors-types.ts";
 
 export interface StoredTensor {
   readonly name: string;
   readonly type: ElementName;
   readonly shape: readonly number[];
+  /** Of a file with another type of elements they are made anew each time that they are asked for. */
   readonly values: Float32Array | Int32Array;
 }
 
@@ -54,7 +56,7 @@ export function encodeSafetensors(
   return [header, ...parts];
 }
 
-/** Reads a file. `file` is its name, for messages. Values are views of `bytes` where they are aligned. */
+/** Reads a file. `file` is its name, for messages. Values of 32 bits are views of `bytes` where they are aligned. */
 export function decodeSafetensors(bytes: Uint8Array, file: string): SafetensorsFile {
   const { text, payload } = headerOf(bytes, file);
   const fail = (reason: string): never => {
@@ -74,7 +76,7 @@ export function decodeSafetensors(bytes: Uint8Array, file: string): SafetensorsF
   if (twice !== undefined) fail(`its header has ${shown(twice)} twice`);
 
   const metadata: Record<string, string> = {};
-  const entries: { name: string; type: ElementName; shape: number[]; begin: number; end: number }[] = [];
+  const entries: { name: string; dtype: string; shape: number[]; begin: number; end: number }[] = [];
   for (const [name, entry] of Object.entries(header)) {
     if (name === "__metadata__") {
       if (!isRecord(entry)) return fail("its metadata is not an object");
@@ -94,21 +96,18 @@ export function decodeSafetensors(bytes: Uint8Array, file: string): SafetensorsF
       return fail(`the offsets of ${shown(name)} are not two positions`);
     const [begin, end] = offsets as [number, number];
     if (begin > end) fail(`the offsets of ${shown(name)} run backwards (${begin} to ${end})`);
-    if (dtype !== "F32" && dtype !== "I32")
-      throw new UserError(
-        "R0205",
-        `${shown(name)} in ${file} has type ${shown(dtype)}; only F32 and I32 are read`,
-        {
-          file,
-          help: "convert the file to 32-bit floats first",
-        },
-      );
-    const elements = shape.reduce((a, b) => a * b, 1);
-    if (elements * 4 !== end - begin)
+    const stored = storedType(dtype);
+    if (stored === undefined)
+      throw new UserError("R0205", `${shown(name)} in ${file} has type ${shown(dtype)}, which is not read`, {
+        file,
+        help: `convert it to one of ${storedTypes.join(", ")}`,
+      });
+    const takes = shape.reduce((a, b) => a * b, 1) * stored.bytes;
+    if (takes !== end - begin)
       fail(
-        `${shown(name)} has shape [${shape.join(", ")}], which takes ${elements * 4} bytes, but is given ${end - begin}`,
+        `${shown(name)} has shape [${shape.join(", ")}], which takes ${takes} bytes, but is given ${end - begin}`,
       );
-    entries.push({ name, type: dtype === "F32" ? "f32" : "i32", shape, begin, end });
+    entries.push({ name, dtype, shape, begin, end });
   }
 
   // The values must tile the payload: no overlap, no gap, nothing after the last.
@@ -127,17 +126,25 @@ export function decodeSafetensors(bytes: Uint8Array, file: string): SafetensorsF
   if (at !== payload.length) fail(`${payload.length - at} bytes after the last tensor belong to nothing`);
 
   const tensors = new Map<string, StoredTensor>();
-  for (const { name, type, shape, begin, end } of entries) {
-    let start = payload.byteOffset + begin;
-    let buffer = payload.buffer;
-    if (start % 4 !== 0) {
-      buffer = payload.slice(begin, end).buffer;
-      start = 0;
-    }
-    const length = (end - begin) / 4;
-    const values =
-      type === "f32" ? new Float32Array(buffer, start, length) : new Int32Array(buffer, start, length);
-    tensors.set(name, { name, type, shape, values });
+  for (const { name, dtype, shape, begin, end } of entries) {
+    const { type } = storedType(dtype)!;
+    const read = (): StoredTensor["values"] =>
+      valuesOf(dtype, payload.subarray(begin, end), `${shown(name)} in ${file}`);
+    // Wider or narrower elements are converted only where they are wanted: a large file is not held twice.
+    const converted = dtype !== "F32" && dtype !== "I32";
+    tensors.set(
+      name,
+      converted
+        ? {
+            name,
+            type,
+            shape,
+            get values() {
+              return read();
+            },
+          }
+        : { name, type, shape, values: read() },
+    );
   }
   return { metadata, tensors };
 }
@@ -193,7 +200,7 @@ function badName(name: string): string | undefined {
 }
 
 /** The first key that some object of valid JSON text has twice: JSON.parse would keep the last in silence. */
-function duplicateKey(json: string): string | undefined {
+export function duplicateKey(json: string): string | undefined {
   const open: (Set<string> | undefined)[] = [];
   const token = /"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?|[{}[\]]/g;
   for (const match of json.matchAll(token)) {

@@ -84,9 +84,11 @@ function combines(value: StartValue): boolean {
     case "stack":
     case "mean":
       return true;
+    case "take":
+      return "largest" in value.positions || combines(value.of);
     case "copy":
     case "slice":
-    case "take":
+    case "transpose":
       return combines(value.of);
     case "tensor":
     case "fresh":
@@ -153,7 +155,8 @@ class Maker {
         const source = this.#sources[value.source]!;
         const found = source.tensors.get(value.name);
         if (found === undefined) throw new Missing(value.name, source.shown);
-        return found;
+        // Asked for once: values of other types than those of a program are made when they are read.
+        return { type: found.type, shape: found.shape, values: found.values };
       }
       case "copy":
         return this.#copy(value, this.make(value.of, false), outermost);
@@ -169,7 +172,7 @@ class Maker {
         );
       }
       case "take":
-        return this.#pick(this.make(value.of, false), value.axis, value.positions);
+        return this.#take(this.make(value.of, false), value);
       case "concat":
         return this.#concat(
           value.of.map((part) => this.make(part, false)),
@@ -183,7 +186,12 @@ class Maker {
         );
       }
       case "mean":
-        return this.#mean(value.of.map((part) => this.make(part, false)));
+        return this.#mean(
+          value.of.map((part) => this.make(part, false)),
+          value.weights ?? value.of.map(() => 1),
+        );
+      case "transpose":
+        return this.#transpose(this.make(value.of, false));
       case "fresh":
         throw new Error("internal: an initialiser inside of a start");
       default:
@@ -266,16 +274,57 @@ class Maker {
     return { type: first.type, shape, values: out };
   }
 
+  #take(from: Made, { axis, positions }: Extract<StartValue, { kind: "take" }>): Made {
+    if (!("largest" in positions)) return this.#pick(from, axis, positions);
+    const { shape, values } = this.make(positions.largest, false);
+    const { count } = positions;
+    const length = from.shape[axis];
+    if (shape.length !== 1 || shape[0] !== length || count > values.length)
+      return this.#fail(
+        `the ${count} largest of ${show(shape)} are no positions on axis ${axis} of ${show(from.shape)}`,
+        "name a vector with a number for each position of the axis",
+      );
+    if (values.some(Number.isNaN))
+      return this.#fail(
+        "among the numbers that are to be the largest is NaN",
+        "take another checkpoint, or say the positions",
+      );
+    const order = Array.from(values, (value, at) => ({ value, at }));
+    order.sort((a, b) => b.value - a.value || a.at - b.at);
+    return this.#pick(
+      from,
+      axis,
+      order
+        .slice(0, count)
+        .map(({ at }) => at)
+        .sort((a, b) => a - b),
+    );
+  }
+
   /** Summed in double precision. */
-  #mean(parts: readonly Made[]): Made {
+  #mean(parts: readonly Made[], weights: readonly number[]): Made {
     const [first] = parts as readonly [Made];
-    const odd = parts.find(({ shape }) => shape.join() !== first.shape.join());
+    const odd = parts.find(({ shape, type }) => shape.join() !== first.shape.join() || type !== first.type);
     if (odd !== undefined)
       return this.#fail(`${show(first.shape)} and ${show(odd.shape)} have no mean`, "they must be alike");
+    const all = weights.reduce((a, b) => a + b);
     const out = this.#empty(first.type, first.shape);
     for (let i = 0; i < out.length; i++)
-      out[i] = parts.reduce((sum, { values }) => sum + values[i]!, 0) / parts.length;
+      out[i] = parts.reduce((sum, { values }, part) => sum + weights[part]! * values[i]!, 0) / all;
     return { type: first.type, shape: first.shape, values: out };
+  }
+
+  #transpose({ type, shape, values }: Made): Made {
+    const [rows, columns] = shape.slice(-2);
+    if (rows === undefined || columns === undefined)
+      return this.#fail(`${show(shape)} has no two axes that could change places`, "transpose a matrix");
+    const turned = [...shape.slice(0, -2), columns, rows];
+    const out = this.#empty(type, turned);
+    for (let from = 0; from < values.length; from += rows * columns)
+      for (let row = 0; row < rows; row++)
+        for (let column = 0; column < columns; column++)
+          out[from + column * rows + row] = values[from + row * columns + column]!;
+    return { type, shape: turned, values: out };
   }
 
   #empty(type: ElementName, shape: readonly number[]): Values {

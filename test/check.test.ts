@@ -114,6 +114,25 @@ expert B(D)(x: [D]) -> [D] {
     ],
   ],
   [
+    "what `after step` changes is a state",
+    `
+router A(D, N)(x: [D]) -> gates[N] {
+  param w: [D, N]
+  state seen: [N] = 0
+  bias = 3
+  score = x @ w
+  choose top 1 of score
+  after step {
+    step_by = sign(mean(load) - load)
+    step_by *= 0.1
+    seen += step_by
+    bias += step_by
+    w -= 1
+  }
+}`,
+    ["M0601 bias: `bias` is no state, so `after step` changes nothing", "M0601 w: `w` is a parameter"],
+  ],
+  [
     "recipes are checked with the model",
     `
 model M {

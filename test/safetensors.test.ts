@@ -1,7 +1,8 @@
 // Files written and read back, and a table of broken and hostile ones: each one clear error.
 
 import { describe, expect, test } from "vitest";
-import { UserError, runtimeCodes } from "../runtime/errors.ts";
+import { runtimeCodes } from "../runtime/error-codes.ts";
+import { UserError } from "../runtime/errors.ts";
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "../runtime/safetensors.ts";
 
 const concat = (parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> => {
@@ -96,8 +97,23 @@ test.each<[string, Uint8Array, string]>([
   ["no dtype", file(one('{"shape":[1],"data_offsets":[0,4]}'), 4), 'R0204 "w" has no dtype'],
   [
     "wrong dtype",
-    file(one('{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}'), 4),
-    'R0205 "w" in w.safetensors has type "BF16"; only F32 and I32 are read',
+    file(one('{"dtype":"F8_E4M3","shape":[4],"data_offsets":[0,4]}'), 4),
+    'R0205 "w" in w.safetensors has type "F8_E4M3", which is not read',
+  ],
+  [
+    "a type that objects have",
+    file(one('{"dtype":"constructor","shape":[4],"data_offsets":[0,4]}'), 4),
+    'R0205 "w" in w.safetensors has type "constructor", which is not read',
+  ],
+  [
+    "half as many bytes as 16 bits take",
+    file(one('{"dtype":"BF16","shape":[4],"data_offsets":[0,4]}'), 4),
+    'R0204 "w" has shape [4], which takes 8 bytes, but is given 4',
+  ],
+  [
+    "64 bits in the place of 32",
+    file(one('{"dtype":"I64","shape":[2],"data_offsets":[0,8]}'), 8),
+    'R0204 "w" has shape [2], which takes 16 bytes, but is given 8',
   ],
   ["negative shape", file(one(f32("[-1]", 0, 4)), 4), 'R0204 the shape of "w" is not a list of sizes'],
   ["fractional shape", file(one(f32("[0.5]", 0, 4)), 4), 'R0204 the shape of "w" is not a list of sizes'],
@@ -189,6 +205,88 @@ test.each<[string, Uint8Array, string]>([
   ["no name", file(`{"":${f32("[1]", 0, 4)}}`, 4), 'R0204 the tensor name "" is empty'],
 ])("hostile: %s", (_, bytes, expected) => {
   expect(codeAndMessage(() => decodeSafetensors(bytes, "w.safetensors"))).toBe(expected);
+});
+
+describe("other types of elements", () => {
+  /** A file of one tensor; `odd` puts its values at an odd address. */
+  function read(dtype: string, values: ArrayBufferView, odd = false): StoredTensor {
+    const { byteLength } = values;
+    const length = (values as ArrayBufferView & { length: number }).length;
+    const pad = odd ? `"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},` : "";
+    const at = odd ? 1 : 0;
+    const header = `{${pad}"w":{"dtype":"${dtype}","shape":[${length}],"data_offsets":[${at},${at + byteLength}]}}`;
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, byteLength);
+    const whole = concat([file(header), new Uint8Array(at), bytes]);
+    return decodeSafetensors(whole, "w.safetensors").tensors.get("w")!;
+  }
+  const table: readonly (readonly [string, ArrayBufferView, readonly number[]])[] = [
+    [
+      "F16",
+      // 1, -2, largest, smallest normal, smallest, -0, infinities, NaN, a third
+      Uint16Array.of(0x3c00, 0xc000, 0x7bff, 0x0400, 0x0001, 0x8000, 0x7c00, 0xfc00, 0x7e01, 0x3555),
+      [1, -2, 65504, 2 ** -14, 2 ** -24, -0, Infinity, -Infinity, NaN, 0.333251953125],
+    ],
+    [
+      "BF16",
+      // 1, -2, pi to 8 bits, largest, smallest, -0, infinity, NaN
+      Uint16Array.of(0x3f80, 0xc000, 0x4049, 0x7f7f, 0x0001, 0x8000, 0x7f80, 0x7fc0),
+      [1, -2, 3.140625, (2 - 2 ** -7) * 2 ** 127, 2 ** -133, -0, Infinity, NaN],
+    ],
+    ["F64", Float64Array.of(0.1, -1e300, 1e-50), [Math.fround(0.1), -Infinity, 0]],
+    ["I64", BigInt64Array.of(-(2n ** 31n), 2n ** 31n - 1n, 0n), [-(2 ** 31), 2 ** 31 - 1, 0]],
+    ["U64", BigUint64Array.of(7n), [7]],
+    ["U32", Uint32Array.of(2 ** 31 - 1), [2 ** 31 - 1]],
+    ["I16", Int16Array.of(-32768, 5), [-32768, 5]],
+    ["U16", Uint16Array.of(65535), [65535]],
+    ["I8", Int8Array.of(-1, 127, 3), [-1, 127, 3]],
+    ["U8", Uint8Array.of(255), [255]],
+    ["BOOL", Uint8Array.of(1, 0, 1), [1, 0, 1]],
+  ];
+  test.each(table)("%s", (dtype, stored, expected) => {
+    for (const odd of [false, true]) {
+      const { type, values } = read(dtype, stored, odd);
+      expect(type).toBe(/F/.test(dtype) ? "f32" : "i32");
+      expect([...values]).toEqual(expected);
+    }
+  });
+
+  test.each<[string, ArrayBufferView]>([
+    ["I64", BigInt64Array.of(0n, 2n ** 31n)],
+    ["I64", BigInt64Array.of(-(2n ** 31n) - 1n)],
+    ["U64", BigUint64Array.of(2n ** 64n - 1n)],
+    ["U32", Uint32Array.of(2 ** 31)],
+  ])("%s beyond 32 bits is an error where it is wanted, and no other tensor's", (dtype, stored) => {
+    const tensor = read(dtype, stored);
+    expect(codeAndMessage(() => tensor.values)).toBe(
+      `R0205 "w" in w.safetensors holds a whole number of type ${dtype} that 32 bits do not hold`,
+    );
+  });
+
+  test("every number of 16 bits, as the formats say it", () => {
+    const all = Uint16Array.from({ length: 2 ** 16 }, (_, i) => i);
+    const half = read("F16", all).values;
+    const brain = read("BF16", all).values;
+    const formats = [
+      [half, 5, 10],
+      [brain, 8, 7],
+    ] as const;
+    for (const [values, exponents, fractions] of formats)
+      for (let bits = 0; bits < 2 ** 16; bits++) {
+        const bias = 2 ** (exponents - 1) - 1;
+        const exponent = Math.floor(bits / 2 ** fractions) % 2 ** exponents;
+        const fraction = (bits % 2 ** fractions) / 2 ** fractions;
+        const size =
+          exponent === 2 ** exponents - 1
+            ? fraction === 0
+              ? Infinity
+              : NaN
+            : exponent === 0
+              ? fraction * 2 ** (1 - bias)
+              : (1 + fraction) * 2 ** (exponent - bias);
+        const expected = bits < 2 ** 15 ? size : -size;
+        if (!Object.is(values[bits], expected)) expect([bits, values[bits]]).toEqual([bits, expected]);
+      }
+  });
 });
 
 test("any cut of a good file is one error", () => {

@@ -24,29 +24,7 @@ import { openScope, type Scope } from "../elaborate/scope.ts";
 import { tensor, truth, type Value, type VisibleAxis } from "../elaborate/value.ts";
 import { definitionsOf, type LoadedModule, type Model } from "../model.ts";
 import { checkStructure } from "./structure.ts";
-
-/** What a static without a default is used as, by the text alone. */
-function usedAs(definition: Definition, name: string): "definition" | "truth" | "number" {
-  let found: "definition" | "truth" | "number" = "number";
-  const isName = (value: unknown): boolean =>
-    (value as { readonly node?: unknown; readonly text?: unknown } | undefined)?.node === "name" &&
-    (value as { readonly text?: unknown }).text === name;
-  const visit = (value: unknown): void => {
-    if (typeof value !== "object" || value === null) return;
-    if (Array.isArray(value)) return value.forEach(visit);
-    const node = value as Partial<Record<string, unknown>>;
-    if ((node["node"] === "call" || node["node"] === "configure") && isName(node["callee"]))
-      found = "definition";
-    if ((node["node"] === "shared" || node["node"] === "routed") && isName(node["pool"]))
-      found = "definition";
-    if (node["node"] === "router" && isName(node["router"])) found = "definition";
-    if (node["node"] === "by" && isName(node["router"])) found = "definition";
-    if (node["node"] === "if" && isName(node["condition"])) found = "truth";
-    Object.values(node).forEach(visit);
-  };
-  visit(definition.body);
-  return found;
-}
+import { usedAs } from "./used-as.ts";
 
 /** A static as it is while nobody has given it. */
 function symbolicStatic(
@@ -110,7 +88,7 @@ function checkDefinition(
           },
         }
       : {}),
-    ...(definition.kind === "moe" ? { pool: { shared: [], segments: [], nulls: [] } } : {}),
+    ...(definition.kind === "moe" ? { pool: { shared: [], segments: [], nulls: [], unread: [] } } : {}),
   };
   of.frames.push(inside);
   runBody(of, definition, scope);

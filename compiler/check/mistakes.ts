@@ -12,9 +12,25 @@ export function mistakesIn(model: Model, host: Host, watch?: Watch): readonly Di
     const text = host.read(at.module) ?? "";
     return `${at.module}:${text.slice(0, at.span.start).split("\n").length}`;
   };
-  const spoilt = new Set(model.diagnostics.filter(({ severity }) => severity === "error").map(lineOf));
+  const errors = model.diagnostics.filter(({ severity }) => severity === "error");
+  const spoilt = new Set(errors.map(lineOf));
+  /** What a definition lacks (its choice, its result) is said at its name: it may be what could not be read. */
+  const lacks = ({ at }: Diagnostic): boolean =>
+    model.modules
+      .get(at.module)
+      ?.syntax.declarations.some(
+        (declaration) =>
+          declaration.node === "definition" &&
+          declaration.name.span.start === at.span.start &&
+          errors.some(
+            (each) =>
+              each.at.module === at.module &&
+              each.at.span.start >= declaration.span.start &&
+              each.at.span.end <= declaration.span.end,
+          ),
+      ) === true;
   return [
     ...model.diagnostics,
-    ...checkModel(model, watch).filter((diagnostic) => !spoilt.has(lineOf(diagnostic))),
+    ...checkModel(model, watch).filter((diagnostic) => !spoilt.has(lineOf(diagnostic)) && !lacks(diagnostic)),
   ];
 }

@@ -89,8 +89,8 @@ export const kindPages: readonly Page[] = [
   ),
   page(
     "M0211",
-    "a statement that chooses by a tensor",
-    "An `if` statement decides what is part of the model, so its condition is static. Element by element one chooses with the expression `if ... then ... else ...`.",
+    "a part of the model that is chosen by a tensor",
+    "An `if` statement, and an `if` between definitions, decide what is part of the model, so their condition is static. Element by element one chooses with the expression `if ... then ... else ...`.",
     inModel("logits = x\nif x > 0 { logits = 2 * x }"),
     inModel("logits = if x > 0 then 2 * x else x"),
   ),

@@ -22,8 +22,8 @@ const data = 'data x = csv("data.csv", "a", "b", "c", "d")\ndata y = csv("data.c
 export const trainingPages: readonly Page[] = [
   page(
     "M0601",
-    "a rule for a parameter",
-    "Parameters are trained by the optimiser. What follows a rule of its own, once a step, is a `state`.",
+    "a rule for what is no state",
+    "Parameters are trained by the optimiser, and other names are bound anew in every step. What follows a rule of its own, once a step, is a `state`.",
     "\nlayer Count(D)(x: [D]) -> [D] {\n  param seen: [D]\n  after step: seen += 1\n  x + seen\n}\n",
     "\nlayer Count(D)(x: [D]) -> [D] {\n  state seen: [D]\n  after step: seen += 1\n  x + seen\n}\n",
   ),
@@ -72,7 +72,8 @@ export const trainingPages: readonly Page[] = [
   page(
     "M0608",
     "data that cannot be read like this",
-    "`bytes`, `characters` and `pairs` read text; `csv` and `jsonl` read columns, which are named; `idx` reads arrays.",
+    "`bytes`, `characters` and `pairs` read text; `csv` and `jsonl` read columns, which are named; `idx` reads arrays. `stream = NAME` behind " +
+      "a file reads it apart from the others, in an order of its own.",
     recipe(data.replace('csv("data.csv", "y")', 'csv("data.csv")')),
     recipe(data),
   ),
@@ -122,8 +123,8 @@ export const trainingPages: readonly Page[] = [
   page(
     "M0615",
     "a start that does not say where values come from",
-    "`start from` names runs or files; each rule names tensors of this model, and what they are made of: names in quotes, with a `*` for each " +
-      "that stands on the left, in `copy`, `slice`, `take`, `concat`, `stack` or `mean`, or `fresh`. Of several sources each has a name, " +
+    "`start from` names runs, files or earlier phases; each rule names tensors of this model, and what they are made of: names in quotes, with a `*` for each " +
+      "that stands on the left, in `copy`, `slice`, `take`, `transpose`, `concat`, `stack` or `mean`, or `fresh`. Of several sources each has a name, " +
       'which is called with the pattern: `a("*")`.',
     recipe(`${data}\nstart from "runs/base" {\n  "w" = double("w")\n}`),
     recipe(`${data}\nstart from "runs/base" {\n  "w" = copy("w", noise = 0.01)\n}`),

@@ -208,7 +208,7 @@ export function apply(
     ...frame,
     lead,
     ...(definition.kind === "router" ? { router: routerFrame(definition, scope, hints) } : {}),
-    ...(definition.kind === "moe" ? { pool: { shared: [], segments: [], nulls: [] } } : {}),
+    ...(definition.kind === "moe" ? { pool: { shared: [], segments: [], nulls: [], unread: [] } } : {}),
   };
   of.frames.push(inside);
   let result: Value;

@@ -157,6 +157,7 @@ function logical(of: Elaboration, span: Span, operator: "and" | "or", a: Value, 
 
 /** What stands where numbers are wanted and cannot be one. */
 export function reportNotNumber(of: Elaboration, span: Span, value: Value, where: string): Value {
+  if (value.kind === "index" && value.lost === true) return broken;
   if (value.kind === "index")
     return report(of, "M0307", span, `nothing bounds the index \`${value.name}\``, {
       label: "its range is not known",
@@ -286,6 +287,18 @@ export function choice(of: Elaboration, span: Span, condition: Value, a: Value, 
       label: test === undefined ? `this is ${describe(condition)}` : "these are numbers",
       help: "compare: `if x > 0 then ... else ...`",
     });
+  const chosen = [a, b].find(({ kind }) => kind === "definition" || kind === "instance" || kind === "pool");
+  if (chosen !== undefined)
+    return report(
+      of,
+      "M0211",
+      span,
+      "what chooses between definitions must be known when the model is compiled",
+      {
+        label: `a tensor would choose ${describe(chosen)}`,
+        help: "choose by a static, or apply both: `if c then A(x) else B(x)`",
+      },
+    );
   const pair = promote(of, a, b);
   if (pair === undefined) return reportNotNumber(of, span, toTensor(of, a) === undefined ? a : b, "`if`");
   const [left, right] = pair;

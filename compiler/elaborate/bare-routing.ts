@@ -5,7 +5,7 @@ import { constant, known, product } from "../../runtime/size.ts";
 import { expandTo, hiddenShape, toTensor, unionHidden } from "./align.ts";
 import { reportNotNumber } from "./arithmetic.ts";
 import { build, report, type Elaboration } from "./elaboration.ts";
-import type { Call } from "./functions.ts";
+import type { Call } from "./call.ts";
 import { sameSizes, showShape } from "./number.ts";
 import {
   broken,

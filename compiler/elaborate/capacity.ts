@@ -9,9 +9,11 @@ import { atPicks, chosenOf } from "../build/gates.ts";
 import { castTo, expandTo, numberNode, toTensor } from "./align.ts";
 import { divides } from "./choices.ts";
 import { build, type Elaboration, report } from "./elaboration.ts";
-import { number, roundSize, sameSizes, showShape, showSize, valueOf } from "./number.ts";
+import { notBelowNone, number, roundSize, sameSizes, showShape, showSize, valueOf } from "./number.ts";
 import type { Scope } from "./scope.ts";
+import { batchInWords, inRecipe } from "./recipe-sizes.ts";
 import { countOf, expertAxis, expertsOf, routerOf } from "./scores.ts";
+import { noteUndecodable } from "./sequence-notes.ts";
 import { describe, isBroken, tensor, type Tensor } from "./value.ts";
 
 type Capacity = Extract<Statement, { node: "capacity" }>;
@@ -28,9 +30,17 @@ export function limit(of: Elaboration, statement: Capacity, scope: Scope): void 
     return;
   }
   const counted = valueOf(value);
-  if (counted !== undefined && !(counted > 0)) {
+  const places = counted ?? inRecipe(of, value);
+  if (places !== undefined && !(places > 0)) {
+    if (of.decode !== undefined)
+      return noteUndecodable(
+        of,
+        "leaves no place when the batch is one token",
+        "keep one: `capacity max(1, ...)`, or end the line with `in training`",
+      );
+    const where = counted === undefined ? batchInWords(of) : "";
     report(of, "M0508", statement.value.span, "a capacity must be more than 0", {
-      label: `this is ${counted}: every pick would be dropped`,
+      label: `this is ${places}${where}: every pick would be dropped`,
       help: "write tokens per expert: `capacity 1.25 * k * tokens / N`",
     });
     return;
@@ -68,7 +78,7 @@ export function limit(of: Elaboration, statement: Capacity, scope: Scope): void 
       groups === undefined ? { ids: picks, count } : queuesOfGroups(builder, picks, count, groups as number);
     if (statement.drop === "last")
       return dropLast(builder, picks, queues, numberNode(builder, capacity.poly!), inner);
-    const rounded = roundSize(capacity, "ceil").poly!;
+    const rounded = notBelowNone(roundSize(capacity, "ceil").poly!);
     if (groups === undefined && router.distinct === true)
       return dropLowest(builder, picks, chosenOf(builder, picks, experts), wide!.node!, rounded, inner);
     return dropLowestOfPicks(builder, picks, queues, atPicks(builder, wide!.node!, picks), rounded, inner);

@@ -16,9 +16,11 @@ import {
 import type { GraphBuilder } from "../graph-builder.ts";
 import type { Node } from "../graph.ts";
 import { castTo, toTensor } from "./align.ts";
-import { build, checking, type Elaboration, frameOf, report } from "./elaboration.ts";
-import { asSize, roundSize, showShape, valueOf } from "./number.ts";
+import { build, checking, type Elaboration, report } from "./elaboration.ts";
+import { asSize, notBelowNone, roundSize, showShape, valueOf } from "./number.ts";
+import { batchInWords, inRecipe } from "./recipe-sizes.ts";
 import type { Scope } from "./scope.ts";
+import { noteUndecodable } from "./sequence-notes.ts";
 import { atMost, countOf, expertAxis, expertsOf, overExperts, sizeFrom, tokensOf } from "./scores.ts";
 import { describe, isBroken, tensor, type Tensor, type VisibleAxis } from "./value.ts";
 
@@ -287,17 +289,22 @@ export function choiceOf(of: Elaboration, choice: Choice, scope: Scope): Made | 
         return undefined;
       }
       const counted = valueOf(value);
-      if (counted !== undefined && !(counted > 0)) {
+      const taken = counted ?? (of.decode === undefined ? inRecipe(of, value) : undefined);
+      if (taken !== undefined && !(taken > 0)) {
         report(of, "M0504", choice.count.span, "the number of tokens must be more than 0", {
-          label: `this is ${counted}`,
+          label: `this is ${taken}${counted === undefined ? batchInWords(of) : ""}`,
           help: "write a size: `choose top ceil(2 * sequence / N) tokens of ...`",
         });
         return undefined;
       }
       if (of.decode !== undefined)
-        of.collected.undecodable.add(`${frameOf(of).path}: experts choose among all tokens of the text`);
+        noteUndecodable(
+          of,
+          "lets experts choose among all tokens of the text",
+          "choose for each token by itself when text is written: `choose where ... in inference`",
+        );
       const rounded = asSize(roundSize(value, "ceil"), checking(of));
-      const count = rounded.kind === "size" ? rounded.size : undefined;
+      const count = rounded.kind === "size" ? notBelowNone(rounded.size) : undefined;
       if (count === undefined && !checking(of)) {
         report(of, "M0504", choice.count.span, "the number of tokens must be a size", {
           label: "not a size",

@@ -54,7 +54,7 @@ export function contract(of: Elaboration, span: Span, a: Value, b: Value): Value
         help: "make the last axis of the left side the first of the right",
       },
     );
-  noteMixing(of, last.size, "`@` sums over the positions of the text");
+  noteMixing(of, last.size, "sums over the positions of the text by `@`");
   const left = maskInvalid(of, castTo(of, x, "number"), x.axes.length - 1);
   const right = castTo(of, y, "number");
   const hidden = unionHidden([left, right]);

@@ -7,8 +7,9 @@ import type { Definition, Expression, Span, Statement, Type } from "../../gramma
 import type { Modality, Tensor as StoredTensor } from "../../runtime/program.ts";
 import type { Size } from "../../runtime/size.ts";
 import type { GraphBuilder } from "../graph-builder.ts";
-import type { Node } from "../graph.ts";
+import type { Node, Origin } from "../graph.ts";
 import type { LoadedModule } from "../model.ts";
+import type { RecipeSizes } from "./recipe-sizes.ts";
 import type { Scope } from "./scope.ts";
 import {
   broken,
@@ -96,6 +97,8 @@ export interface PoolFrame {
   readonly shared: { readonly pool: Pool; readonly weight?: Value; readonly span: Span }[];
   readonly segments: Segment[];
   readonly nulls: NullExperts[];
+  /** Lines whose experts are wrong, or not known while checking. */
+  readonly unread: { readonly span: Span; readonly routed: boolean }[];
   /** Set by the `router` statement of the mode. */
   router?: { readonly expression: Expression; readonly scope: Scope };
 }
@@ -104,6 +107,13 @@ export interface Report {
   readonly label?: string;
   readonly related?: readonly Place[];
   readonly help?: string;
+}
+
+/** One reason why a model is not decoded one token at a time: what a line does, and what to write instead. */
+export interface Undecodable {
+  readonly why: string;
+  readonly help: string;
+  readonly origin: Origin;
 }
 
 export interface Collected {
@@ -120,7 +130,7 @@ export interface Collected {
   readonly routers: BuiltRouter[];
   readonly modalities: Modality[];
   /** Why the model cannot be decoded one token at a time, once something is in the way. */
-  readonly undecodable: Set<string>;
+  readonly undecodable: Undecodable[];
 }
 
 export interface DecodeOptions {
@@ -176,6 +186,8 @@ export interface Elaboration {
   readonly decode: DecodeOptions | undefined;
   /** Steps of the whole run, for schedules. */
   readonly steps: number | undefined;
+  /** What the recipe trains on at once, where there is one. */
+  readonly recipe: RecipeSizes | undefined;
   readonly collected: Collected;
   readonly diagnostics: Diagnostic[];
   /** Bodies that are being run, outermost first. */
@@ -189,6 +201,8 @@ export interface Elaboration {
   work: number;
   /** Inside `after step`: states read what they will be when an earlier application has already changed them. */
   afterStep: boolean;
+  /** What is bound there. */
+  afterScope?: Scope | undefined;
   /** Whether anything has asked which mode it is. */
   modal: boolean;
   readonly watch: Watch | undefined;
@@ -211,29 +225,21 @@ export function report(
   { label, related = [], help }: Report = {},
 ): Broken {
   const frame = frameOf(of);
-  const calls: Place[] = checking(of)
-    ? []
-    : of.frames
-        .filter((each) => each.call !== undefined)
-        .map((each) => each.call!)
-        .reverse()
-        .slice(0, 3);
+  const calls = checking(of) ? [] : of.frames.flatMap(({ call }) => call ?? []).reverse();
+  // What contains itself comes by the same place again and again.
+  const same = (a: Place, b: Place): boolean =>
+    a.module === b.module && a.span.start === b.span.start && a.span.end === b.span.end;
+  const ways = calls.filter((each, i) => calls.findIndex((other) => same(each, other)) === i);
   const diagnostic: Diagnostic = {
     code,
     severity: "error",
     message,
     at: { module: frame.module.path, span, label: label ?? "" },
-    related: [...related, ...calls],
+    related: [...related, ...ways.slice(0, 3)],
     ...(help === undefined ? {} : { help }),
   };
-  const same = of.diagnostics.some(
-    (each) =>
-      each.code === code &&
-      each.at.module === frame.module.path &&
-      each.at.span.start === span.start &&
-      each.at.span.end === span.end,
-  );
-  if (!same) of.diagnostics.push(diagnostic);
+  const known = of.diagnostics.some((each) => each.code === code && same(each.at, diagnostic.at));
+  if (!known) of.diagnostics.push(diagnostic);
   return broken;
 }
 

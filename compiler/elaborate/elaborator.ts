@@ -5,6 +5,7 @@ import type { GraphBuilder } from "../graph-builder.ts";
 import { apply } from "./apply.ts";
 import type { DecodeOptions, Elaboration, ModeName, Parts, Watch } from "./elaboration.ts";
 import { axesOf, evaluate } from "./expression.ts";
+import type { RecipeSizes } from "./recipe-sizes.ts";
 import { run } from "./statement.ts";
 
 const parts: Parts = { evaluate, run, apply, axesOf };
@@ -14,6 +15,7 @@ export interface ElaborationOptions {
   readonly mode: ModeName;
   readonly decode?: DecodeOptions | undefined;
   readonly steps?: number | undefined;
+  readonly recipe?: RecipeSizes | undefined;
   readonly diagnostics?: Diagnostic[];
   readonly watch?: Watch | undefined;
 }
@@ -23,6 +25,7 @@ export const startElaboration = ({
   mode,
   decode,
   steps,
+  recipe,
   diagnostics = [],
   watch,
 }: ElaborationOptions): Elaboration => ({
@@ -31,6 +34,7 @@ export const startElaboration = ({
   mode,
   decode,
   steps,
+  recipe,
   collected: {
     tensors: new Map(),
     losses: [],
@@ -38,7 +42,7 @@ export const startElaboration = ({
     updates: new Map(),
     routers: [],
     modalities: [],
-    undecodable: new Set(),
+    undecodable: [],
   },
   diagnostics,
   frames: [],

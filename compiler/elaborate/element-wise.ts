@@ -7,7 +7,7 @@ import { erf } from "../graph-scalar.ts";
 import { castTo, toTensor } from "./align.ts";
 import { elementWise, reportNotNumber } from "./arithmetic.ts";
 import { build, checking, type Elaboration } from "./elaboration.ts";
-import type { Call } from "./functions.ts";
+import type { Call } from "./call.ts";
 import { number, roundSize, unknownNumber, valueOf } from "./number.ts";
 import { broken, isBroken, tensor, type Value } from "./value.ts";
 

@@ -8,7 +8,8 @@ import { shapeOf, toTensor, unionHidden } from "./align.ts";
 import { contract } from "./contract.ts";
 import { combineRows, dispatchTokens } from "./bare-routing.ts";
 import { build, checking, frameOf, report, type Elaboration } from "./elaboration.ts";
-import { callBuiltin, pairwise, type Call } from "./functions.ts";
+import type { Call } from "./call.ts";
+import { callBuiltin, pairwise } from "./functions.ts";
 import { boundIndices, indexInto, overScope } from "./indices.ts";
 import { areInputs, asInstance, evaluateArguments, notDefinable, withStatics } from "./instance.ts";
 import { isBuiltin, moduleName, readName } from "./names.ts";
@@ -19,7 +20,7 @@ import { isReduction, reduce } from "./reduce.ts";
 import { restrict } from "./router.ts";
 import { callSchedule, isSchedule } from "./schedules.ts";
 import { noteMixing } from "./sequence-notes.ts";
-import { lookUp, type Scope } from "./scope.ts";
+import { lookUp, spoil, type Scope } from "./scope.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
 import { asTensor, broken, describe, isBroken, tensor, type Value, type VisibleAxis } from "./value.ts";
 
@@ -40,6 +41,7 @@ export function axesOf(of: Elaboration, type: Type, scope: Scope): readonly Visi
     }
     if (size?.kind !== "size") {
       whole = false;
+      if (expression.node === "name") spoil(scope, expression.text);
       report(
         of,
         "M0303",
@@ -114,7 +116,7 @@ function reshape(of: Elaboration, expression: Extract<Expression, { node: "as" }
   const same = kept < 0 ? axes.length : kept;
   found.axes
     .slice(same)
-    .forEach(({ size }) => noteMixing(of, size, "`as` merges the positions of the text with other axes"));
+    .forEach(({ size }) => noteMixing(of, size, "merges the positions of the text with other axes by `as`"));
   const single = found.axes.find(({ pieces }) => pieces?.length === 1)?.pieces?.[0]?.modality;
   const shown = axes.map((axis, i) => {
     const pieces =
@@ -221,7 +223,7 @@ function call(of: Elaboration, expression: Extract<Expression, { node: "call" }>
       return pairwise[name](of, asked);
     return callReduction(of, asked, name);
   }
-  if (over.length > 0 && name !== "concat")
+  if (over.length > 0 && name !== "concat" && name !== "largest")
     return report(of, "M0304", over[0]!.span, `\`${name}\` does not go over an axis`, {
       label: "not for this function",
       help: "remove it",

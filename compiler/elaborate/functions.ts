@@ -1,7 +1,6 @@
 // Built-in functions of tensors: shapes, randomness, losses, other positions of a text. In: evaluated arguments. Out: a value, or a
 // mistake reported. Element-wise functions are in element-wise.ts, reductions in reduce.ts, schedules in schedules.ts.
 
-import type { Argument, Name, Span } from "../../grammar/syntax.ts";
 import { add, constant } from "../../runtime/size.ts";
 import type { GraphBuilder } from "../graph-builder.ts";
 import type { Node } from "../graph.ts";
@@ -10,8 +9,11 @@ import { elementWise, promote, reportMisfit, reportNotNumber } from "./arithmeti
 import { build, checking, type Elaboration, report } from "./elaboration.ts";
 import { formula, formulas } from "./element-wise.ts";
 import { asSize, maxNumbers, minNumbers, number, showShape, unknownNumber, valueOf } from "./number.ts";
-import { along, reduceAlong } from "./reduce.ts";
-import type { Scope } from "./scope.ts";
+import { arity, numbersOf, type Builtin, type Call } from "./call.ts";
+import { crossEntropy } from "./cross-entropy.ts";
+import { gradient } from "./gradient.ts";
+import { largest } from "./largest.ts";
+import { along } from "./reduce.ts";
 import { context, previous } from "./sequence.ts";
 import {
   asTensor,
@@ -23,51 +25,6 @@ import {
   type Value,
   type VisibleAxis,
 } from "./value.ts";
-
-export interface Call {
-  readonly name: string;
-  readonly span: Span;
-  readonly given: readonly { readonly argument: Argument; readonly value: Value }[];
-  readonly over: readonly Name[];
-  readonly scope: Scope;
-}
-type Builtin = (of: Elaboration, call: Call) => Value;
-
-/** Exactly so many arguments, by position. */
-function arity(of: Elaboration, { name, span, given }: Call, least: number, most = least): boolean {
-  if (
-    given.length >= least &&
-    given.length <= most &&
-    given.every(({ argument }) => argument.name === undefined)
-  )
-    return true;
-  const named = given.find(({ argument }) => argument.name !== undefined);
-  report(
-    of,
-    "M0204",
-    named?.argument.span ?? span,
-    named === undefined
-      ? `\`${name}\` takes ${least === most ? (least === 1 ? "one argument" : `${least} arguments`) : `${least} to ${most} arguments`}, not ${given.length}`
-      : `\`${name}\` takes its arguments by position`,
-    {
-      label: named === undefined ? `${given.length} given` : "has a name",
-      help: "see the reference for what it takes",
-    },
-  );
-  return false;
-}
-
-/** An argument as a tensor of numbers. */
-function numbersOf(of: Elaboration, call: Call, at: number): Tensor | undefined {
-  const { value, argument } = call.given[at]!;
-  if (isBroken(value)) return undefined;
-  const found = toTensor(of, value);
-  if (found === undefined || found.element === "bool") {
-    reportNotNumber(of, argument.span, value, `\`${call.name}\``);
-    return undefined;
-  }
-  return castTo(of, found, "number");
-}
 
 /** max, min, mod with two arguments. */
 function extreme(fn: "max" | "min" | "mod"): Builtin {
@@ -271,55 +228,6 @@ function oneHot(of: Elaboration, call: Call): Value {
   );
 }
 
-/** The mean of logsumexp(z) - z at the id, over the ids that are there: one below 0 is padding and counts for nothing. Without
- * any, 0. */
-function crossEntropy(of: Elaboration, call: Call): Value {
-  if (!arity(of, call, 2)) return broken;
-  const logits = numbersOf(of, call, 0);
-  const given = call.given[1]!.value;
-  if (logits === undefined || isBroken(given)) return broken;
-  const ids = toTensor(of, given, "int");
-  if (ids?.element !== "int")
-    return report(
-      of,
-      "M0403",
-      call.given[1]!.argument.span,
-      "`cross_entropy` compares logits with integers",
-      {
-        label: `this is ${describe(given)}`,
-        help: "give the right classes as integers: `cross_entropy(logits, text.next)`",
-      },
-    );
-  if (logits.axes.length !== ids.axes.length + 1)
-    return report(of, "M0301", call.span, "`cross_entropy` takes logits with one axis more than the ids", {
-      label: `logits ${showShape(logits.axes)}, ids ${showShape(ids.axes)}`,
-      help: "the last axis of the logits is the classes",
-    });
-  const outer: Tensor = { ...logits, axes: logits.axes.slice(0, -1) };
-  const merged = unionAxes([outer, ids]);
-  if ("left" in merged) return reportMisfit(of, call.span, merged, [outer, ids], "logits and ids");
-  const hidden = unionHidden([logits, ids]);
-  const at = expandTo(of, ids, hidden, merged);
-  const everything = { hidden, visible: merged.map((_, i) => i) };
-  const there = build(of, [at], (builder, id) => builder.cast(isThere(builder, id), "f32"));
-  const count = reduceAlong(of, "sum", tensor("number", hidden, merged, there), everything);
-  // A weight for each id, not a division of the sum: the scale of every gradient is known before the logits are read.
-  const weights = build(of, [at, count], (builder, id, found) =>
-    builder.select(isThere(builder, id), builder.div(1, builder.map("max", found, 1)), 0),
-  );
-  const weight = tensor("number", hidden, merged, weights);
-  const highest = logits.axes.length - 1;
-  const log = reduceAlong(of, "logsumexp", logits, { hidden: [], visible: [highest] });
-  const [wide, total] = [expandTo(of, logits, hidden, logits.axes), expandTo(of, log, hidden, merged)];
-  const each = build(of, [weight, wide, total, at], (builder, part, z, sum, id) =>
-    builder.mul(part, builder.sub(sum, builder.take(z, id, id.shape.length))),
-  );
-  return reduceAlong(of, "sum", tensor("number", hidden, merged, each), everything);
-}
-
-const isThere = (builder: GraphBuilder, ids: Node): Node =>
-  builder.map("le", builder.constant(0, "i32"), ids);
-
 function clamp(of: Elaboration, call: Call): Value {
   if (!arity(of, call, 3)) return broken;
   const [x, low, high] = call.given.map(({ value }) => value);
@@ -376,6 +284,8 @@ const handlers: Readonly<Record<string, Builtin>> = {
   cross_entropy: crossEntropy,
   context: contextOf,
   previous: previousOf,
+  largest,
+  gradient,
   uniform: random(draw),
   /** -log(-log u) */
   gumbel: random((of, builder, like) => {

@@ -59,6 +59,11 @@ export function boundIndices(of: Elaboration, expression: object, scope: Scope):
     if (indexed.node !== "name") continue;
     const value = lookUp(scope, indexed.text);
     const bounding = value === undefined ? undefined : asTensor(value);
+    if (value !== undefined && isBroken(value))
+      for (const index of indices) {
+        const meaning = index.node === "name" ? lookUp(scope, index.text) : undefined;
+        if (meaning?.kind === "index") meaning.lost = true;
+      }
     if (bounding === undefined) continue;
     indices.forEach((index, i) => {
       const axis = bounding.axes[i];
@@ -107,7 +112,7 @@ function label(of: Elaboration, value: Tensor, labels: ReadonlyMap<number, Hidde
 
 /** table[.., V, ..] at ids: the axis is replaced by the visible axes of the ids. */
 export function lookUpAt(of: Elaboration, table: Tensor, axis: number, ids: Tensor): Tensor {
-  noteMixing(of, table.axes[axis]!.size, "a lookup at other positions of the text");
+  noteMixing(of, table.axes[axis]!.size, "looks up other positions of the text by integers");
   const hidden = unionHidden([table, ids]);
   // Rows look up in their own expert's table: the groups stay where they are, in front, and are flattened with the axis.
   const grouped = table.hidden.findIndex((each) => each.kind === "group" && !hidden.includes(each));
@@ -267,7 +272,7 @@ function indexBy(
   for (const [i, at] of [...places].sort(([a], [b]) => b - a)) {
     const position = left.indexOf(i);
     const axis = current.hidden.length + position;
-    noteMixing(of, current.axes[position]!.size, "one position of the text is picked out");
+    noteMixing(of, current.axes[position]!.size, "picks out one position of the text");
     const node = build(of, [current], (builder, from) => placeNode(builder, from, axis, at));
     current = tensor(
       current.element,
@@ -330,6 +335,7 @@ export function showIndices(
   indices: readonly IndexValue[],
 ): Value {
   const unbound = indices.find(({ axis }) => axis === undefined);
+  if (unbound?.lost === true) return broken;
   if (unbound !== undefined)
     return report(of, "M0307", span, `nothing bounds the index \`${unbound.name}\``, {
       label: "its range is not known",

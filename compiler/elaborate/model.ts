@@ -18,6 +18,7 @@ import {
   type Elaboration,
   type Frame,
   type ModeName,
+  type Undecodable,
   type Watch,
 } from "./elaboration.ts";
 import { startElaboration } from "./elaborator.ts";
@@ -65,7 +66,7 @@ export interface Built {
   readonly sizes: readonly SizeName[];
   readonly training?: TrainingPlan;
   /** Why it cannot be decoded one token at a time; empty when it can. */
-  readonly undecodable: readonly string[];
+  readonly undecodable: readonly Undecodable[];
   /** Whether something in it is different in training and in inference, beside that states change only in training. */
   readonly modal: boolean;
 }
@@ -218,8 +219,9 @@ export function elaborateModel(
     const help = known.length === 0 ? "write a `model`" : `the file has ${known.join(", ")}`;
     return { diagnostics: [error("M0605", message, model.main.path, { start: 0, end: 0 }, "", help)] };
   }
-  const steps = phase === undefined ? undefined : stepsOf(model.main, definition, phase, diagnostics);
-  const of = startElaboration({ builder, mode, decode, steps, diagnostics, watch });
+  const recipe = phase === undefined ? undefined : recipeOf(model.main, definition, phase, diagnostics);
+  const steps = recipe?.steps;
+  const of = startElaboration({ builder, mode, decode, steps, recipe, diagnostics, watch });
   const batch = hiddenAxis(of, "lead", decode === undefined ? named("B") : constant(decode.batch), "batch");
   of.frames.push(modelFrame(definition, model.main, [batch]));
   const scope = openScope();
@@ -261,21 +263,21 @@ export function elaborateModel(
               training: { ...training.training, metrics: ["loss", ...metrics.map((each) => each.name)] },
             },
           }),
-      undecodable: [...collected.undecodable],
+      undecodable: collected.undecodable,
       modal: of.modal,
     },
     diagnostics,
   };
 }
 
-/** The number of steps, read before anything else: schedules need it. */
-function stepsOf(
+/** What the recipe says, read before anything else: schedules need its steps, capacities its batch. */
+function recipeOf(
   module: LoadedModule,
   definition: Definition,
   phase: Phase,
   diagnostics: Diagnostic[],
-): number | undefined {
+): TrainingPlan["training"] {
   const of = startElaboration({ builder: new GraphBuilder(), mode: "training", diagnostics });
   of.frames.push(modelFrame(definition, module, []));
-  return readTraining(of, phase).training.steps;
+  return readTraining(of, phase).training;
 }

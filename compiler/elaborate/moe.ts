@@ -42,7 +42,8 @@ export function sharedExperts(
   scope: Scope,
 ): void {
   const pool = poolOf(of, of.parts.evaluate(of, statement.pool, scope), number(1), statement.pool.span);
-  if (pool.kind !== "pool") return;
+  if (pool.kind !== "pool")
+    return void poolFrame(of).unread.push({ span: statement.pool.span, routed: false });
   if (pool.nulls.length > 0) {
     report(of, "M0518", statement.pool.span, "null experts cannot be shared", {
       label: "every token would do nothing",
@@ -60,7 +61,8 @@ export function routedExperts(
   scope: Scope,
 ): void {
   const pool = poolOf(of, of.parts.evaluate(of, statement.pool, scope), number(1), statement.pool.span);
-  if (pool.kind !== "pool") return;
+  if (pool.kind !== "pool")
+    return void poolFrame(of).unread.push({ span: statement.pool.span, routed: true });
   const weight = weightOf(of, statement, scope);
   const modality = statement.modality?.text;
   const frame = poolFrame(of);
@@ -79,7 +81,7 @@ export function nullExperts(
   scope: Scope,
 ): void {
   const count = statement.count === undefined ? number(1) : of.parts.evaluate(of, statement.count, scope);
-  if (isBroken(count)) return;
+  if (isBroken(count)) return void poolFrame(of).unread.push({ span: statement.span, routed: true });
   const size = count.kind === "number" ? asSize(count, checking(of)) : undefined;
   const value = size?.kind === "size" ? known(size.size) : undefined;
   if (
@@ -105,7 +107,7 @@ export function nullExperts(
         help: "write a number, or a static that is one",
       },
     );
-    return;
+    return void poolFrame(of).unread.push({ span: statement.span, routed: true });
   }
   if (value !== 0) poolFrame(of).nulls.push({ kind: statement.kind, count, span: statement.span });
 }
@@ -129,8 +131,9 @@ export function routerStatement(
 /** At the end of the body: everything that was collected, applied to the inputs. Undefined when nothing was. */
 export function finishMoe(of: Elaboration, scope: Scope): Value | undefined {
   const { definition } = frameOf(of);
-  const { shared, segments, nulls, router } = poolFrame(of);
-  if (shared.length + segments.length + nulls.length === 0 && router === undefined) return undefined;
+  const { shared, segments, nulls, unread, router } = poolFrame(of);
+  if (shared.length + segments.length + nulls.length + unread.length === 0 && router === undefined)
+    return undefined;
   const span = definition.name.span;
   const given = definition.inputs.map(({ name }) => scope.names.get(name.text) ?? broken);
   if (given.some(isBroken)) return broken;
@@ -141,12 +144,16 @@ export function finishMoe(of: Elaboration, scope: Scope): Value | undefined {
   }
   const parts: Tensor[] = [];
   const pool: Pool = { kind: "pool", segments, nulls };
-  if (segments.length + nulls.length > 0) {
+  const unreadRouted = unread.filter(({ routed }) => routed);
+  const [first] = [...segments, ...nulls, ...unreadRouted];
+  if (first !== undefined) {
     if (router === undefined)
-      return report(of, "M0514", (segments[0] ?? nulls[0]!).span, "a pool needs a router", {
+      return report(of, "M0514", first.span, "a pool needs a router", {
         label: "nothing says which experts to take",
         help: "write `router TopK { k = 2 }`",
       });
+    // How many experts there are, nobody knows: what a router makes of them is seen when they are given.
+    if (unreadRouted.length > 0) return broken;
     for (const { instance, span: place } of segments)
       if (inputsOf(of, place, instance, inputs) === undefined) return broken;
     const gates = gatesFor(of, router.expression, pool, inputs, router.scope);

@@ -196,6 +196,18 @@ export function asSize(of: NumberValue, checking: boolean): AsSize {
     : { kind: "size", size: of.poly };
 }
 
+/** Whether a size could come to less than 0: only where something is subtracted. */
+const subtracts = (size: Size): boolean =>
+  size.some(({ coefficient, factors }) => coefficient < 0 || factors.some(factorSubtracts));
+const factorSubtracts = (factor: Factor): boolean =>
+  typeof factor !== "string" &&
+  (factor.fn === "max"
+    ? subtracts(factor.of) && subtracts(factor.by)
+    : subtracts(factor.of) || (factor.fn === "min" && subtracts(factor.by)));
+
+/** A size that counts: less than none is none. */
+export const notBelowNone = (size: Size): Size => (subtracts(size) ? maximum(size, constant(0)) : size);
+
 /** Rounded to a size: for counts (`top C tokens`) and for `ceil`, `floor`. */
 export function roundSize(of: NumberValue, fn: "ceil" | "floor"): NumberValue {
   if (of.poly === undefined) return unknownNumber;

@@ -11,8 +11,8 @@ export interface Phase {
   /** The model that is trained, and what it is given. */
   readonly model: Name;
   readonly statics: readonly Argument[];
-  /** Another phase comes before it, whose tensors it starts from. */
-  readonly follows: boolean;
+  /** Names of the phases before it, in order; it starts from the tensors of the last. */
+  readonly earlier: readonly string[];
 }
 
 type PhaseSetting = Extract<Setting, { setting: "phase" }>;
@@ -23,13 +23,13 @@ const replaces = (inner: Setting, outer: Setting): boolean =>
     ? inner.modality.text === outer.modality.text
     : inner.setting === outer.setting && inner.setting !== "freeze" && inner.setting !== "rate";
 
-function alone(train: TrainDeclaration, phase: PhaseSetting | undefined, follows: boolean): Phase {
+function alone(train: TrainDeclaration, phase: PhaseSetting | undefined, earlier: readonly string[]): Phase {
   const own = phase?.settings ?? [];
   const common = train.settings.filter(
     (setting) =>
       setting.setting !== "phase" &&
       !own.some((inner) => replaces(inner, setting)) &&
-      !(follows && setting.setting === "start"),
+      !(earlier.length > 0 && setting.setting === "start"),
   );
   const settings = [...common, ...own.filter(({ setting }) => setting !== "phase")];
   const asked = settings.find((setting) => setting.setting === "model");
@@ -38,13 +38,14 @@ function alone(train: TrainDeclaration, phase: PhaseSetting | undefined, follows
     train: { ...train, settings },
     model: asked?.name ?? train.model,
     statics: asked?.options ?? [],
-    follows,
+    earlier,
   };
 }
 
 /** In order; at least one. */
 export function phasesOf(train: TrainDeclaration): readonly Phase[] {
   const phases = train.settings.filter((setting) => setting.setting === "phase");
-  if (phases.length === 0) return [alone(train, undefined, false)];
-  return phases.map((phase, i) => alone(train, phase, i > 0));
+  if (phases.length === 0) return [alone(train, undefined, [])];
+  const names = phases.map(({ name }) => name.text);
+  return phases.map((phase, i) => alone(train, phase, names.slice(0, i)));
 }

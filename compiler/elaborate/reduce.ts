@@ -108,7 +108,7 @@ export function along(
 }
 
 /** The value with the axes to go over as axes of its own, and their positions in its node. */
-function prepare(
+export function prepare(
   of: Elaboration,
   value: Tensor,
   { hidden, visible }: Along,
@@ -235,7 +235,9 @@ function reduceNode(
       return builder.sub(shifted, widen(log));
     }
     case "cumsum":
-      return builder.scan(masked(node, 0), sorted[0]!);
+      return sorted.length === 1
+        ? builder.scan(masked(node, 0), sorted[0]!)
+        : alongLast(builder, masked(node, 0), sorted, (flat) => builder.scan(flat, flat.shape.length - 1));
     case "argmax": {
       const axis = sorted[0]!;
       const rest = node.shape.map((_, i) => i).filter((i) => i !== axis);
@@ -245,6 +247,22 @@ function reduceNode(
     default:
       return fn satisfies never;
   }
+}
+
+/** What keeps the shape, along axes as if they were one, of which the last runs fastest; it gets them as the last axis. */
+export function alongLast(
+  builder: GraphBuilder,
+  node: Node,
+  axes: readonly number[],
+  act: (flat: Node) => Node,
+): Node {
+  const rest = node.shape.flatMap((_, i) => (axes.includes(i) ? [] : [i]));
+  const order = [...rest, ...axes];
+  const turned = builder.permute(node, order);
+  const length = product(axes.map((axis) => node.shape[axis]!.size));
+  const flat = builder.reshape(turned, [...turned.shape.slice(0, rest.length), length]);
+  const back = order.map((_, axis) => order.indexOf(axis));
+  return builder.permute(builder.reshape(act(flat), turned.shape), back);
 }
 
 const keeps = (fn: Reduction): boolean => fn === "softmax" || fn === "log_softmax" || fn === "cumsum";
@@ -272,7 +290,7 @@ export function reduce(
   const axes = along(of, scope, span, fn, value, over);
   if (axes === undefined) return { kind: "broken" };
   if (axes.hidden.length + axes.visible.length === 0) return value;
-  if ((fn === "cumsum" || fn === "argmax") && axes.hidden.length + axes.visible.length !== 1)
+  if (fn === "argmax" && axes.hidden.length + axes.visible.length !== 1)
     return report(of, "M0303", span, `\`${fn}\` runs along one axis`, {
       label: "more than one",
       help: "name one axis after `over`",
@@ -285,7 +303,7 @@ export function reduce(
 export function reduceAlong(of: Elaboration, fn: Reduction, value: Tensor, axes: Along): Tensor {
   const { wide, axes: positions } = prepare(of, value, axes);
   for (const axis of [...axes.hidden, ...axes.visible.map((i) => wide.axes[i]!)])
-    noteMixing(of, axis.size, `\`${fn}\` runs over the positions of the text`);
+    noteMixing(of, axis.size, `takes \`${fn}\` over the positions of the text`);
   const mask = validOf(of, wide, axes);
   const full = mask === undefined ? wide : expandTo(of, wide, mask.hidden, wide.axes);
   const hidden = full.hidden;

@@ -13,7 +13,7 @@ import type { GraphBuilder } from "../graph-builder.ts";
 import { nodesOf } from "../graph-walk.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
 import { checking, report, type Elaboration } from "./elaboration.ts";
-import type { Call } from "./functions.ts";
+import type { Call } from "./call.ts";
 import { number, unknownNumber, valueOf } from "./number.ts";
 import { broken, describe, isBroken, tensor, type Value } from "./value.ts";
 

@@ -1,7 +1,7 @@
 // `start from "runs/teacher" { "*.experts.*" = copy("*.ffn.*") }`: where tensors get their first values. In: the setting. Out: rules
 // with patterns of names; compiler/start-tensors.ts applies them to the names of a model, runtime/start.ts to files.
 
-import type { Argument, Expression, Setting } from "../../grammar/syntax.ts";
+import type { Argument, Expression, Name, Setting } from "../../grammar/syntax.ts";
 import type { StartValue } from "../../runtime/program.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
 import { stars } from "../pattern.ts";
@@ -20,21 +20,22 @@ export interface StartRule {
 }
 
 export interface StartPlan {
-  /** Runs and files as written; none: the phase before. */
-  readonly sources: readonly string[];
+  /** Runs and files as written, phases by their names; none: the phase before. */
+  readonly sources: readonly (string | { readonly phase: string })[];
   readonly rules: readonly StartRule[];
 }
 
 type StartSetting = Extract<Setting, { setting: "start" }>;
 
-const functions = ["copy", "slice", "take", "concat", "stack", "mean"] as const;
+const functions = ["copy", "slice", "take", "transpose", "concat", "stack", "mean"] as const;
 const forms: Readonly<Record<(typeof functions)[number], string>> = {
   copy: 'copy("ffn.*", noise = 0.01)',
   slice: 'slice("ffn.*", 0, 512, axis = 1)',
-  take: 'take("*.experts.*", [0, 3, 5])',
+  take: 'take("*.experts.*", [0, 3, 5])` or `take("*.experts.*", largest("*.used", 3))',
+  transpose: 'transpose("*.weight")',
   concat: 'concat(a("*"), b("*"), axis = 0)',
   stack: 'stack(a("*"), b("*"))',
-  mean: 'mean(a("*"), b("*"))',
+  mean: 'mean(a("*"), b("*"), weights = [0.3, 0.7])',
 };
 
 /** What no rule names is taken by its own name. */
@@ -45,8 +46,12 @@ export const sameNames: StartRule = {
   place: "",
 };
 
-/** `follows`: without sources it starts from the phase before. */
-export function startOf(of: Elaboration, setting: StartSetting, follows: boolean): StartPlan | undefined {
+/** `earlier`: names of the phases before; where there are some, it starts from the last without sources. */
+export function startOf(
+  of: Elaboration,
+  setting: StartSetting,
+  earlier: readonly string[],
+): StartPlan | undefined {
   const { sources, rules, span } = setting;
   const wrong = (
     at: { readonly span: Expression["span"] },
@@ -54,22 +59,32 @@ export function startOf(of: Elaboration, setting: StartSetting, follows: boolean
     label: string,
     help: string,
   ): undefined => void report(of, "M0615", at.span, message, { label, help });
-  if (sources.length === 0 && !follows)
+  if (sources.length === 0 && earlier.length === 0)
     return wrong(
       { span: { start: span.start, end: span.start + "start".length } },
       "`start` says from where",
       "no phase comes before this",
       'name a run or a file: `start from "runs/base" { ... }`',
     );
-  const paths: string[] = [];
-  for (const [i, { name, path, span: at }] of sources.entries()) {
-    if (path.node !== "string")
+  const paths: StartPlan["sources"][number][] = [];
+  for (const [i, { path, span: at }] of sources.entries()) {
+    const phase = path.node === "name" && earlier.includes(path.text) ? path.text : undefined;
+    if (path.node !== "string" && phase === undefined)
       return wrong(
         { span: path.span },
-        "a run or a file is written in quotes",
-        "not a text",
-        'write `start from "runs/base"`',
+        earlier.length === 0 || path.node !== "name"
+          ? "a run or a file is written in quotes"
+          : `no phase before this one is called \`${path.text}\``,
+        path.node === "name" && earlier.length > 0 ? "not known" : "not a text",
+        path.node === "name" && earlier.length > 0
+          ? didYouMean(
+              path.text,
+              earlier,
+              `before it there is ${earlier.map((each) => `\`${each}\``).join(", ")}`,
+            )
+          : 'write `start from "runs/base"`',
       );
+    const name = sourceName(sources[i]!);
     if (sources.length > 1 && name === undefined)
       return wrong(
         { span: at },
@@ -79,16 +94,16 @@ export function startOf(of: Elaboration, setting: StartSetting, follows: boolean
       );
     if (name !== undefined && (isFunction(name.text) || name.text === "fresh"))
       return wrong(name, `a source cannot be called \`${name.text}\``, "means something else", "rename it");
-    if (sources.slice(0, i).some((other) => other.name?.text === name?.text && name !== undefined))
-      return wrong(name!, `two sources are called \`${name!.text}\``, "again here", "rename one of them");
-    paths.push(path.value);
+    if (name !== undefined && sources.slice(0, i).some((other) => sourceName(other)?.text === name.text))
+      return wrong(name, `two sources are called \`${name.text}\``, "again here", "rename one of them");
+    paths.push(phase !== undefined ? { phase } : (path as Extract<Expression, { node: "string" }>).value);
   }
   if (sources.length > 1 && rules.length === 0)
     return wrong(
       sources[1]!,
       "of several sources none is taken without a rule",
       "which of them?",
-      `say it: \`{ "*" = ${sources[0]!.name!.text}("*") }\``,
+      `say it: \`{ "*" = ${sourceName(sources[0]!)!.text}("*") }\``,
     );
   const read: StartRule[] = [];
   for (const rule of rules) {
@@ -110,6 +125,11 @@ export function startOf(of: Elaboration, setting: StartSetting, follows: boolean
   return { sources: paths, rules: sources.length === 0 || rules.length === 0 ? [...read, sameNames] : read };
 }
 
+/** As rules call it: a phase by its own name, when it is given none. */
+function sourceName({ name, path }: StartSetting["sources"][number]): Name | undefined {
+  return name ?? (path.node === "name" ? { text: path.text, span: path.span } : undefined);
+}
+
 /** `stars`: of the target; what they stand for fills those of the source. */
 function valueFrom(
   of: Elaboration,
@@ -128,7 +148,7 @@ function valueFrom(
           `${stars(text.value)} here, ${most} on the left`,
           "a `*` stands for what it stands for on the left: write as many there",
         );
-  const names = setting.sources.flatMap(({ name }) => name?.text ?? []);
+  const names = setting.sources.flatMap((source) => sourceName(source)?.text ?? []);
   if (expression.node === "string") {
     if (setting.sources.length <= 1) return pattern(expression, 0);
     return wrong(
@@ -164,9 +184,10 @@ function valueFrom(
     copy: ["noise", "keep", "times"],
     slice: ["axis"],
     take: ["axis"],
+    transpose: [],
     concat: ["axis"],
     stack: [],
-    mean: [],
+    mean: ["weights"],
   }[called] as readonly string[];
   const strange = given.find(({ name }) => name !== undefined && !allowed.includes(name.text));
   if (strange !== undefined)
@@ -192,6 +213,14 @@ function valueFrom(
       name !== "noise" && name !== "keep",
       name === "keep" ? 1 : Infinity,
     );
+  const numbersOf = (
+    list: Expression,
+    least: number,
+    whole: boolean,
+  ): readonly (number | undefined)[] | undefined =>
+    list.node !== "list" || list.items.length === 0
+      ? wrong(list, `\`${called}\` takes a list of ${whole ? "positions" : "numbers"}`, "not a list", form)
+      : list.items.map((value) => number(of, { value, span: value.span }, least, whole));
   const places = given.filter(({ name }) => name === undefined);
   const inner = (argument: Argument): StartValue | undefined => valueFrom(of, argument.value, setting, most);
   const axis = option("axis", 0) ?? 0;
@@ -200,9 +229,23 @@ function valueFrom(
     const parts = places.map(inner);
     if (parts.some((part) => part === undefined)) return undefined;
     const all = parts as readonly StartValue[];
-    return called === "concat" ? { kind: "concat", of: all, axis } : { kind: called, of: all };
+    if (called === "concat") return { kind: "concat", of: all, axis };
+    const weighed = given.find(({ name }) => name?.text === "weights");
+    if (weighed === undefined) return { kind: called, of: all };
+    const weights = numbersOf(weighed.value, -Infinity, false);
+    if (weights === undefined || weights.includes(undefined)) return undefined;
+    if (weights.length === all.length && weights.reduce((sum, weight) => sum! + weight!)! !== 0)
+      return { kind: "mean", of: all, weights: weights as readonly number[] };
+    return weights.length === all.length
+      ? wrong(weighed.value, "the weights of a mean are divided by their sum", "their sum is 0", "change one")
+      : wrong(
+          weighed.value,
+          "a mean has one weight for each of its parts",
+          `${weights.length} for ${all.length}`,
+          form,
+        );
   }
-  const wanted = { copy: 1, slice: 3, take: 2 }[called];
+  const wanted = { copy: 1, slice: 3, take: 2, transpose: 1 }[called];
   if (places.length !== wanted)
     return wrong(
       expression,
@@ -212,6 +255,7 @@ function valueFrom(
     );
   const from = inner(places[0]!);
   if (from === undefined) return undefined;
+  if (called === "transpose") return { kind: "transpose", of: from };
   if (called === "copy") {
     const [noise, keep, times] = [option("noise", 0), option("keep", 0), option("times", 1)];
     return {
@@ -228,11 +272,18 @@ function valueFrom(
       ? undefined
       : { kind: "slice", of: from, axis, start, size };
   }
-  const list = places[1]!.value;
-  if (list.node !== "list" || list.items.length === 0)
-    return wrong(list, "`take` takes a list of positions", "not a list", form);
-  const positions = list.items.map((value) => number(of, { value, span: value.span }, 0, true));
-  return positions.some((position) => position === undefined)
+  const chosen = places[1]!.value;
+  if (chosen.node === "call" && chosen.callee.node === "name" && chosen.callee.text === "largest") {
+    const [by, many, ...more] = chosen.arguments;
+    if (by === undefined || many === undefined || more.length > 0 || by.name !== undefined)
+      return wrong(chosen, "`largest` takes a tensor and how many", `${chosen.arguments.length} here`, form);
+    const [largest, count] = [inner(by), number(of, many, 1, true)];
+    return largest === undefined || count === undefined
+      ? undefined
+      : { kind: "take", of: from, axis, positions: { largest, count } };
+  }
+  const positions = numbersOf(chosen, 0, true);
+  return positions === undefined || positions.includes(undefined)
     ? undefined
     : { kind: "take", of: from, axis, positions: positions as readonly number[] };
 }
@@ -253,8 +304,9 @@ function number(
   const found = value.kind === "number" ? valueOf(value) : undefined;
   const fits = found !== undefined && Number.isFinite(found) && found >= least && found <= most;
   if (fits && (!whole || Number.isInteger(found))) return found;
-  const range = most === Infinity ? `of at least ${least}` : `from ${least} to ${most}`;
-  report(of, "M0615", argument.value.span, `this must be a ${whole ? "whole " : ""}number ${range}`, {
+  const range =
+    most < Infinity ? ` from ${least} to ${most}` : least > -Infinity ? ` of at least ${least}` : "";
+  report(of, "M0615", argument.value.span, `this must be a ${whole ? "whole " : ""}number${range}`, {
     label: found === undefined ? `this is ${describe(value)}` : `this is ${found}`,
     help: "change the number",
   });

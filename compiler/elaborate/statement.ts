@@ -14,7 +14,7 @@ import { nullExperts, routedExperts, routerStatement, sharedExperts } from "./mo
 import { number, sameSizes, showShape, valueOf } from "./number.ts";
 import { meanOfAll } from "./reduce.ts";
 import { choose, weigh } from "./router.ts";
-import { bind, carryOver, lookUp, openScope, type Scope } from "./scope.ts";
+import { bind, carryOver, lookUp, lookUpWithin, openScope, type Scope } from "./scope.ts";
 import { declare } from "./tensors.ts";
 import { asTensor, broken, describe, isBroken, type Value } from "./value.ts";
 
@@ -150,7 +150,13 @@ function assign(
   const { name } = statement;
   const stored = frameOf(of).stored.get(name.text);
   if (stored === undefined || lookUp(scope, name.text) !== stored.tensor) {
-    // A local name: a step on the way.
+    // A local name is a step on the way; what was bound before stays what it is.
+    const own = lookUpWithin(scope, of.afterScope, name.text);
+    if (statement.operator !== "=" && own === undefined && !isBroken(value))
+      report(of, "M0601", name.span, `\`${name.text}\` is no state, so \`after step\` changes nothing`, {
+        label: "bound anew in every step",
+        help: `declare it: \`state ${name.text}: [N] = 0\``,
+      });
     bind(scope, name.text, value);
     return;
   }
@@ -193,10 +199,12 @@ function after(of: Elaboration, body: readonly Statement[], scope: Scope): void 
   if (of.mode !== "training" && !checking(of)) return;
   if (of.decode !== undefined) return;
   of.afterStep = true;
+  of.afterScope = openScope(scope);
   try {
-    of.parts.run(of, body, openScope(scope));
+    of.parts.run(of, body, of.afterScope);
   } finally {
     of.afterStep = false;
+    of.afterScope = undefined;
   }
 }
 

@@ -8,6 +8,7 @@ import { didYouMean } from "../diagnostics/suggest.ts";
 import { matchesPattern } from "../pattern.ts";
 import type { Node, Origin } from "../graph.ts";
 import { castTo, toTensor } from "./align.ts";
+import { sourceOf, textOf } from "./data-source.ts";
 import type { Phase } from "./phases.ts";
 import { sameNames, startOf, type StartPlan } from "./start.ts";
 import { checking, frameOf, report, type Elaboration } from "./elaboration.ts";
@@ -28,10 +29,6 @@ export interface TrainingPlan {
   /** Factors on the learning rate, by patterns of names; the last that matches counts. */
   readonly rates: readonly { readonly pattern: string; readonly factor: number }[];
 }
-
-const readers = ["bytes", "characters", "pairs", "csv", "jsonl", "idx"] as const;
-type Reader = (typeof readers)[number];
-const isReader = (name: string): name is Reader => (readers as readonly string[]).includes(name);
 
 interface NumberRule {
   readonly what: string;
@@ -61,51 +58,6 @@ function numberOf(
     },
   );
   return undefined;
-}
-
-function textOf(of: Elaboration, expression: Expression, what: string): string | undefined {
-  if (expression.node === "string") return expression.value;
-  report(of, "M0607", expression.span, `${what} is written in quotes`, {
-    label: "not a text",
-    help: 'write it like "corpus/*.txt"',
-  });
-  return undefined;
-}
-
-/** `bytes("corpus/*.txt")`, `csv("data.csv", "a", "b")`; a bare text is read as bytes. */
-function sourceOf(of: Elaboration, modality: string, expression: Expression): DataSource | undefined {
-  if (expression.node === "string") return { modality, reader: "bytes", path: expression.value };
-  const callee =
-    expression.node === "call" && expression.callee.node === "name" ? expression.callee.text : undefined;
-  if (expression.node !== "call" || callee === undefined || !isReader(callee)) {
-    report(of, "M0608", expression.span, "data is read by bytes, characters, pairs, csv, jsonl or idx", {
-      label: "not one of them",
-      help: didYouMean(callee ?? "", readers, 'write `bytes("corpus/*.txt")`'),
-    });
-    return undefined;
-  }
-  const [path, ...columns] = expression.arguments;
-  const file = path === undefined ? undefined : textOf(of, path.value, "the path of a file");
-  if (path === undefined)
-    report(of, "M0608", expression.span, `\`${callee}\` needs a file`, {
-      label: "no path",
-      help: `write \`${callee}("path")\``,
-    });
-  if (file === undefined) return undefined;
-  const names: string[] = [];
-  for (const { value } of columns) {
-    const column = value.node === "name" ? value.text : textOf(of, value, "the name of a column");
-    if (column === undefined) return undefined;
-    names.push(column);
-  }
-  if ((callee === "csv" || callee === "jsonl") && names.length === 0) {
-    report(of, "M0608", expression.span, `\`${callee}\` needs a column`, {
-      label: "no column",
-      help: `write \`${callee}("file", "column")\``,
-    });
-    return undefined;
-  }
-  return { modality, reader: callee, path: file, ...(names.length === 0 ? {} : { columns: names }) };
 }
 
 function optimizerOf(
@@ -183,7 +135,7 @@ function textFrom(expression: Expression): string {
 }
 
 /** Reads a phase of a `train` block; what is missing has the default of the reference. */
-export function readTraining(of: Elaboration, { name, train, follows }: Phase): TrainingPlan {
+export function readTraining(of: Elaboration, { name, train, earlier }: Phase): TrainingPlan {
   const data: DataSource[] = [];
   const freeze: string[] = [];
   const rates: { pattern: string; factor: number }[] = [];
@@ -197,7 +149,7 @@ export function readTraining(of: Elaboration, { name, train, follows }: Phase): 
   let optimizer: ReturnType<typeof optimizerOf>;
   let asked = train.span;
   // A phase goes on with what the one before has learned.
-  let start: StartPlan | undefined = follows ? { sources: [], rules: [sameNames] } : undefined;
+  let start: StartPlan | undefined = earlier.length > 0 ? { sources: [], rules: [sameNames] } : undefined;
   const seen = new Map<string, Span>();
   for (const setting of train.settings) {
     const several = setting.setting === "data" || setting.setting === "freeze" || setting.setting === "rate";
@@ -280,7 +232,7 @@ export function readTraining(of: Elaboration, { name, train, follows }: Phase): 
         break;
       }
       case "start":
-        start = startOf(of, setting, follows) ?? start;
+        start = startOf(of, setting, earlier) ?? start;
         for (const { target } of setting.rules)
           if (target.node === "string") checkPattern(of, target.span, target.value, "tensor");
         break;
@@ -376,11 +328,13 @@ function checkData(of: Elaboration, train: TrainDeclaration, data: readonly Data
       label: "nothing to train on",
       help: `write \`data ${first.name} = ${first.kind === "tokens" ? 'bytes("corpus/*.txt")' : first.kind === "image" ? 'idx("images.idx.gz")' : `csv("data.csv", "${first.name}")`}\``,
     });
+  // Layers may have losses, and which layers there are may hang on statics: seen when the model is built, not while checking.
   if (
+    of.builder !== undefined &&
     of.collected.modalities.length > 0 &&
     of.decode === undefined &&
     of.collected.losses.length === 0 &&
-    (checking(of) || of.mode === "training")
+    of.mode === "training"
   )
     if (!of.diagnostics.some(({ severity }) => severity === "error"))
       report(of, "M0612", train.model.span, "the model has no loss to train on", {

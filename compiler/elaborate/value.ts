@@ -62,6 +62,8 @@ export interface IndexValue {
   readonly name: string;
   readonly order: number;
   axis: Hidden | undefined;
+  /** A tensor that would have bounded it is wrong: nothing more is said. */
+  lost?: boolean;
 }
 
 export interface Instance {

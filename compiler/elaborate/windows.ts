@@ -4,10 +4,12 @@
 // with an axis for each index, and the indices.
 
 import type { Expression, Span } from "../../grammar/syntax.ts";
-import { add, constant, multiply, type Size } from "../../runtime/size.ts";
+import { add, constant, known, multiply, type Size } from "../../runtime/size.ts";
 import type { GraphBuilder } from "../graph-builder.ts";
 import type { Node } from "../graph.ts";
+import { isLength } from "./align.ts";
 import { boundAxis } from "./bound-axis.ts";
+import { earlier } from "./cache.ts";
 import { build, checking, report, type Elaboration } from "./elaboration.ts";
 import { valueOf } from "./number.ts";
 import { lookUp, type Scope } from "./scope.ts";
@@ -64,6 +66,7 @@ function sumOf(of: Elaboration, expression: Expression, scope: Scope): Window | 
 /** In `x[i + a]` the index that nothing else bounds runs over the axis: a window slides over all of it. */
 function boundWindow(of: Elaboration, { indices }: Window, axis: VisibleAxis, span: Span): boolean {
   const open = indices.filter((index) => index.axis === undefined);
+  if (open.some(({ lost }) => lost === true)) return false;
   if (open.length > 1) {
     report(of, "M0307", span, `nothing bounds the index \`${open[1]!.name}\``, {
       label: "its range is not known",
@@ -110,19 +113,70 @@ export function openWindows(
       return undefined;
     }
     if (!boundWindow(of, window, axis, expression.span)) return undefined;
-    if (!isTarget(value)) noteMixing(of, axis.size, "other positions of the text are read by an index");
     const sizes = window.indices.map((index) => ({ size: index.axis!.size }));
     const axes = [...current.axes.slice(0, at), ...sizes, ...current.axes.slice(at + 1)];
     const place = current.hidden.length + at;
-    const node = build(of, [current], (builder, from) =>
-      second === undefined
-        ? shifted(builder, from, place, window.by, sizes[0]!.size)
-        : windowed(builder, from, place, window.by, sizes[0]!.size, sizes[1]!.size),
-    );
+    const past = isTarget(value) ? undefined : pastWindow(of, axis, window);
+    const node =
+      past === undefined
+        ? build(of, [current], (builder, from) =>
+            second === undefined
+              ? shifted(builder, from, place, window.by, sizes[0]!.size)
+              : windowed(builder, from, place, window.by, sizes[0]!.size, sizes[1]!.size),
+          )
+        : fromPast(of, current, place, window.by, past);
+    if (past !== undefined && node === undefined) return undefined;
     current = tensor(current.element, current.hidden, axes, node);
     entries.push(...window.indices);
   }
   return { value: current, entries };
+}
+
+/** In decoding: a window whose index of positions reads no later ones, with what it is wide and whether that index stands second. */
+interface Past {
+  readonly width?: Size;
+  readonly second: boolean;
+}
+
+/** A window into the past is read from a cache; any other, along positions of a text, needs the whole of it. */
+function pastWindow(of: Elaboration, axis: VisibleAxis, { indices, by }: Window): Past | undefined {
+  if (of.decode === undefined || !isLength(of, axis.size)) return undefined;
+  const at = indices.findIndex((index) => isLength(of, index.axis!.size));
+  const other = indices.find((_, i) => i !== at);
+  const width = other === undefined ? 1 : known(other.axis!.size);
+  if (at < 0 || width === undefined) {
+    noteMixing(of, axis.size, "reads positions of the text by an index that counts others");
+    return undefined;
+  }
+  if (by + width - 1 > 0) {
+    noteMixing(
+      of,
+      axis.size,
+      "reads later positions of the text by an index",
+      "read none that is later: `x[t - 1]`, or `x[t + a - 2]` for `a` below 3",
+    );
+    return undefined;
+  }
+  return { second: at === 1, ...(other === undefined ? {} : { width: other.axis!.size }) };
+}
+
+function fromPast(of: Elaboration, value: Tensor, axis: number, by: number, past: Past): Node | undefined {
+  // As in `filled`: where there is nothing an integer is -1, and a cache has 0 there.
+  const plus = (node: Node | undefined, one: number): Node | undefined =>
+    node?.dtype === "i32" ? of.builder!.add(node, of.builder!.constant(one, "i32")) : node;
+  const raised = plus(value.node, 1);
+  const read = earlier(
+    of,
+    { ...value, ...(raised === undefined ? {} : { node: raised }) },
+    axis,
+    by,
+    past.width,
+  );
+  const node = plus(read, -1);
+  if (node === undefined || !past.second) return node;
+  const order = node.shape.map((_, i) => i);
+  [order[axis], order[axis + 1]] = [axis + 1, axis];
+  return of.builder!.permute(node, order);
 }
 
 /** Along one axis of `from`: y[i] = x[i + by] for i below `size`. */

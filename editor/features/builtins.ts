@@ -107,6 +107,8 @@ add("function", {
     "context(k)",
     "Every position of `k` seen so far, along a new axis: the sequence in training, the cache in decoding.",
   ],
+  largest: ["largest(x, k over D)", "Which are the k largest along an axis; equals by their order."],
+  gradient: ["gradient(value, x)", "How the value, summed over everything, changes with x."],
   one_hot: ["one_hot(ids, N)", "1 at the place of the id, else 0."],
   int: ["int(x)", "Whole numbers as integers: what stands after the point is left out."],
   cross_entropy: [

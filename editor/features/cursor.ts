@@ -247,7 +247,7 @@ export function calleeBefore(tokens: readonly IToken[]): string {
 }
 
 /** What a tensor may begin with; patterns of names stand in quotes. */
-const startWords = ["copy", "slice", "take", "concat", "stack", "mean", "fresh"];
+const startWords = ["copy", "slice", "take", "transpose", "concat", "stack", "mean", "fresh"];
 
 function settingPlace(line: readonly IToken[]): Place {
   const [first, , third] = line;

@@ -16,7 +16,7 @@ export type RowPart = { readonly modality: Modality } & (
   { readonly store: RowStore } | { readonly tokens: TokenStore; readonly starts: readonly number[] }
 );
 
-interface Pair {
+export interface Pair {
   readonly train: Batches;
   readonly held: Batches;
 }
@@ -52,11 +52,19 @@ const none: Batches = {
   },
 };
 
-/** `undefined` when there are too few tokens for one window each. */
-export function streamBatches(parts: readonly StreamPart[], training: Training): Pair | undefined {
+/** Streams are shuffled each by its own key. */
+const orderKey = ({ seed }: Training, stream: string | undefined): ReturnType<typeof streamKey> =>
+  streamKey(seed, stream === undefined ? "data order" : `data order of ${stream}`);
+
+/** `undefined` when there are too few tokens for one window each. `stream`: its name; none: the main one. */
+export function streamBatches(
+  parts: readonly StreamPart[],
+  training: Training,
+  stream?: string,
+): Pair | undefined {
   const length = training.length;
   if (length === undefined) throw new Error("internal: a token modality, but no length");
-  const key = streamKey(training.seed, "data order");
+  const key = orderKey(training, stream);
   const windows = splitWindows(parts[0]!.store.length, length, training.holdOut, key);
   if (windows === undefined) return undefined;
   const { train, held } = windows;
@@ -89,15 +97,21 @@ function portsOf({ name, ports }: Modality): readonly [string | undefined, strin
   return [ports.find((port) => port === name), ports.find((port) => port === `${name}.next`)];
 }
 
-/** `undefined` when no row is left for one of the parts. */
-export function rowBatches(parts: readonly RowPart[], rows: number, training: Training): Pair | undefined {
+/** `undefined` when no row is left for one of the parts. `stream` as for `streamBatches`. */
+export function rowBatches(
+  parts: readonly RowPart[],
+  rows: number,
+  training: Training,
+  stream?: string,
+): Pair | undefined {
   const heldRows = training.holdOut <= 0 ? 0 : Math.max(1, Math.round(rows * training.holdOut));
   const trainRows = rows - heldRows;
   if (trainRows < 1) return undefined;
   const size = training.batch;
-  // Files are often sorted by class, so the held-out rows are drawn; from a fixed key, so that all seeds share them.
+  // Files are often sorted by class, so the held-out rows are drawn; from a fixed key, so that all seeds share them, and all streams
+  // that read the same rows.
   const split = streamKey(0, "held-out rows");
-  const order = streamKey(training.seed, "data order");
+  const order = orderKey(training, stream);
   const fill: Fill = (chosen) => {
     const batch: Record<string, Float32Array | Int32Array> = {};
     for (const part of parts)

@@ -4,9 +4,7 @@
 import { crc32, hex8 } from "../checkpoint-checksum.ts";
 import { UserError } from "../errors.ts";
 import type { DataSource, Modality, Training } from "../program.ts";
-import type { Tokenizer } from "../tokenizer.ts";
-import { rowBatches, streamBatches, type RowPart, type StreamPart } from "./batches.ts";
-import { fingerprintOf, rowCount, summaryOf } from "./describe.ts";
+import { assemble, streamOf, type Opened } from "./assemble.ts";
 import { collectorOf, type Collector } from "./columns.ts";
 import type { Data, RowStore } from "./data.ts";
 import { memoryFolder, type DataFile, type DataFolder } from "./folder.ts";
@@ -27,13 +25,6 @@ export const dataFromMemory = (
   training: Training,
   modalities: readonly Modality[],
 ): Promise<Data> => openDataIn(memoryFolder(files), training, modalities);
-
-interface Opened {
-  readonly streams: (StreamPart & { tokens: Tokens })[];
-  readonly rows: RowPart[];
-  readonly tokenizers: Record<string, Tokenizer>;
-  readonly labels: Record<string, readonly string[]>;
-}
 
 /** Reads what must be read before the first batch. Every mistake in the data is a UserError that names the file. */
 export async function openDataIn(
@@ -57,7 +48,7 @@ export async function openDataIn(
     if (reader === "idx") addRows(opened, modality, await joined(files, modality));
     else addStream(opened, modality, await tokensOf(reader, files, modality, folder));
   }
-  await addTables(opened, collectors, folder);
+  await addTables(opened, collectors, folder, training);
   return assemble(opened, training);
 }
 
@@ -124,15 +115,21 @@ async function readTables(
 }
 
 /**
- * Columns become rows; texts too, when there are other rows beside them. Texts alone are documents of one running text.
+ * Columns become rows; texts too, when there are other rows beside them in their stream. Texts alone are documents of one running text.
  * Their tokenizer: pairs where the vocabulary has room for them, else bytes.
  */
 async function addTables(
   opened: Opened,
   collectors: ReadonlyMap<Modality, Collector>,
   folder: DataFolder,
+  training: Training,
 ): Promise<void> {
-  const alone = opened.rows.length === 0 && [...collectors.keys()].every(({ kind }) => kind === "tokens");
+  const withRows = new Set(
+    [
+      ...opened.rows.map(({ modality }) => modality),
+      ...[...collectors.keys()].filter(({ kind }) => kind !== "tokens"),
+    ].map((modality) => streamOf(training, modality)),
+  );
   for (const [modality, collector] of collectors) {
     if (modality.kind !== "tokens") {
       addRows(opened, modality, collector.finish());
@@ -148,7 +145,7 @@ async function addTables(
       (modality.count ?? 0) > 257
         ? await pairTokens(documents, modality.name, modality.count, folder)
         : await textByteTokens(documents, modality.name, modality.count);
-    if (alone) addStream(opened, modality, tokens);
+    if (!withRows.has(streamOf(training, modality))) addStream(opened, modality, tokens);
     else {
       opened.tokenizers[modality.name] = tokens.tokenizer;
       opened.rows.push({ modality, tokens: tokens.store, starts: tokens.starts });
@@ -194,72 +191,4 @@ async function joined(
     },
     ...(first!.labels === undefined ? {} : { labels: first!.labels }),
   };
-}
-
-function assemble({ streams, rows, tokenizers, labels }: Opened, training: Training): Data {
-  const common = {
-    tokenizers,
-    labels,
-    fingerprint: fingerprintOf(streams, rows, tokenizers),
-    summary: summaryOf(streams, rows, tokenizers),
-    close: () =>
-      [
-        ...streams.map(({ store }) => store),
-        ...rows.map((part) => ("store" in part ? part.store : part.tokens)),
-      ].forEach((store) => store.close()),
-  };
-  const [stream] = streams;
-  const [row] = rows;
-  if (stream !== undefined && row !== undefined)
-    throw new UserError(
-      "R0131",
-      `\`${stream.modality.name}\` is running text, \`${row.modality.name}\` has rows`,
-      {
-        help: "put the texts in a column of a CSV or JSON-lines file, one per row",
-      },
-    );
-  if (stream !== undefined) {
-    const other = streams.find(({ store }) => store.length !== stream.store.length);
-    if (other !== undefined)
-      throw new UserError(
-        "R0131",
-        `\`${stream.modality.name}\` has ${stream.store.length} tokens, \`${other.modality.name}\` has ${other.store.length}`,
-        { help: "give modalities that are read side by side texts of the same length" },
-      );
-    const batches = streamBatches(streams, training);
-    if (batches === undefined) throw tooShort(stream, training);
-    return { ...batches, ...common };
-  }
-  if (row === undefined)
-    throw new UserError("R0132", "the recipe has no data", { help: "add a `data` line" });
-  const other = rows.find((part) => rowCount(part) !== rowCount(row));
-  if (other !== undefined)
-    throw new UserError(
-      "R0131",
-      `\`${row.modality.name}\` has ${rowCount(row)} rows, \`${other.modality.name}\` has ${rowCount(other)}`,
-      { help: "give every modality the same rows in the same order" },
-    );
-  const batches = rowBatches(rows, rowCount(row), training);
-  if (batches === undefined)
-    throw new UserError(
-      "R0104",
-      `${rowCount(row) === 1 ? "1 row is" : `${rowCount(row)} rows are`} not enough to train and to hold out ${training.holdOut}`,
-      {
-        help: "add rows, or hold out less",
-      },
-    );
-  return { ...batches, ...common };
-}
-
-function tooShort({ modality, store }: StreamPart, { data, length = 0, holdOut }: Training): UserError {
-  const path = data.find((source) => source.modality === modality.name)?.path;
-  const needed = (length + 1) * (holdOut > 0 ? 2 : 1);
-  const both =
-    holdOut > 0
-      ? `a training and a held-out window of length ${length} need`
-      : `a window of length ${length} needs`;
-  return new UserError("R0104", `${path ?? modality.name} has ${store.length} tokens; ${both} ${needed}`, {
-    ...(path === undefined ? {} : { file: path }),
-    help: "add text, or make the length shorter",
-  });
 }

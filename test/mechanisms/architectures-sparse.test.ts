@@ -2,6 +2,7 @@
 // positive scores with losses over neighbouring tokens, a mass of probability, from dense to sparse.
 
 import { describe, expect, test } from "vitest";
+import { buildText } from "../helpers/elaborate.ts";
 import { runMechanism, type Found, type Given, type Mechanism, type Wanted } from "../helpers/mechanism.ts";
 import {
   columnMeans,
@@ -99,6 +100,26 @@ describe("positive scores (BlockFFN)", () => {
     const mechanism = router("ChunkSparse", apply, { length: 7, step: 3, on: "gpu" });
     const { out } = runMechanism(mechanism, formula(losses(3, 2)));
     expect(out.flat(), "everyone was taken").toContain(0);
+  });
+  test("of two layers, half as strong each", () => {
+    const apply = "ChunkSparse { N = 4, L = 3, alpha = 2, every = 10, layers = 2 }(x)";
+    const halved = (z: Rows, raw: Rows, given: Given): Wanted["losses"] => {
+      const { locality, union } = losses(3, 2)(z, raw, given)!;
+      return { locality: locality! / 2, union: union! };
+    };
+    runMechanism(router("ChunkSparse", apply, { length: 7, step: 3 }), formula(halved));
+    const { built } = buildText(`import std.sparsity { ChunkSparse }
+model M {
+  modality text = tokens(vocab = 8)
+  param table: [8, 3]
+  x = table[text]
+  g = ${apply}
+  logits = g.weight
+  loss logits
+}`);
+    // The factor of the other loss is state, and begins at half as much.
+    const from = built.tensors.find(({ name }) => name.endsWith(".from"))!;
+    expect(from.init).toMatchObject({ value: 5e-2 / 2 });
   });
   test("at inference there are no losses", () => {
     const apply = "ChunkSparse { N = 4, L = 3 }(x)";

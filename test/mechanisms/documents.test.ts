@@ -132,6 +132,24 @@ describe("experts of a document", () => {
       formula(2, () => () => N),
     );
   });
+  test("measured: the probability of every expert, over all tokens, is added up step by step", () => {
+    const text = twoDocuments.replace("layers = layers)", "layers = layers, measured = true)");
+    const before = [1, 2, 3, 4, 5];
+    const mechanism: Mechanism = {
+      text,
+      apply: "Packed(3, 5, 2, 5, 5)(x)",
+      width: 3,
+      length: 5,
+      on: "gpu",
+      tensors: { mass: before },
+    };
+    runMechanism(mechanism, (given) => {
+      const z = given.x.map((row) => times(row, given.matrix("documentpools.w", N)));
+      const added = columnMeans(z.map(softmax));
+      const whole = formula(2, () => () => N)(given);
+      return { ...whole, states: { mass: before.map((value, e) => value + added[e]!) } };
+    });
+  });
   test("or pools of one size", () => {
     const apply = "Packed(3, 5, 2, 2, 5, at_inference = 3)(x)";
     const mechanism: Mechanism = { text: twoDocuments, apply, width: 3, length: 5, mode: "inference" };

@@ -1,9 +1,23 @@
 // Heads that shall differ (DivDis, D-BAT) and a student of a teacher, against plain loops over their formulas, with known answers.
 
 import { describe, expect, test } from "vitest";
+import { signedNumbers } from "../helpers/differential.ts";
 import { runMechanism, type Mechanism } from "../helpers/mechanism.ts";
-import { columnMeans, dot, largest, mean, range, rowsOf, softmax, sum, type Rows } from "../helpers/plain.ts";
+import {
+  columnMeans,
+  dot,
+  largest,
+  mean,
+  range,
+  rowsOf,
+  softmax,
+  stopped,
+  sum,
+  times,
+  type Rows,
+} from "../helpers/plain.ts";
 
+const noise = (seed: number, count: number): number[] => [...signedNumbers(seed, count)];
 const tiny = 1e-12;
 /** sum_cd J log(J / (P Q)) of rows of probabilities. */
 function information(p: Rows, q: Rows): number {
@@ -60,7 +74,7 @@ describe("heads that shall have nothing in common", () => {
       const divergence = headsOf(x).map((q) => {
         const P = columnMeans(q);
         const apart = L.map((value, c) => Math.log(value + tiny) - Math.log(P[c]! + tiny));
-        return backward ? dot(L, apart) : -dot(P, apart);
+        return backward ? -dot(P, apart) : dot(L, apart);
       });
       return { out: x, losses: { apart: mean(divergence) } };
     });
@@ -141,6 +155,83 @@ layer Second(x: [6]) -> [3] {
       return { out: x.map((row) => row.slice(3)), losses: { disagreement: mean(losses) } };
     });
     for (const row of rowsOf(gradients["inputs"]!, 6)) expect(row.slice(0, 3)).toEqual([0, 0, 0]);
+  });
+});
+
+describe("a point over which two models disagree most (D-BAT)", () => {
+  const climb = (
+    from: readonly number[],
+    first: readonly number[],
+    models: readonly Rows[],
+    steps: number,
+  ): number[] => {
+    const agreed = (z: readonly number[]): number => {
+      const [p, q] = models.map((w) => softmax(times(z, w))) as [number[], number[]];
+      const c = largest(p, 1)[0]!;
+      return -Math.log(p[c]! * (1 - q[c]!) + q[c]! * (1 - p[c]!) + 1e-7);
+    };
+    let z = [...first];
+    for (let step = 0; step < steps; step++) {
+      const slope = z.map((_, d) => {
+        const moved = (by: number): number => agreed(z.map((value, i) => (i === d ? value + by : value)));
+        return moved(1e-5) - moved(-1e-5);
+      });
+      z = z.map((value, d) =>
+        Math.min(Math.max(value - 0.3 * Math.sign(slope[d]!), from[d]! - 0.5), from[d]! + 0.5),
+      );
+    }
+    return z;
+  };
+  const away = (drawn: boolean): Mechanism => ({
+    text: `import std.diversity { Disputed }
+layer Line(D)(x: [D]) -> [2] {
+  param w: [D, 2]
+  x @ w
+}
+layer Far(D)(x: [D]) -> [D] {
+  one = Line(D)
+  two = Line(D)
+  x + Disputed { First = one, Second = two, steps = 3, rate = 0.3, radius = 0.5, drawn = ${drawn} }(x)
+}`,
+    apply: "Far(x)",
+    width: 3,
+    on: drawn ? "gpu" : "wasm",
+  });
+  test.each([true, false])(
+    "steps by the sign of the slope, within a box, from a drawn place: %s; the way is not differentiated",
+    (drawn) => {
+      const held = stopped();
+      runMechanism(away(drawn), ({ x, matrix, draws }) => {
+        const models = ["one.w", "two.w"].map((name) => matrix(name, 2));
+        const u = drawn ? rowsOf(draws[0]!, 3) : x.map((row) => row.map(() => 0.5));
+        const far = held(
+          x.map((row, t) =>
+            climb(
+              row,
+              row.map((value, d) => value + 0.5 * (2 * u[t]![d]! - 1)),
+              models,
+              3,
+            ),
+          ),
+        );
+        return { out: x.map((row, t) => row.map((value, d) => value + far[t]![d]!)) };
+      });
+    },
+  );
+  test("there they agree less, and no number is further away than the radius", () => {
+    const x = rowsOf(noise(3, 30), 3);
+    const tensors = { x, "one.w": noise(4, 6), "two.w": noise(5, 6) };
+    const models = [rowsOf(tensors["one.w"], 2), rowsOf(tensors["two.w"], 2)];
+    const agreement = (z: readonly number[]): number => {
+      const [p, q] = models.map((w) => softmax(times(z, w))) as [number[], number[]];
+      return p[0]! * q[0]! + p[1]! * q[1]!;
+    };
+    const { out } = runMechanism({ ...away(false), batch: 1, length: 10, tensors, on: "double" });
+    out.forEach((row, t) => {
+      const far = row.map((value, d) => value - x[t]![d]!);
+      for (const [d, value] of far.entries()) expect(Math.abs(value - x[t]![d]!)).toBeLessThan(0.5 + 1e-6);
+      expect(agreement(far)).toBeLessThanOrEqual(agreement(x[t]!) + 1e-6);
+    });
   });
 });
 

@@ -12,6 +12,7 @@ import {
   sigmoid,
   softmax,
   softplus,
+  stopped,
   times,
   type Rows,
 } from "../helpers/plain.ts";
@@ -20,12 +21,6 @@ import { gated, noiseRows, rms, silu } from "../helpers/plain-networks.ts";
 /** Cross-entropy of logits with 0 or 1, the mean of all. */
 const crossEntropy = (z: Rows, target: Rows): number =>
   mean(z.flatMap((row, t) => row.map((value, e) => softplus(value) - target[t]![e]! * value)));
-
-/** What was given first: values that no gradient changes. */
-const stopped = (): ((x: Rows) => Rows) => {
-  let first: Rows | undefined;
-  return (x) => (first ??= x.map((row) => [...row]));
-};
 
 interface Choice {
   readonly picks: Rows;

@@ -54,6 +54,84 @@ describe("a part of each head", () => {
   });
 });
 
+describe("texts longer than those a model learned with (YaRN)", () => {
+  const [rotated, base, alpha, beta] = [8, 50, 1, 4];
+  /** How much of a pair's angle stays: turn by turn, or pair by pair. */
+  const kept = (pair: number, L: number, byPair: boolean): number => {
+    const within = (value: number): number => Math.min(Math.max(value, 0), 1);
+    if (!byPair) return within((L / base ** ((2 * pair) / rotated) / (2 * Math.PI) - alpha) / (beta - alpha));
+    const pairOf = (turns: number): number =>
+      (rotated * Math.log(L / (turns * 2 * Math.PI))) / (2 * Math.log(base));
+    const [low, high] = [
+      Math.max(Math.floor(pairOf(beta)), 0),
+      Math.min(Math.ceil(pairOf(alpha)), rotated - 1),
+    ];
+    return 1 - within((pair - low) / (high - low));
+  };
+  test.each([
+    [true, 100],
+    [false, 100],
+    [true, 1000],
+  ])("pair by pair: %s, after texts of %d tokens", (byPair, L) => {
+    const width = 16;
+    const text = wrapped(
+      "Yarn",
+      `Yarn { rotated = 8, base = 50, scale = 3, L = ${L}, alpha = 1, beta = 4, by_pair = ${byPair} }(${onHeads})`,
+    );
+    const mechanism = {
+      text,
+      apply: `Turn(${2 * width}, 2)(x)`,
+      width: 2 * width,
+      length: 5,
+      tolerance: 1e-5,
+    } as const;
+    runMechanism({ ...mechanism, on: byPair && L === 100 ? "gpu" : "wasm" }, ({ x, length }) => ({
+      out: x.map((row, i) =>
+        heads(row, width).flatMap((head) => {
+          const pairs = turned(head, rotated, (pair) => {
+            const stays = kept(pair, L, byPair);
+            return ((i % length) / base ** ((2 * pair) / rotated)) * (stays + (1 - stays) / 3);
+          });
+          return pairs.map((value, c) => (c < rotated ? value * (0.1 * Math.log(3) + 1) : value));
+        }),
+      ),
+    }));
+  });
+  test("of the same length, it is nothing else than rotary positions", () => {
+    const out = (call: string): Rows => {
+      const text = wrapped(call.split(" ")[0]!, `${call}(${onHeads})`);
+      return runMechanism({ text, apply: "Turn(16, 1)(x)", width: 16, length: 6, on: "double" }).out;
+    };
+    const stretched = out("Yarn { scale = 1, L = 64, rotated = 8 }");
+    out("PartialRotary { rotated = 8 }").forEach((row, t) =>
+      row.forEach((value, c) => expect(stretched[t]![c]).toBeCloseTo(value, 12)),
+    );
+  });
+  test("fast pairs keep their angle to the last bit, slow ones turn as far as `scale` times earlier", () => {
+    const row = [...signedNumbers(3, 16)];
+    const at = (call: string, length: number): Rows => {
+      const text = wrapped(call.split(" ")[0]!, `${call}(${onHeads})`);
+      const x = Array.from({ length }, () => row);
+      return runMechanism({
+        text,
+        apply: "Turn(16, 1)(x)",
+        width: 16,
+        batch: 1,
+        length,
+        on: "double",
+        tensors: { x },
+      }).out;
+    };
+    const far = at("Yarn { base = 100000, scale = 4, L = 256, rotated = 16 }", 9);
+    const near = at("PartialRotary { rotated = 16, base = 100000 }", 9);
+    const long = 0.1 * Math.log(4) + 1;
+    // Pair 0 turns 40 times in 256 tokens, pair 7 not once.
+    expect(far[5]![0]).toBeCloseTo(near[5]![0]! * long, 12);
+    expect(far[8]![7]).toBeCloseTo(near[2]![7]! * long, 12);
+    expect(far[8]![15]).toBeCloseTo(near[2]![15]! * long, 12);
+  });
+});
+
 describe("three axes", () => {
   const text = `import std.positions { AxisRotary, Rotary }
 layer Turn(D, H)(x: [T, D]) -> [T, D] {
