@@ -1,7 +1,7 @@
 // What can go wrong in the command line itself: files and folders. C01: reading. C02: writing. C03: run folders. C04: usage.
 // The runtime's own codes are in runtime/errors.ts, those of the language in compiler/diagnostics/catalogue.ts.
 
-import type { RuntimeCode } from "../runtime/errors.ts";
+import type { RuntimeCode } from "../runtime/error-codes.ts";
 
 export const commandCodes: Readonly<Record<string, RuntimeCode>> = {
   C0101: {

@@ -1,7 +1,7 @@
 // Pages: all that `moe explain` knows, from the three catalogues: of the language, of the runtime, of the command line.
 // In: nothing. Out: one page for each code, in order.
 
-import { runtimeCodes, type RuntimeCode } from "../runtime/errors.ts";
+import { runtimeCodes, type RuntimeCode } from "../runtime/error-codes.ts";
 import { commandCodes } from "./codes.ts";
 
 export interface Page {

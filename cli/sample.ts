@@ -1,8 +1,7 @@
 // Text from a trained model. In: a run folder, a prompt, how to sample. Out: pieces of text as they come, with no character
 // cut in two.
 
-import { UserError } from "../runtime/errors.ts";
-import { generate } from "../runtime/generate.ts";
+import { cannotGenerate, generate } from "../runtime/generate.ts";
 import type { Precision } from "../runtime/program.ts";
 import type { SampleOptions } from "../runtime/sample.ts";
 import { streamingDecoder, type Tokenizer } from "../runtime/tokenizer.ts";
@@ -29,9 +28,7 @@ export function voiceOf(run: Run): Tokenizer {
   );
   const tokenizer = text === undefined ? undefined : run.tokenizers[text.name];
   if (tokenizer !== undefined) return tokenizer;
-  throw new UserError("R0401", `the model ${run.program.name} cannot generate text`, {
-    help: "only models that read one token modality from left to right can; `moe eval` works for every model",
-  });
+  throw cannotGenerate(run.program);
 }
 
 export async function* textOf(

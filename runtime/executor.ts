@@ -62,7 +62,7 @@ export interface Executor {
   /** Where it runs, in words: `CPU, 2 threads`. */
   readonly where: string;
   /** Of a CPU. */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
   /** Makes an entry ready to run at the executor's own sizes: what cannot be is refused here. */
   prepare(entry: string): void | Promise<void>;
   /** Runs an entry at the executor's own sizes. On a GPU the inputs must stay as they are until it has answered. */

@@ -3,12 +3,13 @@
 // a token costs one token's work.
 // The context is the size `C`. When it is full, the later half of it is read again from position 0 and generation goes on:
 // a pause once in C/2 tokens, and each token still sees at least C/2 before it. `overflow: "stop"` ends there instead.
-// One session generates one text at a time: a second one takes over its caches.
+// A session's caches hold one text. Of several that are generated at a time, each takes its turn, token by token, and reads its own
+// text again when another was there meanwhile: right, at a higher price.
 
 import { isCache } from "./arena-plan.ts";
 import { UserError } from "./errors.ts";
 import type { Executor } from "./executor.ts";
-import type { Modality } from "./program.ts";
+import type { Modality, Program } from "./program.ts";
 import { checkSampling, sample, type SampleOptions } from "./sample.ts";
 import type { Inputs } from "./session-values.ts";
 import { turn } from "./wasm-host.ts";
@@ -45,20 +46,19 @@ export async function* generate(
   checkPrompt(seen, text, context);
 
   const decoder = new Decoder(session, text, options.inputs ?? {}, seed);
-  let logits = await decoder.restart(seen);
   let turned = performance.now();
   for (let count = 0; count < tokens; count++) {
     if (signal?.aborted === true) return;
-    const id = sample(logits, seed, count, options);
+    const id = await decoder.next(seen, (logits) => sample(logits, seed, count, options));
     if (id === stop) return;
     yield id;
     seen.push(id);
     if (count + 1 === tokens) return;
-    if (decoder.position === context) {
+    if (seen.length > context) {
       if (overflow === "stop") return;
       seen.splice(0, seen.length - Math.max(1, Math.floor(context / 2)));
-      logits = await decoder.restart(seen);
-    } else logits = await decoder.read([id]);
+      decoder.forget();
+    }
     if (performance.now() - turned > 20) {
       await turn();
       turned = performance.now();
@@ -66,38 +66,62 @@ export async function* generate(
   }
 }
 
+/** Whose text a session's caches hold, and the last that has its turn. */
+interface Caches {
+  owner: Decoder | undefined;
+  turn: Promise<unknown>;
+}
+const caches = new WeakMap<Executor, Caches>();
+
 /** The state of one text: how much of it is in the caches. */
 class Decoder {
   readonly #session: Executor;
   readonly #text: Modality;
   readonly #inputs: Inputs;
   readonly #seed: number;
+  readonly #caches: Caches;
   #draw = 0;
-  position = 0;
+  #position = 0;
 
   constructor(session: Executor, text: Modality, inputs: Inputs, seed: number) {
     this.#session = session;
     this.#text = text;
     this.#seed = seed;
     this.#inputs = inputs;
+    this.#caches = caches.get(session) ?? { owner: undefined, turn: Promise.resolve() };
+    caches.set(session, this.#caches);
   }
 
-  /** Empties the caches and reads a text. Gives the scores of what follows. */
-  async restart(ids: readonly number[]): Promise<Float32Array> {
-    for (const tensor of this.#session.tensors()) if (isCache(tensor)) this.#session.clear(tensor.name);
-    this.position = 0;
+  /** Reads what it has not read of a text, and gives what `pick` makes of the scores of what follows. */
+  next(text: readonly number[], pick: (logits: Float32Array) => number): Promise<number> {
+    const picked = this.#caches.turn.then(async () => pick(await this.#readOn(text)));
+    this.#caches.turn = picked.catch(() => undefined);
+    return picked;
+  }
+
+  /** The text is another one now. */
+  forget(): void {
+    this.#position = 0;
+  }
+
+  async #readOn(text: readonly number[]): Promise<Float32Array> {
+    if (this.#caches.owner !== this || this.#position === 0) {
+      for (const tensor of this.#session.tensors()) if (isCache(tensor)) this.#session.clear(tensor.name);
+      this.#caches.owner = this;
+      this.#position = 0;
+    }
     let logits = new Float32Array();
-    for (let at = 0; at < ids.length; at += pieceLength)
-      logits = await this.read(ids.slice(at, at + pieceLength), at + pieceLength >= ids.length);
+    for (let at = this.#position; at < text.length; at += pieceLength)
+      logits = await this.#read(text.slice(at, at + pieceLength), at + pieceLength >= text.length);
     return logits;
   }
 
-  /** Reads on. The scores, where they are asked for, are a view that the next run overwrites. */
-  async read(ids: readonly number[], scored = true): Promise<Float32Array<ArrayBuffer>> {
+  /** The scores, where they are asked for, are a view that the next run overwrites. */
+  async #read(ids: readonly number[], scored: boolean): Promise<Float32Array<ArrayBuffer>> {
     const length = this.#text.length ?? "T";
     const one = this.#session.sizes["B"] === undefined ? {} : { B: 1 };
     const binding = this.#session.bind({ ...one, [length]: ids.length });
-    const scalars = { $position: this.position, $draw: this.#draw++, $seed: this.#seed };
+    const scalars = { $position: this.#position, $draw: this.#draw++, $seed: this.#seed };
     const inputs: Record<string, number | ArrayLike<number>> = { ...this.#inputs, [this.#text.name]: ids };
     for (const { name } of this.#session.program.entries["decode"]!.inputs)
       if (name in scalars) inputs[name] = scalars[name as keyof typeof scalars];
@@ -105,11 +129,19 @@ class Decoder {
       views: true,
       outputs: scored ? ["logits"] : [],
     });
-    this.position += ids.length;
+    this.#position += ids.length;
     if (!scored) return new Float32Array();
     if (logits === undefined) throw new Error("internal: the entry decode has no output logits");
     return logits.subarray(logits.length - logits.length / ids.length) as Float32Array<ArrayBuffer>;
   }
+}
+
+/** What to say of a program without `decode`: the line that needs the whole text, where there is one. */
+export function cannotGenerate({ name, undecodable: [line] = [] }: Program): UserError {
+  const why =
+    line === undefined ? "it gives no output for each token of a text" : `${line.place ?? "it"} ${line.why}`;
+  const help = line?.help ?? "only models of one text that give an output for each of its tokens can";
+  return new UserError("R0401", `the model ${name} cannot generate: ${why}`, { help });
 }
 
 function textModality(session: Executor): Modality {
@@ -118,11 +150,7 @@ function textModality(session: Executor): Modality {
   const refuse = (why: string, help: string): never => {
     throw new UserError("R0401", `the model ${program.name} cannot generate: ${why}`, { help });
   };
-  if (decode === undefined)
-    return refuse(
-      "it is not a causal model of tokens",
-      "use `forward`, or make its routers and layers causal in inference",
-    );
+  if (decode === undefined) throw cannotGenerate(program);
   if (!session.entries.includes("decode"))
     return refuse("this session was not opened for it", 'open it with entries: ["decode"]');
   const inputs = new Set(decode.inputs.map(({ name }) => name));

@@ -13,8 +13,9 @@ export {
 } from "./checkpoint.ts";
 export type { Batch, Batches, Data } from "./data/data.ts";
 export { dataFromMemory } from "./data/open-memory.ts";
-export { runtimeCodes, UserError, type RuntimeCode } from "./errors.ts";
-export type { AnyArtifact, Artifact } from "./artifact.ts";
+export { runtimeCodes, type RuntimeCode } from "./error-codes.ts";
+export { UserError } from "./errors.ts";
+export type { AnyArtifact, Artifact, Shader } from "./artifact.ts";
 export { evaluate, type EvaluateOptions, type Evaluation } from "./evaluate.ts";
 export type { Executor, ExecutorBinding } from "./executor.ts";
 export { generate, type GenerateOptions } from "./generate.ts";
@@ -33,7 +34,8 @@ export {
 export { LoadedModel, type TextOptions, type TokenOptions } from "./model.ts";
 export type { DataOptions, ModelData, ShapedBatch, ShapedBatches, Sources } from "./model-data.ts";
 export type { BytesSource } from "./model-files.ts";
-export { openModel, type LoadOptions, type ModelFiles } from "./model-open.ts";
+export { openModel, type LoadOptions, type ModelFiles, type OpenOptions } from "./model-open.ts";
+export type { StartFiles } from "./model-start.ts";
 export type * from "./program.ts";
 export { sample, type SampleOptions } from "./sample.ts";
 export {

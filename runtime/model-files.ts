@@ -62,15 +62,22 @@ export async function readJson(
 }
 
 /** Whether it is a folder of the file system. Nothing that is fetched is. */
-export async function isFolder(source: BytesSource): Promise<boolean> {
+export const isFolder = (source: BytesSource): Promise<boolean> =>
+  inFileSystem(source, (found) => found.isDirectory());
+
+/** Whether it is there and no folder, for what is in the file system. */
+export const isFile = (source: BytesSource): Promise<boolean> =>
+  inFileSystem(source, (found) => !found.isDirectory());
+
+async function inFileSystem(
+  source: BytesSource,
+  is: (found: { isDirectory(): boolean }) => boolean,
+): Promise<boolean> {
   if (source instanceof Uint8Array || source instanceof ArrayBuffer) return false;
   const place = placeOf(source);
   if (!place.inFiles) return false;
   const { stat } = (await nodeModule("fs/promises")) as FileSystem;
-  return stat(place.at).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
+  return stat(place.at).then(is, () => false);
 }
 
 /** A file in a folder, as a source again. */

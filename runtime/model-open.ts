@@ -1,8 +1,10 @@
 // Opens the model of a generated module. In: the places of its files, and the options of `load`. Out: a model that is ready.
 // Finds the tokenizer: given, beside the weights in the folder of a run, or known from the recipe (bytes need no file).
 
+import type { Shader } from "./artifact.ts";
 import { UserError } from "./errors.ts";
 import type { Executor } from "./executor.ts";
+import { Fallback } from "./fallback.ts";
 import { LoadedModel } from "./model.ts";
 import {
   inside,
@@ -13,8 +15,10 @@ import {
   weightsTrouble,
   type BytesSource,
 } from "./model-files.ts";
+import { readStart, type StartFiles } from "./model-start.ts";
 import { programVersion, type Program } from "./program.ts";
 import { openSession, type SessionOptions } from "./session.ts";
+import type { Sizes } from "./size.ts";
 import { bytesTokenizer, type Tokenizer, type TokenizerJSON } from "./tokenizer.ts";
 import { tokenizerFromJSON } from "./tokenizer-load.ts";
 import { openWebGpu } from "./webgpu/open.ts";
@@ -27,7 +31,7 @@ export interface ModelFiles {
   /** Of a model that was also built for WebGPU. */
   readonly webgpu?: {
     readonly program: BytesSource | Program;
-    readonly shaders: BytesSource | readonly string[];
+    readonly shaders: BytesSource | readonly Shader[];
   };
 }
 
@@ -50,11 +54,25 @@ export interface LoadOptions {
   readonly files?: Partial<ModelFiles>;
 }
 
-export async function openModel(files: ModelFiles, options: LoadOptions = {}): Promise<LoadedModel> {
+/** Of any model: a generated module declares `start` where its recipe has one, with the names of its sources. */
+export interface OpenOptions extends LoadOptions {
+  /** What the recipe starts from (`start from "runs/base"`): a file for each source by its name in the recipe, as path, URL or bytes;
+   * in Node also the folder of a run. `"fresh"`: begin with the initialisers after all. A model that has such a recipe trains only
+   * with one of them, or with weights of its own. */
+  readonly start?: StartFiles;
+}
+
+export async function openModel(files: ModelFiles, options: OpenOptions = {}): Promise<LoadedModel> {
   const session = await openSomewhere({ ...files, ...options.files }, options);
   try {
-    const { weights } = options;
-    const model = new LoadedModel(session.program, session, await findTokenizers(session.program, options));
+    const { weights, start } = options;
+    const { program } = session;
+    const model = new LoadedModel(program, session, await findTokenizers(program, options));
+    if (weights !== undefined && start !== undefined)
+      throw new UserError("R0310", `\`weights\` and \`start\` are both given for ${program.name}`, {
+        help: "leave out `start`: weights of the model hold all of its tensors",
+      });
+    if (start !== undefined) model.begin(await readStart(program, start, session.seed));
     if (weights !== undefined) await model.loadWeights(await checkpointOf(weights));
     return model;
   } catch (error) {
@@ -65,35 +83,44 @@ export async function openModel(files: ModelFiles, options: LoadOptions = {}): P
 
 async function openSomewhere(places: ModelFiles, options: LoadOptions): Promise<Executor> {
   const { device = "auto", training = true, weights, seed } = options;
-  const how = (program: Program): SessionOptions => ({
+  const how = (program: Program, initialise = weights === undefined): SessionOptions => ({
     entries: Object.keys(program.entries).filter(
       (name) => training || (name !== "train" && name !== "update"),
     ),
-    initialise: weights === undefined,
+    initialise,
     ...(seed === undefined ? {} : { seed }),
   });
+  const onCpu = async (initialise?: boolean, sizes?: Sizes): Promise<Executor> => {
+    const [program, plain, relaxed] = await Promise.all([
+      readProgram(places.program),
+      readBytes(places.wasm.plain, modelTrouble),
+      places.wasm.relaxed === undefined ? undefined : readBytes(places.wasm.relaxed, modelTrouble),
+    ]);
+    const wasm = { plain: plain.bytes, ...(relaxed === undefined ? {} : { relaxed: relaxed.bytes }) };
+    const { threads } = options;
+    return openSession(program, wasm, {
+      ...how(program, initialise),
+      ...(threads === undefined ? {} : { threads }),
+      ...(sizes === undefined ? {} : { sizes }),
+    });
+  };
   if (device === "webgpu" || (device === "auto" && places.webgpu !== undefined))
     try {
       const { program, shaders } = await readShaders(places.webgpu);
-      return await openWebGpu(program, shaders, how(program));
+      const session = await openWebGpu(program, shaders, how(program));
+      // What the device refuses of an entry shows when it is first used.
+      return device === "webgpu" ? session : new Fallback(session, (sizes) => onCpu(false, sizes));
     } catch (error) {
       // No WebGPU, no device, or one that is too small.
-      const unable = error instanceof UserError && /^R060[1-6]$/.test(error.code);
+      const unable = error instanceof UserError && /^R060[1-68]$/.test(error.code);
       if (device === "webgpu" || !unable) throw error;
     }
-  const [program, plain, relaxed] = await Promise.all([
-    readProgram(places.program),
-    readBytes(places.wasm.plain, modelTrouble),
-    places.wasm.relaxed === undefined ? undefined : readBytes(places.wasm.relaxed, modelTrouble),
-  ]);
-  const wasm = { plain: plain.bytes, ...(relaxed === undefined ? {} : { relaxed: relaxed.bytes }) };
-  const { threads } = options;
-  return openSession(program, wasm, { ...how(program), ...(threads === undefined ? {} : { threads }) });
+  return onCpu();
 }
 
 async function readShaders(
   places: ModelFiles["webgpu"],
-): Promise<{ program: Program; shaders: readonly string[] }> {
+): Promise<{ program: Program; shaders: readonly Shader[] }> {
   if (places === undefined)
     throw new UserError("R0607", "the model was built without kernels for WebGPU", {
       help: "build it with `--target webgpu`",
@@ -112,7 +139,7 @@ async function readShaders(
   });
 }
 
-const isList = (source: BytesSource | readonly string[]): source is readonly string[] =>
+const isList = (source: BytesSource | readonly Shader[]): source is readonly Shader[] =>
   Array.isArray(source);
 
 async function readProgram(source: ModelFiles["program"]): Promise<Program> {

@@ -3,7 +3,7 @@
 // In: the places of the files that `moe build` wrote. The module's declarations say the same with the exact types of one
 // model; here every model is the same. One call at a time: a text that is being generated has the session's caches.
 
-import { isCache, savedTensors } from "./arena-plan.ts";
+import { heldMemory, isCache, savedTensors } from "./arena-plan.ts";
 import { UserError } from "./errors.ts";
 import type { Executor } from "./executor.ts";
 import { inputsOf } from "./evaluate.ts";
@@ -16,6 +16,7 @@ import {
   type Sources,
 } from "./model-data.ts";
 import { readBytes, weightsTrouble, type BytesSource } from "./model-files.ts";
+import { unstarted } from "./model-start.ts";
 import type { Entry, Program, Tensor } from "./program.ts";
 import type { Outputs, Values } from "./session-values.ts";
 import { elements, flatten, type Shape, type Shaped } from "./shaped.ts";
@@ -41,13 +42,22 @@ export class LoadedModel {
   readonly session: Executor;
   /** Optimiser steps done; schedules go by it. Loaded weights bring theirs. */
   step = 0;
+  /** Whether its tensors are what training begins with: they are not while the recipe's `start` is missing. */
+  #begun: boolean;
   #tokenizers: Readonly<Record<string, Tokenizer>>;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(program: Program, session: Executor, tokenizers: Readonly<Record<string, Tokenizer>>) {
     this.program = program;
     this.session = session;
+    this.#begun = program.training?.start === undefined;
     this.#tokenizers = tokenizers;
+  }
+
+  /** Gives tensors the values that the recipe's `start` makes for them; the others keep their initialisers. */
+  begin(values: ReadonlyMap<string, Values>): void {
+    this.session.load(values);
+    this.#begun = true;
   }
 
   get name(): string {
@@ -80,6 +90,7 @@ export class LoadedModel {
     const { training } = this.program;
     const entry = this.#entry("train");
     const update = this.#entry("update");
+    if (!this.#begun) throw unstarted(this.program, training!.start!);
     const accumulate = training?.accumulate ?? 1;
     const batches = Array.isArray(given) ? (given as readonly Given[]) : [given as Given];
     if (batches.length !== accumulate)
@@ -198,6 +209,12 @@ export class LoadedModel {
   saveWeights(options: { readonly optimiser?: boolean } = {}): Promise<Uint8Array<ArrayBuffer>> {
     const { optimiser = false } = options;
     const saved = savedTensors(this.program).filter(({ role }) => role !== "optimiser" || optimiser);
+    const held = new Set(heldMemory(this.program, this.session.entries).map(({ name }) => name));
+    const rounded = saved.find(({ name, role }) => role === "parameter" && !held.has(name));
+    if (rounded !== undefined)
+      throw new UserError("R0609", `\`${rounded.name}\` is there in ${this.program.precision} only`, {
+        help: "open the model with `training: true`, or build it without `--precision`",
+      });
     return this.#inTurn(async () => {
       const values = await this.session.snapshot(saved.map(({ name }) => name));
       return encodeWeights(this.program, (name) => values.get(name)!, { step: this.step, optimiser });
@@ -216,6 +233,7 @@ export class LoadedModel {
       if (tensor.role === "optimiser" && !weights.optimiser) this.session.clear(tensor.name);
     this.#clearCarry();
     this.session.load(weights.tensors);
+    this.#begun = true;
     this.step = weights.step ?? 0;
   }
 

@@ -80,7 +80,14 @@ document.querySelector<HTMLButtonElement>("#theme")!.addEventListener("click", (
   } catch {
     // Without storage the choice lasts as long as the page.
   }
+  tellFrames();
 });
+/** Programs that run follow the page. */
+function tellFrames(): void {
+  for (const { contentWindow } of document.querySelectorAll<HTMLIFrameElement>("figure.live iframe"))
+    contentWindow?.postMessage({ theme: isDark() ? "dark" : "light" }, location.origin);
+}
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", tellFrames);
 
 // Live programs: the button puts the playground in the place of the program.
 for (const figure of document.querySelectorAll<HTMLElement>("figure.live")) {

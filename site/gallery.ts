@@ -4,7 +4,7 @@
 import { basename } from "node:path";
 import { readFileSync } from "node:fs";
 import { escapeText } from "../cli/report/html.ts";
-import { effectText, type Weighed } from "../claims/table.ts";
+import { comparisonText, effectText, type Weighed } from "../claims/table.ts";
 import { predictionText } from "../claims/statistics.ts";
 import { stdlib } from "../stdlib/sources.ts";
 import { drawEntry, drawFile, type Picture } from "./drawing.ts";
@@ -186,7 +186,7 @@ function measured({ claim, standing, verdict, comparisons }: Weighed, up: string
   if (verdict === undefined) return `<p>${link}: not run yet.</p>`;
   const rows = comparisons.map(
     ({ comparison, effect, verdict: each }) =>
-      `<tr><td>${escapeText(comparison.measure.replace("metric ", "").replace("violation", "MaxVio"))}: ${escapeText(comparison.arm)} − ${escapeText(comparison.against)}</td><td>${escapeText(predictionText(comparison))}</td><td class="right">${escapeText(effectText(effect))}</td><td>${each}</td></tr>`,
+      `<tr><td>${escapeText(comparisonText(comparison))}</td><td>${escapeText(predictionText(comparison))}</td><td class="right">${escapeText(effectText(effect))}</td><td>${each}</td></tr>`,
   );
   const stale = standing === "stale" ? " (stale)" : "";
   return `<p>${link}: <strong>${verdict}${stale}</strong>. ${escapeText(claim.says)} ${escapeText(claim.paper)}</p>

@@ -113,6 +113,15 @@ describe("usage", () => {
       "error[C0401]: tiny.moe has no trained parameters of its own\n  = help: say which with --checkpoint, or give the folder of a run\n",
     ],
     [
+      "eval tiny.moe --checkpoint worst",
+      "error[C0401]: worst is no checkpoint\n  = help: give `best`, `last`, `previous`, a `.safetensors` file, or the folder of a run\n",
+    ],
+    ["eval tiny.moe --checkpoint tiny.moe", "error[C0401]"],
+    [
+      "train tiny.moe --seed -1",
+      "error[C0401]: option `--seed <n>` argument `-1` is invalid: it must be a whole number of at least 0",
+    ],
+    [
       "train tiny.moe --resume",
       "error[C0302]: there is no run of tiny.moe in runs/\n  = help: begin one without --resume, or name its folder\n",
     ],

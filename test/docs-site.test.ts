@@ -212,6 +212,14 @@ describe("the site", () => {
       await frame.getByText(/^Done in/).waitFor({ timeout: 150_000 });
       // What test/guide.test.ts measures, and the page says.
       expect(await frame.locator(".tiles").textContent()).toContain("held out 97.7 %");
+      // It follows the page: its switch, and the system while nobody has pressed it.
+      const themed = (theme: string): Promise<void> =>
+        frame.locator(`html[data-theme="${theme}"]`).waitFor({ state: "attached", timeout: 10_000 });
+      await themed("light");
+      await page.emulateMedia({ colorScheme: "dark" });
+      await themed("dark");
+      await page.click("#theme");
+      await themed("light");
       await program.locator(".run").click();
       expect(await page.locator("iframe").count()).toBe(0);
       await program.getByText("Open in the playground").click();

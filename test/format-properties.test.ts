@@ -7,7 +7,8 @@ import { format, printModule } from "../grammar/format.ts";
 import { layOut } from "../grammar/layout.ts";
 import { parse } from "../grammar/parse.ts";
 import { printExpression } from "../grammar/print-expression.ts";
-import { aModule, bare, expression } from "./grammar-trees.ts";
+import { bare, expression } from "./helpers/expression-trees.ts";
+import { aModule } from "./helpers/grammar-trees.ts";
 
 const files = ["stdlib", "examples"].flatMap((folder) =>
   readdirSync(folder, { recursive: true, encoding: "utf8" })

@@ -31,6 +31,43 @@ function scores(table: ArrayLike<number>, text: readonly number[]): number[] {
   );
 }
 
+describe("several texts of one session at a time", () => {
+  /** Token by token, each text in its turn, as requests of a service do. */
+  const together = async (session: Session, all: readonly GenerateOptions[]): Promise<number[][]> =>
+    Promise.all(
+      all.map(async (options) => {
+        const ids: number[] = [];
+        for await (const id of generate(session, options)) {
+          ids.push(id);
+          await new Promise((resolve) => setTimeout(resolve, ids.length % 3));
+        }
+        return ids;
+      }),
+    );
+  const asked: readonly GenerateOptions[] = [
+    { prompt: [1, 2, 3], tokens: 12, seed: 5 },
+    { prompt: [4], tokens: 9, seed: 6 },
+    { prompt: [0, 0, 5, 6, 2], tokens: 30, seed: 7 },
+  ];
+
+  test("are the texts that each would be alone", async () => {
+    const alone = [];
+    for (const options of asked) alone.push(await all(await start(), options));
+    expect(await together(await start(), asked)).toEqual(alone);
+  });
+
+  test("prompts of several pieces as well", async () => {
+    const long = asked.map((options, i) => ({
+      ...options,
+      prompt: Array.from({ length: 300 + 300 * i }, (_, t) => (t * (i + 2)) % vocabulary),
+      tokens: 4,
+    }));
+    const alone = [];
+    for (const options of long) alone.push(await all(await start(1000), options));
+    expect(await together(await start(1000), long)).toEqual(alone);
+  });
+});
+
 describe("sample", () => {
   const logits = [1, 3, NaN, 2, 3, -Infinity];
   const shares = (options: SampleOptions, from: readonly number[] = logits, draws = 4000): number[] => {

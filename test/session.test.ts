@@ -8,16 +8,8 @@ import { artifact } from "../compiler/artifact.ts";
 import { plan } from "../compiler/plan.ts";
 import { memoryPlan } from "../runtime/arena-plan.ts";
 import { constant } from "../runtime/size.ts";
-import {
-  blur,
-  dispatch,
-  input,
-  output,
-  regression,
-  speaker,
-  vocabulary,
-  width,
-} from "./helpers/hand-written.ts";
+import { blur } from "./helpers/blur.ts";
+import { dispatch, input, output, regression, speaker, vocabulary, width } from "./helpers/hand-written.ts";
 import { buffer, i, kernel, load, mul, store, workgroup } from "./helpers/kernels.ts";
 
 const open: Session[] = [];
@@ -218,7 +210,7 @@ describe("threads", () => {
   test("threads do not keep a process alive, working or asleep", () => {
     const script = `
       import { openSession } from "./runtime/session.ts";
-      import { blur } from "./test/helpers/hand-written.ts";
+      import { blur } from "./test/helpers/blur.ts";
       const { program, wasm } = blur(4, 50000);
       const session = await openSession(program, wasm, { threads: 3 });
       session.run("forward", { x: new Float32Array(50000) });

@@ -6,6 +6,7 @@ import { Project, type InterfaceDeclarationStructure, type OptionalKind, type So
 import { isCache } from "../../runtime/arena-plan.ts";
 import { metricNames } from "../../runtime/model.ts";
 import type { Entry, Port, Program, Tensor } from "../../runtime/program.ts";
+import { startNames } from "../../runtime/model-start.ts";
 import { callersPorts } from "../../runtime/shaped-inputs.ts";
 import { constant } from "../../runtime/size.ts";
 import { inputDoc, metricDoc, sizesDoc, tensorDoc, type Docs } from "./docs.ts";
@@ -238,7 +239,7 @@ class Declarations {
         "generate",
         { prompt: "string", ...options("TextOptions") },
         "AsyncIterable<string>",
-        "Goes on with a text, piece by piece. Needs a tokenizer. One text at a time.",
+        "Goes on with a text, piece by piece. Needs a tokenizer. Several at a time take turns, which costs more than one after the other.",
       ),
       method(
         "generateTokens",
@@ -288,7 +289,7 @@ class Declarations {
       name: "load",
       isExported: true,
       hasDeclareKeyword: true,
-      parameters: [{ name: "options", hasQuestionToken: true, type: `${runtime}.LoadOptions` }],
+      parameters: [{ name: "options", hasQuestionToken: true, type: this.#loadOptions() }],
       returnType: `Promise<${model}>`,
       docs: [
         `Loads ${this.#program.name.replaceAll("*/", "*\\/")}: with trained weights, or with fresh ones to train.`,
@@ -298,6 +299,19 @@ class Declarations {
       `declare const model: { readonly name: ${JSON.stringify(this.#program.name)}; readonly load: typeof load };`,
       "export default model;",
     ]);
+  }
+
+  /** With the sources that this model's recipe starts from, by name. */
+  #loadOptions(): string {
+    const start = this.#program.training?.start;
+    if (start === undefined) return `${runtime}.LoadOptions`;
+    const sources = startNames(start).map(
+      (name) => `readonly ${JSON.stringify(name)}: ${runtime}.BytesSource`,
+    );
+    return (
+      `${runtime}.LoadOptions & ` +
+      `{ /** What the recipe starts from: without it, or weights, the model does not train. */ readonly start?: { ${sources.join("; ")} } | "fresh" }`
+    );
   }
 
   #summary(): string {

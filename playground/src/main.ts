@@ -1,15 +1,17 @@
 // The page: joins the editor, the compiler's worker, the views and the run of training. In: the address, which may hold a state. Out: a
 // page that stays smooth: whatever takes long is in a worker, and whatever is typed makes older work void.
 
-import { openEditor, openReader, type Reader } from "./editor/editor.ts";
-import { longestText, mainPath, type CompileAnswer, type Defined, type Problem } from "./messages.ts";
+import { openEditor } from "./editor/editor.ts";
+import { longestText, mainPath, type CompileAnswer, type Problem } from "./messages.ts";
+import { keepAddress } from "./page/address.ts";
 import { CompileClient, LanguageClient } from "./page/clients.ts";
-import { copied, find, option } from "./page/dom.ts";
+import { find, option } from "./page/dom.ts";
 import { groups, isExample, textOf, toyOf } from "./page/examples.ts";
+import { openLibrary } from "./page/library.ts";
 import { openOutline } from "./page/outline.ts";
 import { openProblems } from "./page/problems.ts";
 import { openRun } from "./page/run.ts";
-import { BadLink, defaults, fromLink, toLink, type State, type Tab } from "./page/state.ts";
+import { BadLink, defaults, fromLink, type State, type Tab } from "./page/state.ts";
 import { openTabs } from "./page/tabs.ts";
 import { followTheme } from "./page/theme.ts";
 import { drawingView } from "./views/drawing.ts";
@@ -70,7 +72,7 @@ const editor = openEditor(find("editor"), language, {
     compileSoon();
     remember();
   },
-  go: (to) => go(to),
+  go: (to) => library.go(to),
   format: formatText,
 });
 const problems = openProblems(
@@ -95,39 +97,16 @@ function formatText(): void {
   });
 }
 
-let reader: Reader | undefined;
-/** The module of the library that is shown. */
-let reading: (Defined & { readonly text: string }) | undefined;
-/** `stay`: what has the focus keeps it. */
-function go(to: Defined, stay = false): void {
-  if (to.path === mainPath) {
-    closeReader();
-    return editor.select(to.from, to.to);
-  }
-  if (to.text === undefined) return;
-  reader ??= openReader(find("library"), language, { go: (next) => go(next), close: closeReader });
-  [find("editor").hidden, find("library").hidden, find("back").hidden] = [true, false, false];
-  [find("format").hidden, hints.parentElement!.hidden] = [true, true];
-  find("where").textContent = `${to.path} · read only`;
-  reading = { ...to, text: to.text };
-  reader.open(reading, stay);
-}
-function closeReader(): void {
-  if (find("library").hidden) return;
-  reading = undefined;
-  [find("editor").hidden, find("library").hidden, find("back").hidden] = [false, true, true];
-  [find("format").hidden, hints.parentElement!.hidden] = [false, false];
-  find("where").textContent = mainPath;
-  find("editor").querySelector<HTMLElement>(".cm-content")?.focus();
-}
+const library = openLibrary(() => editor, language);
+const closeReader = (): void => library.close();
 
 openOutline({
   ask() {
-    const { path, text } = reading ?? { path: mainPath, text: editor.text() };
+    const { path, text } = library.reading() ?? { path: mainPath, text: editor.text() };
     return language.ask({ ask: "outline", path, text });
   },
-  cursor: () => reading?.from ?? editor.cursor(),
-  choose: ({ from, to }) => go({ path: mainPath, ...reading, from, to }),
+  cursor: () => library.reading()?.from ?? editor.cursor(),
+  choose: ({ from, to }) => library.go({ path: mainPath, ...library.reading(), from, to }),
 });
 
 // Compiling.
@@ -308,7 +287,7 @@ example.addEventListener("change", () => {
     example.value = exampleNow;
     const path = value.slice(4);
     return void language.ask({ ask: "module", path }).then((text) => {
-      if (text !== undefined) go({ path, from: 0, to: 0, text }, true);
+      if (text !== undefined) library.go({ path, from: 0, to: 0, text }, true);
     });
   }
   run.stop();
@@ -346,23 +325,11 @@ function stateNow(): State {
   };
 }
 
-const addressOf = (link: string): string =>
-  `${location.pathname}${location.search}${link === "" ? "" : `#${link}`}`;
-let remembering: ReturnType<typeof setTimeout> | undefined;
-/** The address follows, so that loading the page again changes nothing. Not at every key: browsers refuse that. */
+const address = keepAddress(stateNow, () => editor.text());
 function remember(): void {
-  clearTimeout(remembering);
-  remembering = setTimeout(() => {
-    if (editor.text().length <= longestText) history.replaceState(null, "", addressOf(toLink(stateNow())));
-  }, 700);
+  address.remember();
 }
-
-find("share").addEventListener("click", () => {
-  if (editor.text().length > longestText) return say("This text is too long for a link.");
-  history.replaceState(null, "", addressOf(toLink(stateNow())));
-  say("The link is the address of this page now.");
-  void copied(location.href).then((done) => done && say("The link is copied."));
-});
+find("share").addEventListener("click", () => address.share(say));
 
 const banner = find("banner");
 banner.querySelector("button")!.addEventListener("click", () => (banner.hidden = true));

@@ -4,7 +4,8 @@
 import { expect } from "vitest";
 import type { Batch, Batches } from "../../runtime/data/data.ts";
 import { dataFromMemory } from "../../runtime/data/open.ts";
-import { UserError, runtimeCodes } from "../../runtime/errors.ts";
+import { runtimeCodes } from "../../runtime/error-codes.ts";
+import { UserError } from "../../runtime/errors.ts";
 import type { DataSource, Modality, Training } from "../../runtime/program.ts";
 
 export const recipe = (data: readonly DataSource[], more: Partial<Training> = {}): Training => ({

@@ -2,6 +2,7 @@
 // In: a function that builds a value from tensors, and their sizes. Compares the derivative of a random weighting of the
 // value in random directions of all tensors together. Deterministic: numbers come from threefry.
 
+import { expect } from "vitest";
 import { differentiate } from "../../compiler/differentiate.ts";
 import type { Graph, Node } from "../../compiler/graph.ts";
 import { GraphBuilder } from "../../compiler/graph-builder.ts";
@@ -95,4 +96,13 @@ export function derivatives({ build, sizes = {}, inputs = {} }: GradientCase, se
     data.forEach((x, i) => (actual += x * direction[i]!));
   }
   return { expected, actual, gradients: found };
+}
+
+/** Fails unless both derivatives agree, in three directions. */
+export function expectGradient(gradientCase: GradientCase): void {
+  for (const seed of [1, 2, 3]) {
+    const { expected, actual } = derivatives(gradientCase, seed);
+    expect(actual).not.toBeNaN();
+    expect(Math.abs(actual - expected)).toBeLessThan(1e-6 * (1 + Math.abs(expected)));
+  }
 }

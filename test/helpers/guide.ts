@@ -53,10 +53,12 @@ export interface Outcome {
   readonly sample: readonly ShapedBatch[];
 }
 
-/** `changes`: what is replaced in the program, and by what; each has to be there. */
+/** `changes`: what is replaced in the program, and by what; each has to be there. `fused`: whether multiply-adds may be fused, where the
+ * engine and the processor can. */
 export async function trained(
   { program: text, toy }: Step,
   changes: readonly (readonly [string, string])[] = [],
+  fused = true,
 ): Promise<Outcome> {
   let changed = text;
   for (const [from, to] of changes) {
@@ -66,7 +68,8 @@ export async function trained(
   const host = hostOf(changed);
   const { compiled, diagnostics } = compile({ host, path: mainPath });
   if (compiled === undefined) throw new Error(renderDiagnostics(diagnostics, (path) => host.read(path)));
-  const { program, wasm } = compiled;
+  const { program, wasm: both } = compiled;
+  const wasm = fused ? both : { plain: both.plain };
   const model = await openModel({ program, wasm }, { device: "cpu", threads: 1, seed: 1 });
   const sources = (program.training?.data ?? []).map(({ modality, reader }) => [
     modality,

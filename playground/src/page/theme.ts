@@ -1,4 +1,5 @@
-// Theme: as the system says, light, or dark. In: clicks. Out: `data-theme` of the page; those who draw hear of it.
+// Theme: as the system says, light, or dark. In: clicks, or what the page says in which this one lies. Out: `data-theme` of the page; those
+// who draw hear of it.
 
 const orders = ["auto", "light", "dark"] as const;
 type Choice = (typeof orders)[number];
@@ -16,7 +17,7 @@ function remembered(): Choice {
   }
 }
 
-/** `given`: what another page says, in which this one lies; remembered otherwise. */
+/** `given`: what another page says, in which this one lies, and goes on saying by messages `{ theme }`; remembered otherwise. */
 export function followTheme(
   button: HTMLButtonElement,
   changed: () => void,
@@ -33,6 +34,13 @@ export function followTheme(
     changed();
   };
   system.addEventListener("change", show);
+  if (given !== null)
+    addEventListener("message", ({ origin, data }: MessageEvent<{ readonly theme?: unknown } | null>) => {
+      const said = origin === location.origin ? orders.find((each) => each === data?.theme) : undefined;
+      if (said === undefined) return;
+      choice = said;
+      show();
+    });
   button.addEventListener("click", () => {
     choice = orders[(orders.indexOf(choice) + 1) % orders.length]!;
     try {

@@ -14,6 +14,7 @@ import { modelsIn, openLibrary } from "../../../editor/features/source.ts";
 import type { Diagnostic } from "../../../grammar/diagnostic.ts";
 import { renderDiagnostic } from "../../../grammar/text.ts";
 import type { Program } from "../../../runtime/program.ts";
+import { plainText } from "../../../runtime/webgpu/shader.ts";
 import { mainPath } from "../messages.ts";
 import type { CodeKind, CompileAnswer, CompileAsked, Kernel, Problem, Routing, Wanted } from "../messages.ts";
 import { hostOf, stdPaths } from "./host.ts";
@@ -136,5 +137,8 @@ function codeOf(kind: CodeKind, text: string, planned: PlannedModel): readonly K
   const { planned: other } = planModel({ ...request, target });
   if (other === undefined) throw new Error(`internal: the text compiles for the CPU and not for ${target}`);
   if (kind === "cuda") return [{ name: "all kernels", text: artifact(other, "cuda").source }];
-  return artifact(other, "webgpu").shaders.map((shader, i) => ({ name: names(other)[i]!, text: shader }));
+  return artifact(other, "webgpu").shaders.map((shader, i) => ({
+    name: names(other)[i]!,
+    text: plainText(shader),
+  }));
 }
