@@ -12,12 +12,18 @@ import { compilerSection, memorySection } from "./sections/compiler.ts";
 import { contractionSection, threadsSection } from "./sections/contraction.ts";
 import { generalitySection } from "./sections/generality.ts";
 import { layerSection } from "./sections/layer.ts";
+import { webgpuSection } from "./sections/webgpu.ts";
 import { markdownSection, meets, printSection, type Section } from "./section.ts";
 
 const page = "docs/bench.md";
-const marks = ["<!-- begin of the last run -->", "<!-- end of the last run -->"] as const;
 
-type Part = (options: MeasureOptions) => Section | Promise<Section>;
+/** The places of the page that are rewritten, and what they hold: every other part is of the first. What WebGPU reaches says
+ * something where there is a GPU, which is another machine, so it can be written alone. */
+const blocks = ["last run", "last run of webgpu"] as const;
+const blockOf = (part: string): (typeof blocks)[number] => (part === "webgpu" ? blocks[1] : blocks[0]);
+
+/** `peers`: with other libraries. */
+type Part = (options: MeasureOptions, peers: boolean) => Section | Promise<Section>;
 
 /** In the order of a whole run. */
 const parts: Readonly<Record<string, Part>> = {
@@ -28,6 +34,7 @@ const parts: Readonly<Record<string, Part>> = {
   compiler: ({ rounds }) => compilerSection(Math.min(rounds, 3)),
   memory: ({ rounds }) => memorySection(Math.min(rounds, 3)),
   peers: (options) => peersSection(options),
+  webgpu: (options, withPeers) => webgpuSection({ ...options, withPeers }),
 };
 
 interface Options {
@@ -38,16 +45,19 @@ interface Options {
 }
 
 async function bench(names: readonly string[], options: Options): Promise<void> {
-  const chosen =
-    names.length > 0 ? names : Object.keys(parts).filter((name) => options.peers || name !== "peers");
+  const whole = Object.keys(parts).filter((name) => options.peers || name !== "peers");
+  const chosen = names.length > 0 ? names : whole;
   const unknown = chosen.find((name) => parts[name] === undefined);
   if (unknown !== undefined) {
     console.error(`there is no part "${unknown}": choose from ${Object.keys(parts).join(", ")}`);
     process.exitCode = 2;
     return;
   }
-  if (options.write === true && names.length > 0) {
-    console.error("--write is of a whole run: leave out the parts");
+  const broken = whole.find(
+    (part) => !chosen.includes(part) && chosen.some((each) => blockOf(each) === blockOf(part)),
+  );
+  if (options.write === true && broken !== undefined) {
+    console.error(`--write is of a whole run, or of webgpu alone: ${broken} is missing`);
     process.exitCode = 2;
     return;
   }
@@ -58,26 +68,32 @@ async function bench(names: readonly string[], options: Options): Promise<void> 
   const measure: MeasureOptions = { rounds: Number(options.rounds), milliseconds: 150, warm: 800 };
   const sections: Section[] = [];
   for (const name of chosen) {
-    const section = await parts[name]!(measure);
+    const section = await parts[name]!(measure, options.peers);
     sections.push(section);
     say(printSection(section));
   }
   const rows = sections.flatMap((section) => section.rows);
   const missed = rows.filter((row) => meets(row) === false).length;
-  const goals = rows.filter((row) => row.goal !== undefined).length;
+  const goals = rows.filter((row) => meets(row) !== undefined).length;
   say(`\n${goals - missed} of ${goals} goals met\n`);
   if (options.json === true)
     console.log(JSON.stringify({ machine: machine(), load: busy, sections }, null, 2));
-  if (options.write === true)
-    await rewrite(`${here}. Load average before the start: ${busy.toFixed(1)}.`, sections);
+  if (options.write === true) {
+    const head = `${here}. Load average before the start: ${busy.toFixed(1)}.`;
+    for (const block of blocks) {
+      const its = sections.filter(({ name }) => blockOf(name) === block);
+      if (its.length > 0) await rewrite(block, head, its);
+    }
+  }
 }
 
-async function rewrite(head: string, sections: readonly Section[]): Promise<void> {
+async function rewrite(block: string, head: string, sections: readonly Section[]): Promise<void> {
   const before = readFileSync(page, "utf8");
-  const [from, to] = marks.map((mark) => before.indexOf(mark)) as [number, number];
-  if (from < 0 || to < from) throw new Error(`internal: ${page} has no place for the tables`);
+  const [begin, end] = [`<!-- begin of the ${block} -->`, `<!-- end of the ${block} -->`];
+  const [from, to] = [before.indexOf(begin), before.indexOf(end)];
+  if (from < 0 || to < from) throw new Error(`internal: ${page} has no place for the ${block}`);
   const tables = sections.map(markdownSection).join("\n");
-  const text = `${before.slice(0, from + marks[0].length)}\n\n${head}\n\n${tables}\n${before.slice(to)}`;
+  const text = `${before.slice(0, from + begin.length)}\n\n${head}\n\n${tables}\n${before.slice(to)}`;
   writeFileSync(page, await format(text, { parser: "markdown", printWidth: 110 }));
 }
 

@@ -7,15 +7,7 @@ import { openSession, type Inputs, type Session } from "../runtime/session.ts";
 import { evaluate, type Sizes } from "../runtime/size.ts";
 import { stdlib } from "../stdlib/sources.ts";
 import { candidate, type Candidate } from "./measure.ts";
-
-/** Numbers in [-1, 1), the same in every run. */
-export function noise(length: number, seed = 1): Float32Array {
-  let state = seed;
-  return Float32Array.from({ length }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0;
-    return state / 2 ** 31;
-  });
-}
+import { noise } from "./noise.ts";
 
 /** The standard library, files, and a text in the place of `main.moe`. */
 export const hostOf = (main?: string) => ({

@@ -12,6 +12,8 @@ export interface Row extends Spread {
   readonly name: string;
   /** Rows without a goal are there for comparison. */
   readonly goal?: Goal;
+  /** Why the goal cannot be judged here: it is then neither met nor missed. */
+  readonly unjudged?: string;
   /** What the number is of: nothing for a ratio, or `s`, `MB`. */
   readonly unit?: string;
   /** The plain numbers behind the ratio. */
@@ -26,8 +28,10 @@ export interface Section {
   readonly skipped: readonly string[];
 }
 
-export const meets = ({ median, goal }: Row): boolean | undefined =>
-  goal === undefined ? undefined : median >= (goal.least ?? -Infinity) && median <= (goal.most ?? Infinity);
+export const meets = ({ median, goal, unjudged }: Row): boolean | undefined =>
+  goal === undefined || unjudged !== undefined
+    ? undefined
+    : median >= (goal.least ?? -Infinity) && median <= (goal.most ?? Infinity);
 
 const number = (value: number): string =>
   value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
@@ -48,7 +52,7 @@ const cells = (row: Row): string[] => {
     number(row.min),
     number(row.max),
     row.goal === undefined ? "" : goalText(row.goal),
-    met === undefined ? "" : met ? "met" : "missed",
+    met === undefined ? (row.unjudged ?? "") : met ? "met" : "missed",
     row.note ?? "",
   ];
 };

@@ -7,10 +7,14 @@ import type { WasmBytes } from "./wasm-module.ts";
 /** Kernels by target. */
 export interface Code {
   readonly wasm: { readonly wasm: { readonly plain: WasmBytes["plain"]; readonly relaxed: Uint8Array } };
-  /** WGSL, one text for each of the program's kernels. */
-  readonly webgpu: { readonly shaders: readonly string[] };
+  /** WGSL, for each of the program's kernels. */
+  readonly webgpu: { readonly shaders: readonly Shader[] };
   readonly cuda: CudaCode;
 }
+
+/** A kernel's text, or two: devices with subgroups combine the values of a workgroup by them, and the kernels that do so have a text for
+ * such devices beside the plain one, which every device takes. */
+export type Shader = string | { readonly plain: string; readonly subgroups: string };
 
 export interface CudaCode {
   /** CUDA C++, all kernels in one text; kernel i is the function `k{i}`. */

@@ -11,6 +11,8 @@ import { planModel, type PlannedModel } from "../compiler/compile.ts";
 import { printKernel } from "../compiler/print-kernel.ts";
 import { targets } from "../compiler/target.ts";
 import { sizeKey } from "../runtime/size.ts";
+import { plainText } from "../runtime/webgpu/shader.ts";
+import type { Shader } from "../runtime/artifact.ts";
 import type { BufferRef, TargetName } from "../runtime/program.ts";
 
 const folders = ["examples", "test/programs"];
@@ -49,12 +51,21 @@ function codeOf(planned: PlannedModel): readonly (readonly [name: string, text: 
     case "wasm":
       return [];
     case "webgpu":
-      return [["code.wgsl", artifact(planned, "webgpu").shaders.join("\n")]];
+      return wgsl(artifact(planned, "webgpu").shaders);
     case "cuda":
       return [["code.cu", artifact(planned, "cuda").source]];
     default:
       return planned.program.target satisfies never;
   }
+}
+
+/** What differs where a device has subgroups is a file of its own. */
+function wgsl(shaders: readonly Shader[]): readonly (readonly [name: string, text: string])[] {
+  const others = shaders.flatMap((shader) => (typeof shader === "string" ? [] : [shader.subgroups]));
+  return [
+    ["code.wgsl", shaders.map(plainText).join("\n")],
+    ["subgroups.wgsl", others.join("\n")],
+  ];
 }
 
 const write = (path: string, text: string): void => {

@@ -5,6 +5,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { openModel } from "../runtime/model-open.ts";
+import type { Shader } from "../runtime/artifact.ts";
 import { joinShaders, splitShaders } from "../runtime/webgpu/shader-file.ts";
 import { testShell, type Outcome, type TestShell } from "./helpers/cli.ts";
 import { findDevice } from "./helpers/webgpu.ts";
@@ -133,6 +134,17 @@ describe.skipIf(why !== "")(`on WebGPU${why}`, () => {
     }
     expect(logits[1]).toEqual(logits[0]);
     logits[2]!.forEach((value, at) => expect(logits[0]![at]).toBeCloseTo(value, 6));
+    // A shader that the device does not take shows at the entry's first use: then the model moves to the CPU.
+    const shaders = new TextEncoder().encode(text("dist/model.wgsl").replace(/fn main\(/g, "fn main(("));
+    const spoilt = { ...files, webgpu: { ...files.webgpu, shaders } };
+    const moved = await openModel(spoilt, { weights, threads: 1 });
+    const x = [[0.5, -1, 0.25, 3]];
+    expect([...(await moved.forward({ x }))["logits"]!.values]).toEqual(logits[2]);
+    expect(moved.session.where).toMatch(/^CPU, 1 thread \(.* refuses the kernel /);
+    moved.dispose();
+    const insisting = await openModel(spoilt, { device: "webgpu", weights });
+    await expect(insisting.forward({ x })).rejects.toMatchObject({ code: "R0606" });
+    insisting.dispose();
     const { webgpu: _, ...plain } = files;
     await expect(openModel(plain, { device: "webgpu" })).rejects.toMatchObject({ code: "R0607" });
     await expect(
@@ -168,10 +180,15 @@ test("a machine without a device is told so, and nothing is written", async () =
 });
 
 test("shaders in one file come apart again", () => {
-  const shaders = ["// a: one\nfn main() {}\n", "// b: two\n"];
-  expect(splitShaders(joinShaders(shaders), 2)?.map((text) => text.trim())).toEqual(
-    shaders.map((text) => text.trim()),
-  );
-  expect(splitShaders(joinShaders(shaders), 3)).toBeUndefined();
+  const both = { plain: "// b: two\n", subgroups: "// b: two\nenable subgroups;\n" };
+  const shaders: readonly Shader[] = ["// a: one\nfn main() {}\n", both, "// c: three\n"];
+  const file = joinShaders(shaders);
+  const trimmed = (list: readonly Shader[] | undefined): unknown =>
+    JSON.parse(JSON.stringify(list).replaceAll(/(\\n)+"/g, '"'));
+  expect(trimmed(splitShaders(file, 3))).toEqual(trimmed(shaders));
+  expect(splitShaders(file, 2)).toBeUndefined();
+  expect(splitShaders(file, 4)).toBeUndefined();
+  // A second text that follows another kernel's.
+  expect(splitShaders(file.replace("kernel 1 with", "kernel 0 with"), 3)).toBeUndefined();
   expect(splitShaders("export {}", 0)).toBeUndefined();
 });

@@ -1,12 +1,15 @@
 // Whole programs on WebGPU: every entry gives what it gives on the CPU, from the same tensors and inputs; routings at their edges;
 // fifty steps of training fall on the same curve, and repeat to the bit. Kernels as they are scheduled for GPUs, and as for CPUs (any kernel can be printed).
-// MOE_RUNS=1 runs more programs. Skipped where there is no device, but not in continuous integration.
+// MOE_RUNS=1 runs more programs, those of the standard library among them; in Chromium webgpu-differential.test.ts runs all.
+// Skipped where there is no device, but not in continuous integration.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
 import { compile } from "../compiler/compile.ts";
 import { printWgsl } from "../compiler/wgsl/print.ts";
+import type { Shader } from "../runtime/artifact.ts";
 import { openWebGpu } from "../runtime/webgpu/open.ts";
+import { plainText } from "../runtime/webgpu/shader.ts";
 import {
   expectAlikeOnDevice,
   expectEdgesAlike,
@@ -43,9 +46,18 @@ const openAsOnGpu =
     return openWebGpu(compiled!.program, compiled!.shaders, { ...options, device: device! });
   };
 
+/** All that the device can be given for a kernel. */
+const textsOf = (shader: Shader): readonly string[] =>
+  typeof shader !== "string" && device!.gpu.features.has("subgroups")
+    ? [shader.plain, shader.subgroups]
+    : [plainText(shader)];
+
 const all = process.env["MOE_RUNS"] !== undefined;
+const ofLibrary = readdirSync(new URL("./programs/", import.meta.url))
+  .filter((file) => file.startsWith("std-"))
+  .map((file) => file.replace(/\.moe$/, ""));
 const chosen = all
-  ? "attention chain choose-until-reached optimizer-muon".split(" ")
+  ? [..."attention chain choose-until-reached optimizer-muon".split(" "), ...ofLibrary]
   : ["capacity-batch-lowest"];
 
 const program = (name: string): string =>
@@ -63,7 +75,7 @@ describe.skipIf(device === undefined)(`on WebGPU${why}`, () => {
         path: "main.moe",
         target: "webgpu",
       });
-      for (const code of compiled!.shaders) {
+      for (const code of compiled!.shaders.flatMap(textsOf)) {
         const { messages } = await device!.gpu.createShaderModule({ code }).getCompilationInfo();
         const worst = messages.find(({ type }) => type !== "info");
         if (worst !== undefined) expect.fail(`${name}: line ${worst.lineNum}: ${worst.message}\n${code}`);

@@ -206,7 +206,7 @@ describe.skipIf(device === undefined)(`on WebGPU${why}`, () => {
 
   test.each([false, true])("reductions (by subgroups: %s)", async (subgroups) => {
     if (subgroups && !device!.gpu.features.has("subgroups")) return;
-    for (const lanes of [1, 24, 32])
+    for (const lanes of [1, 3, 24, 32, 256])
       for (const fn of ["add", "min", "max"] as const)
         for (const type of ["f32", "i32"] as const) {
           const tested = reduced(fn, type, lanes);

@@ -2,15 +2,18 @@
 // dependency of the project. In: nothing. Out: what can be used, or the reason why not.
 
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 
 export const peersFolder = "bench/peers";
 
 /** Undefined when the packages are there. */
 export function installPackages(): string | undefined {
-  const wanted = ["@jax-js/jax", "onnxruntime-web"];
+  const { dependencies } = JSON.parse(readFileSync(`${peersFolder}/package.json`, "utf8")) as {
+    readonly dependencies: Readonly<Record<string, string>>;
+  };
+  const wanted = Object.keys(dependencies);
   if (wanted.every((name) => existsSync(`${peersFolder}/node_modules/${name}`))) return undefined;
-  console.error("installing jax-js and ONNX Runtime web into bench/peers/node_modules ...");
+  console.error(`installing ${wanted.join(", ")} into ${peersFolder}/node_modules ...`);
   const args = ["install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"];
   const { status } = spawnSync("npm", args, { cwd: peersFolder, encoding: "utf8", timeout: 180_000 });
   return status === 0 ? undefined : "npm could not install the packages of bench/peers";

@@ -7,6 +7,7 @@ import { printGraph } from "../../compiler/print-graph.ts";
 import { printKernel } from "../../compiler/print-kernel.ts";
 import { UserError } from "../../runtime/errors.ts";
 import type { TargetName } from "../../runtime/program.ts";
+import { plainText } from "../../runtime/webgpu/shader.ts";
 import { planFile, type CompileOptions } from "../compiling.ts";
 import { exitCodes, type ExitCode } from "../exit.ts";
 import type { LevelName } from "../level-names.ts";
@@ -65,7 +66,7 @@ function code(
   entry: string | undefined,
 ): string {
   const { program } = planned;
-  if (program.target === "webgpu") return wanted(artifact(planned, "webgpu").shaders).join("\n");
+  if (program.target === "webgpu") return wanted(artifact(planned, "webgpu").shaders).map(plainText).join("\n");
   if (program.target === "cuda" && entry !== undefined)
     throw new UserError("C0401", "the code for CUDA is one text for all entries", {
       help: "leave out `--entry`, or show its kernels with `--level kernel`",

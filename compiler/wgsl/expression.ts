@@ -9,7 +9,8 @@ import { infix } from "../c-like/operators.ts";
 import { printSize } from "../c-like/size.ts";
 import { negatable, shortestF32, unary, within, type Text as TextOf } from "../c-like/text.ts";
 import { applyBinary, applyCast, applyUnary } from "../interpret-scalar.ts";
-import type { BinaryFn, Expr, Kernel, ScalarType, UnaryFn, ValueType } from "../kernel.ts";
+import { isHalf } from "../half.ts";
+import type { BinaryFn, ElementType, Expr, Kernel, ScalarType, UnaryFn, ValueType } from "../kernel.ts";
 import { isVector, scalarOf } from "../kernel-type.ts";
 import { functionName, type FunctionName, type Width } from "./functions.ts";
 
@@ -24,6 +25,10 @@ export interface Shader {
   /** Sizes divided by rounding up, down; `random`; infinity or NaN spelled out. */
   readonly needs: Set<"ceil_of" | "floor_of" | "threefry" | "extremes">;
 }
+
+/** What a buffer or scratch holds. */
+export const elementOf = ({ kernel }: Pick<Shader, "kernel">, name: string): ElementType =>
+  [...kernel.buffers, ...kernel.scratch].find((each) => each.name === name)!.type;
 
 /** How tightly the outermost operator binds. WGSL wants operands of shifts and bit operations to be unary. */
 type Level = "product" | "sum" | "shift" | "relation" | "bits";
@@ -97,7 +102,9 @@ function print(shader: Shader, expr: Expr): Text {
       return unary(expr.op);
     case "load": {
       const name = shader.names.ofMemory(expr.buffer);
-      if (!isVector(expr.type)) return unary(`${name}[${text(expr.index)}]`);
+      const half = isHalf(elementOf(shader, expr.buffer));
+      if (!isVector(expr.type))
+        return unary(half ? `f32(${name}[${text(expr.index)}])` : `${name}[${text(expr.index)}]`);
       shader.loads4.add(expr.buffer);
       return unary(`load4_${name}(${text(expr.index)})`);
     }
@@ -139,6 +146,8 @@ const ownFunctions: Partial<Record<UnaryFn, FunctionName>> = {
   cos: "cos_of",
   erf: "erf_of",
   isnan: "is_nan",
+  bf16: "round_bf16",
+  f16: "round_f16",
 };
 
 function printUnary(shader: Shader, fn: UnaryFn, a: Expr): Text {

@@ -22,7 +22,9 @@ export type FunctionName =
   | "sin_of"
   | "cos_of"
   | "erf_of"
-  | "pow_of";
+  | "pow_of"
+  | "round_f16"
+  | "round_bf16";
 
 export type Width = "f32" | "vec4f";
 
@@ -74,6 +76,30 @@ fn smaller(a: T, b: T) -> T {
     text: `
 fn larger(a: T, b: T) -> T {
   return select(a, b, is_nan(a) | ((b > a) & !is_nan(b)));
+}`,
+  },
+  round_f16: {
+    calls: ["is_nan"],
+    text: `
+/// To the nearest f16, ties to even: WGSL lets a conversion round either way. Below 2^-14 the last place is 2^-24.
+fn round_f16(x: T) -> T {
+  let bits = bitcast<U>(x);
+  let size = bits & U(0x7fffffffu);
+  let near = (size + U(0xfffu) + ((size >> U(13u)) & U(1u))) & U(0xffffe000u);
+  let normal = select(near, U(0x7f800000u), near >= U(0x47800000u));
+  let small = bitcast<U>(round(bitcast<T>(size) * T(16777216.0)) * T(5.9604644775390625e-8));
+  let rounded = select(normal, small, size < U(0x38800000u));
+  return select(bitcast<T>(rounded | (bits & U(0x80000000u))), x, is_nan(x));
+}`,
+  },
+  round_bf16: {
+    calls: ["is_nan"],
+    text: `
+/// To the nearest bf16, ties to even.
+fn round_bf16(x: T) -> T {
+  let bits = bitcast<U>(x);
+  let near = (bits + U(0x7fffu) + ((bits >> U(16u)) & U(1u))) & U(0xffff0000u);
+  return select(bitcast<T>(near), x, is_nan(x));
 }`,
   },
   sign_of: {

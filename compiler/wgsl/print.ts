@@ -4,10 +4,15 @@
 // In: any kernel, scheduled for a GPU or for a CPU. Out: text that people can read.
 // Deliberately absent: schedules (the kernels come scheduled), limits of devices (the runtime's).
 
+import type { Shader as ShaderTexts } from "../../runtime/artifact.ts";
 import { known } from "../../runtime/size.ts";
 import { Names } from "../c-like/names.ts";
-import type { Kernel } from "../kernel.ts";
-import { sizeText, type Shader } from "./expression.ts";
+import { roundedIn } from "../c-like/rounded.ts";
+import { isHalf } from "../half.ts";
+import type { Kernel, Stmt } from "../kernel.ts";
+import { withPlainCopies } from "../plain-copy.ts";
+import { readAs } from "../kernel-type.ts";
+import { elementOf, sizeText, type Shader } from "./expression.ts";
 import {
   functionName,
   functionTexts,
@@ -21,7 +26,7 @@ import { statements, type Body, type Reduction } from "./statement.ts";
 import { taken } from "./words.ts";
 
 export interface WgslOptions {
-  /** Combine values of a workgroup by subgroups first; for devices that have them. */
+  /** Combine values of a workgroup by subgroups; for devices that have them. */
   readonly subgroups?: boolean;
   /** What the user wrote that the kernel does, for the comment at the top. */
   readonly label?: string;
@@ -30,7 +35,26 @@ export interface WgslOptions {
 /** WebGPU launches at most so many workgroups along one axis. */
 const longestAxis = 65535;
 
-export function printWgsl(kernel: Kernel, options: WgslOptions = {}): string {
+/** With a second text where subgroups make one. */
+export function printShader(kernel: Kernel, options: Pick<WgslOptions, "label"> = {}): ShaderTexts {
+  const plain = printWgsl(kernel, options);
+  if (!reduces(kernel)) return plain;
+  return { plain, subgroups: printWgsl(kernel, { ...options, subgroups: true }) };
+}
+
+/** Whether it combines values of a workgroup. */
+function reduces({ workgroup, body }: Kernel): boolean {
+  const within = (list: readonly Stmt[]): boolean =>
+    list.some((statement) => {
+      if (statement.op === "for") return within(statement.body);
+      if (statement.op === "if") return within(statement.then) || within(statement.otherwise);
+      return statement.op === "reduce";
+    });
+  return workgroup > 1 && within(body);
+}
+
+export function printWgsl(given: Kernel, options: WgslOptions = {}): string {
+  const kernel = withPlainCopies(given);
   const subgroups = options.subgroups === true;
   const names = new Names(taken);
   for (const name of [
@@ -43,7 +67,7 @@ export function printWgsl(kernel: Kernel, options: WgslOptions = {}): string {
     "invocation_index",
   ])
     names.reserve(name);
-  for (const name of ["threefry", "ceil_of", "floor_of", "subgroup_lanes"]) names.reserve(name);
+  for (const name of ["threefry", "ceil_of", "floor_of"]) names.reserve(name);
   reserveFunctions(names);
   for (const { name } of [...kernel.buffers, ...kernel.scratch]) {
     const made = names.ofMemory(name);
@@ -60,7 +84,7 @@ export function printWgsl(kernel: Kernel, options: WgslOptions = {}): string {
     needs: new Set(),
     reductions: new Set(),
     variables: new Set(),
-    subgroups,
+    rounded: roundedIn(kernel, "f16"),
     wordOf: (reduction) => {
       const before = words.get(reduction);
       const word = before ?? names.fresh(`reduce_${reduction.replace(" ", "_")}`);
@@ -89,18 +113,17 @@ export function printWgsl(kernel: Kernel, options: WgslOptions = {}): string {
     const memory = memories.get(elementOfReduction(reduction))!;
     return reducerText({ reduction, name, memory }, kernel.workgroup, subgroups);
   });
-  const shuffles = subgroups && reducers.length > 0;
   const sections = [
     [
       `// ${kernel.name}${options.label === undefined ? "" : `: ${oneLine(options.label)}`}`,
-      ...(shuffles ? ["enable subgroups;"] : []),
+      ...(needsF16(kernel) ? ["enable f16;"] : []),
+      ...(subgroups && reducers.length > 0 ? ["enable subgroups;"] : []),
     ],
     bindings(body),
-    kernel.scratch.map(({ name, type, length }) => {
-      if (type === "f32" || type === "i32")
-        return `var<workgroup> ${names.ofMemory(name)}: array<${type}, ${Math.max(1, length)}>;`;
-      throw new Error(`internal: kernel ${kernel.name}: ${name} is ${type}, which WebGPU has not`);
-    }),
+    kernel.scratch.map(
+      ({ name, type, length }) =>
+        `var<workgroup> ${names.ofMemory(name)}: array<${type}, ${Math.max(1, length)}>;`,
+    ),
     ...rounding(body),
     ...(body.needs.has("threefry") ? [[threefryText()]] : []),
     ...functionTexts(body.functions.values()).map((text) => [text]),
@@ -114,7 +137,6 @@ export function printWgsl(kernel: Kernel, options: WgslOptions = {}): string {
       "  @builtin(workgroup_id) workgroup_id: vec3<u32>,",
       ...(guard.length > 0 ? ["  @builtin(num_workgroups) workgroups: vec3<u32>,"] : []),
       "  @builtin(local_invocation_index) invocation_index: u32,",
-      ...(shuffles ? ["  @builtin(subgroup_size) subgroup_lanes: u32,"] : []),
       ") {",
       `  let workgroup = i32(workgroup_id.x${guard.length > 0 ? " + workgroup_id.y * workgroups.x" : ""});`,
       "  let invocation = i32(invocation_index);",
@@ -129,12 +151,21 @@ export function printWgsl(kernel: Kernel, options: WgslOptions = {}): string {
     .join("\n\n")}\n`;
 }
 
+/** Whether it has memory of f16, which a device must be asked for. bf16 is no type of WGSL. */
+function needsF16(kernel: Kernel): boolean {
+  const all = [...kernel.buffers, ...kernel.scratch];
+  const none = all.find(({ type }) => type === "bf16");
+  if (none !== undefined)
+    throw new Error(`internal: kernel ${kernel.name}: ${none.name} is bf16, which WebGPU has not`);
+  return all.some(({ type }) => type === "f16");
+}
+
 const oneLine = (text: string): string => text.replaceAll(/\s+/g, " ");
 
 function reserveFunctions(names: Names): void {
   const all: readonly FunctionName[] = [
     ...(["is_nan", "smaller", "larger", "sign_of", "truncate", "power_of_two", "exp_of", "log_of"] as const),
-    ...(["tanh_of", "sin_of", "cos_of", "erf_of", "pow_of", "lost"] as const),
+    ...(["tanh_of", "sin_of", "cos_of", "erf_of", "pow_of", "lost", "round_f16", "round_bf16"] as const),
   ];
   for (const name of all)
     for (const width of ["f32", "vec4f"] as Width[]) names.reserve(functionName(name, width));
@@ -172,16 +203,13 @@ function rounding({ needs }: Shader): string[][] {
   ];
 }
 
-const elementOf = ({ kernel }: Shader, name: string): string =>
-  [...kernel.buffers, ...kernel.scratch].find((each) => each.name === name)!.type;
-
 function loadFour(shader: Shader, buffer: string): string {
-  const [name, type] = [shader.names.ofMemory(buffer), elementOf(shader, buffer)];
-  return [
-    `fn load4_${name}(at: i32) -> vec4<${type}> {`,
-    `  return vec4<${type}>(${name}[at], ${name}[at + 1], ${name}[at + 2], ${name}[at + 3]);`,
-    "}",
-  ].join("\n");
+  const name = shader.names.ofMemory(buffer);
+  const held = elementOf(shader, buffer);
+  const type = readAs(held);
+  const widen = (four: string): string => (isHalf(held) ? `vec4<f32>(${four})` : four);
+  const four = `vec4<${held}>(${name}[at], ${name}[at + 1], ${name}[at + 2], ${name}[at + 3])`;
+  return [`fn load4_${name}(at: i32) -> vec4<${type}> {`, `  return ${widen(four)};`, "}"].join("\n");
 }
 
 function storeFour(shader: Shader, buffer: string): string {

@@ -1,7 +1,10 @@
 // Combining a value of each invocation of a workgroup. In: which reductions a shader uses, and the size of its workgroups. Out:
 // WGSL functions that give the result to every invocation. Halves until one value is left, as the kernel interpreter does: the
-// sums are its sums. With subgroups, each subgroup first combines its own by exchanging values, which needs no barriers; the
-// order of additions is then the device's, and the same in every run.
+// sums are its sums. With subgroups, the one of the first invocation does it all: each of its lanes combines every n-th value, then
+// the lanes are combined, with four barriers in the place of one for each halving. The order of additions is then the device's, and
+// the same in every run. Nothing is taken for granted of subgroups: they may be of any size, only partly filled, and hold whichever
+// invocations the device likes; lanes are counted, not asked for. What they give is no longer uniform for WGSL's analysis, which
+// the last line mends.
 
 import type { FunctionName, Width } from "./functions.ts";
 import type { Reduction } from "./statement.ts";
@@ -33,8 +36,11 @@ export function reducerText(
   subgroups: boolean,
 ): string {
   const type = elementOfReduction(reduction);
-  const tree = (count: string): string[] => [
-    `  for (var left = ${count}; left > 1u; ) {`,
+  const plain = [
+    "  let lane = u32(invocation);",
+    `  ${memory}[lane] = value;`,
+    "  workgroupBarrier();",
+    `  for (var left = ${workgroup}u; left > 1u; ) {`,
     "    let half = (left + 1u) / 2u;",
     "    if (lane + half < left) {",
     `      ${memory}[lane] = ${combine(reduction, `${memory}[lane]`, `${memory}[lane + half]`)};`,
@@ -43,30 +49,43 @@ export function reducerText(
     "    workgroupBarrier();",
     "  }",
   ];
-  const head = [
-    `fn ${name}(value: ${type}, invocation: i32${subgroups ? ", subgroup_lanes: u32" : ""}) -> ${type} {`,
-    "  let lane = u32(invocation);",
-  ];
-  const exchange = [
-    "  var sum = value;",
-    "  for (var distance = subgroup_lanes / 2u; distance > 0u; distance = distance / 2u) {",
-    "    let other = subgroupShuffleXor(sum, distance);",
-    // Invocations past the end of the last subgroup have nothing to give.
-    `    if ((lane ^ distance) < ${workgroup}u) {`,
-    `      sum = ${combine(reduction, "sum", "other")};`,
+  const bySubgroup = [
+    `  ${memory}[invocation] = value;`,
+    "  workgroupBarrier();",
+    "  let lanes = subgroupAdd(1);",
+    "  let lane = subgroupExclusiveAdd(1);",
+    "  var all = value;",
+    "  if (subgroupAny(invocation == 0)) {",
+    `    all = ${memory}[lane];`,
+    `    for (var at = lane + lanes; at < ${workgroup}; at += lanes) {`,
+    `      all = ${combine(reduction, "all", `${memory}[at]`)};`,
     "    }",
     "  }",
-    "  if (lane % subgroup_lanes == 0u) {",
-    `    ${memory}[lane / subgroup_lanes] = sum;`,
-    "  }",
+    ...acrossLanes(reduction),
     "  workgroupBarrier();",
-    ...tree(`(${workgroup}u + subgroup_lanes - 1u) / subgroup_lanes`),
+    "  if (invocation == 0) {",
+    `    ${memory}[0] = all;`,
+    "  }",
   ];
-  const plain = [`  ${memory}[lane] = value;`, "  workgroupBarrier();", ...tree(`${workgroup}u`)];
   return [
-    ...head,
-    ...(subgroups ? exchange : plain),
+    `fn ${name}(value: ${type}, invocation: i32) -> ${type} {`,
+    ...(subgroups ? bySubgroup : plain),
     `  return workgroupUniformLoad(&${memory}[0]);`,
     "}",
   ].join("\n");
+}
+
+/** WGSL leaves open what its own `subgroupMin` makes of NaN, which the kernel language passes over. Floats are compared by integers in
+ * the same order; NaN comes last. */
+function acrossLanes(reduction: Reduction): string[] {
+  const [fn, type] = reduction.split(" ") as [string, string];
+  const across = `subgroup${fn[0]!.toUpperCase()}${fn.slice(1)}`;
+  if (fn === "add" || type === "i32") return [`  all = ${across}(all);`];
+  const last = fn === "min" ? "0x7fffffff" : "i32(-2147483648)";
+  return [
+    "  let bits = bitcast<i32>(all);",
+    `  let key = select(bits ^ ((bits >> 31u) & 0x7fffffff), ${last}, is_nan(all));`,
+    `  let found = ${across}(key);`,
+    "  all = bitcast<f32>(found ^ ((found >> 31u) & 0x7fffffff));",
+  ];
 }

@@ -3,9 +3,11 @@
 // sees it (workgroupUniformLoad), so that barriers may depend on it.
 
 import { isSteady } from "../c-like/operators.ts";
+import { isRounded, type Rounded } from "../c-like/rounded.ts";
 import type { Expr, ReduceFn, Stmt } from "../kernel.ts";
 import { isVector } from "../kernel-type.ts";
-import { expression, operand, typeName, type Shader } from "./expression.ts";
+import { isHalf } from "../half.ts";
+import { elementOf, expression, operand, typeName, use, type Shader } from "./expression.ts";
 
 /** Which combinations of a workgroup's values the shader needs: `add f32`. */
 export type Reduction = `${ReduceFn} ${"f32" | "i32"}`;
@@ -14,9 +16,18 @@ export interface Body extends Shader {
   readonly reductions: Set<Reduction>;
   /** Locals that change. */
   readonly variables: Set<string>;
-  readonly subgroups: boolean;
+  /** What is f16 already. */
+  readonly rounded: Rounded;
   /** The function of a reduction. */
   readonly wordOf: (reduction: Reduction) => string;
+}
+
+/** What is stored; of half width, rounded as the kernel IR has it and then converted, which changes nothing any more. */
+function converted(body: Body, { buffer, value }: Extract<Stmt, { op: "store" }>): string {
+  const text = expression(body, value);
+  if (!isHalf(elementOf(body, buffer))) return text;
+  const near = isRounded(body.rounded, value) ? text : `${use(body, "round_f16", value.type)}(${text})`;
+  return `${isVector(value.type) ? "vec4<f16>" : "f16"}(${near})`;
 }
 
 export function statements(body: Body, list: readonly Stmt[], indent: string): string[] {
@@ -39,7 +50,7 @@ function print(body: Body, statement: Stmt, indent: string): string[] {
       return [line(`${names.of(statement.name)} = ${text(statement.value)};`)];
     case "store": {
       const name = names.ofMemory(statement.buffer);
-      const [at, value] = [text(statement.index), text(statement.value)];
+      const [at, value] = [text(statement.index), converted(body, statement)];
       if (!isVector(statement.value.type)) return [line(`${name}[${at}] = ${value};`)];
       body.stores4.add(statement.buffer);
       return [line(`store4_${name}(${at}, ${value});`)];
@@ -71,16 +82,20 @@ function print(body: Body, statement: Stmt, indent: string): string[] {
       if (type !== "f32" && type !== "i32") throw new Error(`internal: a reduction of ${type}`);
       const reduction: Reduction = `${statement.fn} ${type}`;
       body.reductions.add(reduction);
-      const lanes = body.subgroups ? ", subgroup_lanes" : "";
       return [
-        line(
-          `let ${name}: ${type} = ${body.wordOf(reduction)}(${text(statement.value)}, invocation${lanes});`,
-        ),
+        line(`let ${name}: ${type} = ${body.wordOf(reduction)}(${text(statement.value)}, invocation);`),
       ];
     }
+    case "copy":
+    case "group":
+    case "wait":
+      throw new Error(`internal: kernel ${body.kernel.name}: copies are plain here`);
     case "fragment":
     case "multiply":
     case "spill":
+    case "product":
+    case "settle":
+    case "variant":
       throw new Error(`internal: kernel ${body.kernel.name}: WebGPU has no matrix units`);
     case "comment":
       return statement.text.split("\n").map((each) => line(`// ${each}`));

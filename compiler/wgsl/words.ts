@@ -15,5 +15,5 @@ export const taken: readonly string[] = (
   "target template this thread_local throw trait try type typedef typeid typename typeof union unless unorm unsafe unsized " +
   "use using varying virtual volatile wgsl where with writeonly yield " +
   "f32 i32 u32 f16 bool vec2 vec3 vec4 array atomic ptr mat2x2 mat4x4 bitcast select abs ceil floor round sqrt sign min max " +
-  "fma clamp main workgroupBarrier workgroupUniformLoad subgroupShuffleXor"
+  "fma clamp main workgroupBarrier workgroupUniformLoad subgroupAdd subgroupAny subgroupExclusiveAdd subgroupMax subgroupMin"
 ).split(" ");

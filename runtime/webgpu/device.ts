@@ -3,6 +3,7 @@
 // Several sessions may share one device. Does not know programs.
 
 import { UserError } from "../errors.ts";
+import type { Precision } from "../program.ts";
 import { isNode } from "../wasm-host.ts";
 
 /** Limits worth asking for, beyond what WebGPU guarantees of every device. */
@@ -16,7 +17,7 @@ const wanted = [
 ] as const;
 
 /** What a device can do that not all can. */
-const features = ["subgroups", "timestamp-query"] as const;
+const features = ["shader-f16", "subgroups", "timestamp-query"] as const;
 
 export interface Device {
   readonly gpu: GPUDevice;
@@ -30,6 +31,8 @@ export interface Device {
 export interface DeviceOptions {
   /** In Node: settings for Dawn, as the package `webgpu` takes them (`backend=vulkan`). */
   readonly dawn?: readonly string[];
+  /** False: the device is to do without subgroups, although it may have them. */
+  readonly subgroups?: boolean;
 }
 
 /** Kept: a device whose instance was collected stops answering. */
@@ -75,7 +78,10 @@ export async function findDevice(options: DeviceOptions = {}): Promise<Device> {
         : "switch on hardware acceleration in the browser's settings, or run on the CPU",
     });
   const limits = Object.fromEntries(wanted.map((limit) => [limit, adapter.limits[limit]]));
-  const requiredFeatures = features.filter((feature) => adapter.features.has(feature));
+  const { subgroups = true } = options;
+  const requiredFeatures = features.filter(
+    (feature) => adapter.features.has(feature) && (subgroups || feature !== "subgroups"),
+  );
   let device: GPUDevice;
   try {
     device = await adapter.requestDevice({ requiredLimits: limits, requiredFeatures });
@@ -87,6 +93,14 @@ export async function findDevice(options: DeviceOptions = {}): Promise<Device> {
   const { info } = adapter;
   const name = info.description !== "" ? info.description : `${info.vendor} ${info.architecture}`.trim();
   return watch(device, name === "" ? "a GPU" : name);
+}
+
+/** Errors: R0608 no numbers of half width, where a program has some. */
+export function checkPrecision({ gpu, name }: Device, precision: Precision | undefined): void {
+  if (precision === undefined || precision === "f32" || gpu.features.has("shader-f16")) return;
+  throw new UserError("R0608", `${name} has no ${precision}`, {
+    help: "leave out `--precision`, or use another device",
+  });
 }
 
 /** The first line of what an error says: the rest is for who writes shaders. */

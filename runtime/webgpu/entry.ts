@@ -2,11 +2,12 @@
 // entry, sizes, memory and pipelines. Out: steps that a run only has to record, and what a run is told and gives.
 
 import { elements } from "../arena.ts";
-import type { BufferRef, Dispatch, Entry, Program, Tensor } from "../program.ts";
+import type { BufferRef, Dispatch, Entry, Program, StoredName } from "../program.ts";
 import type { BoundBuffer, DispatchInfo, Place } from "../session-entry.ts";
 import { evaluate, type Sizes } from "../size.ts";
+import { elementsOf, storedIn } from "../stored.ts";
 import { layoutGpu, type GpuLayout, type Spot } from "./layout.ts";
-import { partLength, tensorLength, type GpuMemory } from "./memory.ts";
+import { partLength, type GpuMemory } from "./memory.ts";
 import type { EntryPipelines } from "./pipelines.ts";
 
 export interface Step {
@@ -101,17 +102,17 @@ export function stepMaker(
 }
 
 function describe(program: Program, entry: Entry, sizes: Sizes): DispatchInfo[] {
-  const tensors = new Map<string, Tensor>(program.tensors.map((tensor) => [tensor.name, tensor]));
+  const tensors = new Map(storedIn(program).map((stored) => [stored.name, stored]));
   const ports = new Map([...entry.inputs, ...entry.outputs].map((port) => [port.name, port]));
   const touched = new Set<string>();
-  const about = (ref: BufferRef): { name: string; type: "f32" | "i32"; length: number } => {
+  const about = (ref: BufferRef): { name: string; type: StoredName; length: number } => {
     if (ref.kind === "temporary") {
       const { label, type, length } = entry.temporaries[ref.index]!;
       return { name: label, type, length: evaluate(length, sizes) };
     }
     if (ref.kind === "tensor") {
       const tensor = tensors.get(ref.name)!;
-      const length = ref.part === undefined ? tensorLength(tensor) : partLength(tensor);
+      const length = ref.part === undefined ? elementsOf(tensor) : partLength(tensor);
       return { name: ref.name, type: tensor.type, length };
     }
     const { type, shape } = ports.get(ref.name)!;

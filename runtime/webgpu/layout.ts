@@ -5,7 +5,8 @@
 // Each goes, largest first, to the pool that grows least. Inputs are only read: all of them share one buffer.
 
 import { elements } from "../arena.ts";
-import type { BufferRef, Dispatch, Entry, Program } from "../program.ts";
+import { bytesOf } from "../halves.ts";
+import type { BufferRef, Dispatch, Entry, Program, StoredName } from "../program.ts";
 import { evaluate, type Sizes } from "../size.ts";
 
 export interface Spot {
@@ -63,21 +64,22 @@ export const leastBytes = 16;
 
 export function layoutGpu(program: Program, entry: Entry, sizes: Sizes, limits: LayoutLimits): GpuLayout {
   const align = (bytes: number): number => Math.ceil(bytes / limits.alignment) * limits.alignment;
-  const sized = (count: number): { bytes: number; room: number } => {
-    const bytes = Math.max(leastBytes, 4 * count);
+  const sized = (count: number, type: StoredName): { bytes: number; room: number } => {
+    // Bindings are of whole words: two elements of half width share one.
+    const bytes = Math.max(leastBytes, Math.ceil((bytesOf(type) * count) / 4) * 4);
     return { bytes, room: align(bytes) };
   };
   const end = entry.dispatches.length;
-  const members = entry.temporaries.map(({ label, length, first, last }): Member => {
-    return { name: label, ...sized(evaluate(length, sizes)), first, last, apart: new Set() };
+  const members = entry.temporaries.map(({ label, type, length, first, last }): Member => {
+    return { name: label, ...sized(evaluate(length, sizes), type), first, last, apart: new Set() };
   });
   const outputAt = new Map<string, number>();
-  for (const { name, shape } of entry.outputs) {
+  for (const { name, type, shape } of entry.outputs) {
     const first = entry.dispatches.findIndex(({ buffers }) =>
       buffers.some((ref) => ref.kind === "output" && ref.name === name),
     );
     outputAt.set(name, members.length);
-    members.push({ name, ...sized(elements(shape, sizes)), first, last: end, apart: new Set() });
+    members.push({ name, ...sized(elements(shape, sizes), type), first, last: end, apart: new Set() });
   }
   const memberOf = (ref: BufferRef): number | undefined =>
     ref.kind === "temporary" ? ref.index : ref.kind === "output" ? outputAt.get(ref.name) : undefined;
@@ -87,8 +89,8 @@ export function layoutGpu(program: Program, entry: Entry, sizes: Sizes, limits: 
   const spot = (at: number): Spot => ({ ...places[at]!, bytes: members[at]!.bytes, name: members[at]!.name });
   let inputBytes = 0;
   const inputs = new Map(
-    entry.inputs.map(({ name, shape }): [string, Spot] => {
-      const { bytes, room } = sized(elements(shape, sizes));
+    entry.inputs.map(({ name, type, shape }): [string, Spot] => {
+      const { bytes, room } = sized(elements(shape, sizes), type);
       const offset = inputBytes;
       inputBytes += room;
       return [name, { pool: -1, offset, bytes, name }];

@@ -4,16 +4,18 @@
 
 import { UserError } from "../errors.ts";
 import { inWords } from "../in-words.ts";
-import type { Dispatch, Entry, Tensor } from "../program.ts";
+import { bytesOf } from "../halves.ts";
+import type { Dispatch, Entry } from "../program.ts";
+import { elementsOf, type Stored } from "../stored.ts";
 import { usage } from "./constants.ts";
 import { ofDevice, refusalOf, type Device } from "./device.ts";
 import { fullest, leastBytes, type GpuLayout } from "./layout.ts";
 
-export const tensorLength = ({ shape }: Tensor): number => shape.reduce((a, b) => a * b, 1);
 /** Elements of each of its parts, which is all of it where it has none. */
-export const partLength = (tensor: Tensor): number => tensorLength(tensor) / (tensor.parts ?? 1);
-const partBytes = (tensor: Tensor): number => Math.max(leastBytes, 4 * partLength(tensor));
-export const tensorBytes = (tensor: Tensor): number => partBytes(tensor) * (tensor.parts ?? 1);
+export const partLength = (tensor: Stored): number => elementsOf(tensor) / (tensor.parts ?? 1);
+const partBytes = (tensor: Stored): number =>
+  Math.max(leastBytes, Math.ceil((bytesOf(tensor.type) * partLength(tensor)) / 4) * 4);
+export const tensorBytes = (tensor: Stored): number => partBytes(tensor) * (tensor.parts ?? 1);
 
 const shared = usage.storage | usage.copySource | usage.copyTarget;
 
@@ -33,7 +35,7 @@ export class GpuMemory {
   }
 
   /** Allocates tensors; they are zero. Errors: R0603, R0604. */
-  async hold(tensors: readonly Tensor[]): Promise<void> {
+  async hold(tensors: readonly Stored[]): Promise<void> {
     for (const tensor of tensors) checkBytes(this.#device, partBytes(tensor), tensor.name);
     const total = tensors.reduce((bytes, tensor) => bytes + tensorBytes(tensor), 0);
     await this.#allocating(`the tensors of the model (${megabytes(total)})`, () => {

@@ -1,13 +1,15 @@
 // Shaders made ready to run: a compute pipeline for each kernel, all of an entry at the same time when the entry is first used, so that
 // opening a model compiles nothing and an entry that nobody runs costs nothing. Kernels that entries share are compiled once.
-// In: a device, a program and the texts of its kernels. Out: pipelines with the layouts of their bindings.
+// In: a device, a program and its shaders, of which the text is taken that the device can do. Out: pipelines with the layouts of their bindings.
 // A kernel that the device refuses is one error that names it and what the user wrote that it does.
 
+import type { Shader } from "../artifact.ts";
 import { UserError } from "../errors.ts";
 import { inWords } from "../in-words.ts";
 import type { Dispatch, Entry, Program } from "../program.ts";
 import { computeStage } from "./constants.ts";
 import { reasonOf, type Device } from "./device.ts";
+import { textFor } from "./shader.ts";
 
 export interface Pipeline {
   readonly pipeline: GPUComputePipeline;
@@ -25,12 +27,12 @@ interface Layouts {
 export class Pipelines {
   readonly #device: Device;
   readonly #program: Program;
-  readonly #shaders: readonly string[];
+  readonly #shaders: readonly Shader[];
   readonly #layouts = new Map<string, Layouts>();
   readonly #compiled = new Map<number, Promise<Pipeline>>();
 
   /** What the device's limits forbid of these entries is known before anything is compiled. Errors: R0604. */
-  constructor(device: Device, program: Program, shaders: readonly string[], entries: Iterable<Entry>) {
+  constructor(device: Device, program: Program, shaders: readonly Shader[], entries: Iterable<Entry>) {
     this.#device = device;
     this.#program = program;
     this.#shaders = shaders;
@@ -59,8 +61,9 @@ export class Pipelines {
   async #compile(dispatch: Dispatch): Promise<Pipeline> {
     const { kernel } = dispatch;
     const { gpu, name: device, check } = this.#device;
-    const code = this.#shaders[kernel];
-    if (code === undefined) throw new Error(`internal: kernel ${kernel} has no shader`);
+    const shader = this.#shaders[kernel];
+    if (shader === undefined) throw new Error(`internal: kernel ${kernel} has no shader`);
+    const code = textFor(shader, gpu.features.has("subgroups"));
     const { group, all } = this.#layoutOf(kernel);
     const { name } = this.#program.kernels[kernel]!;
     gpu.pushErrorScope("validation");

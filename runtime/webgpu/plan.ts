@@ -2,7 +2,7 @@
 // In: a program, entries, sizes. Out: the plan of the CPU with the numbers that differ. Sessions lay out memory by the same
 // functions; devices whose buffers may be smaller than the pools need some more.
 
-import { heldTensors, memoryPlan, withDefaults, type MemoryPlan } from "../arena-plan.ts";
+import { heldMemory, memoryPlan, withDefaults, type MemoryPlan } from "../arena-plan.ts";
 import type { Program } from "../program.ts";
 import type { Sizes } from "../size.ts";
 import { layoutGpu, type LayoutLimits } from "./layout.ts";
@@ -20,7 +20,7 @@ export function gpuMemoryPlan(program: Program, entries: readonly string[], size
   const arena =
     pools.reduce((sum, bytes) => sum + bytes, 0) +
     Math.max(0, ...layouts.map(({ inputBytes }) => inputBytes));
-  const tensors = heldTensors(program, entries).reduce((sum, tensor) => sum + tensorBytes(tensor), 0);
+  const tensors = heldMemory(program, entries).reduce((sum, tensor) => sum + tensorBytes(tensor), 0);
   const plan = memoryPlan(program, entries, values);
   return {
     ...plan,

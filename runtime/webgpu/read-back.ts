@@ -1,8 +1,9 @@
 // Bringing numbers back from the GPU. In: places in buffers. Out: copies of them, when the device has done all that was asked of
 // it before. Buffers that the host can read are kept for the next time.
 
-import type { ElementName } from "../program.ts";
+import { bytesOf, heldIn, readAs, valuesOf } from "../halves.ts";
 import { joinedNumbers } from "../join.ts";
+import type { StoredName } from "../program.ts";
 import type { Values } from "../session-values.ts";
 import { mapRead, usage } from "./constants.ts";
 import type { Device } from "./device.ts";
@@ -10,7 +11,7 @@ import type { Device } from "./device.ts";
 export interface Source {
   readonly buffer: GPUBuffer;
   readonly offset: number;
-  readonly type: ElementName;
+  readonly type: StoredName;
   /** In elements. */
   readonly length: number;
 }
@@ -32,25 +33,23 @@ export class ReadBack {
   record(encoder: GPUCommandEncoder, sources: readonly Source[]): { values: () => Promise<Values[]> } {
     const offsets: number[] = [];
     let bytes = 0;
-    for (const { length } of sources) {
+    for (const source of sources) {
       offsets.push(bytes);
-      bytes += 4 * length;
+      bytes += wholeWords(source);
     }
     if (bytes === 0) return { values: () => Promise.resolve(sources.map(({ type }) => made(type, 0))) };
     const target = this.#take(bytes);
-    sources.forEach(({ buffer, offset, length }, at) => {
-      if (length > 0) encoder.copyBufferToBuffer(buffer, offset, target, offsets[at]!, 4 * length);
+    sources.forEach((source, at) => {
+      const { buffer, offset, length } = source;
+      if (length > 0) encoder.copyBufferToBuffer(buffer, offset, target, offsets[at]!, wholeWords(source));
     });
     return {
       values: async () => {
         await this.#map(target, bytes);
         const mapped = target.getMappedRange(0, bytes);
-        const values = sources.map(({ type, length }, at) => {
-          const from = offsets[at]!;
-          return type === "f32"
-            ? new Float32Array(mapped, from, length).slice()
-            : new Int32Array(mapped, from, length).slice();
-        });
+        const values = sources.map(({ type, length }, at) =>
+          valuesOf(type, heldIn(type, mapped, offsets[at]!, length).slice()),
+        );
         target.unmap();
         this.#give(target);
         return values;
@@ -78,9 +77,10 @@ export class ReadBack {
     for (const [to, source] of sources.entries())
       for (let at = 0; at < source.length; at += step) {
         const length = Math.min(step, source.length - at);
-        if (bytes + 4 * length > partBytes) await flush();
-        pieces.push({ source: { ...source, offset: source.offset + 4 * at, length }, to, at });
-        bytes += 4 * length;
+        const piece = { ...source, offset: source.offset + bytesOf(source.type) * at, length };
+        if (bytes + wholeWords(piece) > partBytes) await flush();
+        pieces.push({ source: piece, to, at });
+        bytes += wholeWords(piece);
       }
     if (pieces.length > 0) await flush();
     return all;
@@ -122,8 +122,12 @@ export class ReadBack {
   }
 }
 
-const made = (type: ElementName, length: number): Values =>
-  type === "f32" ? new Float32Array(length) : new Int32Array(length);
+/** Bytes of a place: copies are of whole words. */
+export const wholeWords = ({ type, length }: Pick<Source, "type" | "length">): number =>
+  Math.ceil((bytesOf(type) * length) / 4) * 4;
+
+const made = (type: StoredName, length: number): Values =>
+  readAs(type) === "f32" ? new Float32Array(length) : new Int32Array(length);
 
 /** The parts of a tensor, one after the other. */
 export function joined(parts: readonly Values[]): Values {

@@ -3,22 +3,24 @@
 // Runs may be begun before the one before has answered: the device does them in order.
 // Initial values are computed on the CPU, with the bits that they have everywhere.
 
-import { heldTensors } from "../arena-plan.ts";
+import type { Shader } from "../artifact.ts";
+import { heldMemory, heldTensors } from "../arena-plan.ts";
 import { Bindings } from "../bindings.ts";
 import type { Executor, ExecutorBinding, ExecutorOptions, RunOptions, Timing, Visit } from "../executor.ts";
 import { initialiseAll } from "../init.ts";
 import { inWords } from "../in-words.ts";
 import type { Dispatch, Entry, Program, Tensor } from "../program.ts";
-import { openingOf, unknownEntry, unknownTensor, wrongLength, type Opening } from "../session-checks.ts";
+import { openingOf, unknownEntry, unknownTensor, type Opening } from "../session-checks.ts";
 import type { BoundBuffer } from "../session-entry.ts";
 import { writeInputs, type Inputs, type Outputs, type Values } from "../session-values.ts";
 import type { Sizes } from "../size.ts";
-import { findDevice, ofDevice, refusalOf, type Device } from "./device.ts";
+import { checkPrecision, findDevice, ofDevice, refusalOf, type Device } from "./device.ts";
 import { prepareEntry, stepMaker, type PreparedEntry, type Step } from "./entry.ts";
-import { GpuMemory, partLength, tensorLength } from "./memory.ts";
+import { GpuMemory } from "./memory.ts";
 import { Pipelines, type EntryPipelines } from "./pipelines.ts";
 import { Profile } from "./profile.ts";
-import { joined, ReadBack, type Source } from "./read-back.ts";
+import { joined, ReadBack, wholeWords, type Source } from "./read-back.ts";
+import { GpuTensors } from "./tensors.ts";
 
 export interface WebGpuOptions extends ExecutorOptions {
   /** A device to share; it is then the caller's to dispose of. */
@@ -46,6 +48,7 @@ export class WebGpuSession implements Executor {
   readonly #ownsDevice: boolean;
   readonly #entries: ReadonlyMap<string, Entry>;
   readonly #tensors: ReadonlyMap<string, Tensor>;
+  readonly #stored: GpuTensors;
   readonly #memory: GpuMemory;
   readonly #pipelines: Pipelines;
   readonly #readBack: ReadBack;
@@ -63,6 +66,7 @@ export class WebGpuSession implements Executor {
     this.#ownsDevice = parts.ownsDevice;
     this.#entries = parts.entries;
     this.#tensors = new Map(parts.tensors.map((tensor) => [tensor.name, tensor]));
+    this.#stored = parts.stored;
     this.#memory = parts.memory;
     this.#pipelines = parts.pipelines;
     this.#readBack = new ReadBack(parts.device);
@@ -111,30 +115,18 @@ export class WebGpuSession implements Executor {
     await this.#submitted;
     this.#open();
     const tensors = names.map((name) => this.#tensor(name));
-    const values = await this.#readBack.read(tensors.flatMap((tensor) => this.#sources(tensor)));
+    const values = await this.#readBack.read(tensors.flatMap((tensor) => this.#stored.sources(tensor)));
     return new Map(tensors.map((tensor) => [tensor.name, joined(values.splice(0, tensor.parts ?? 1))]));
   }
 
   write(name: string, values: ArrayLike<number>): void {
     this.#open();
-    const tensor = this.#tensor(name);
-    const length = tensorLength(tensor);
-    if (values.length !== length) throw wrongLength(tensor, length, values.length);
-    const kind = tensor.type === "f32" ? Float32Array : Int32Array;
-    // What is of the right kind already is not copied once more; shared memory must be.
-    const ready = values instanceof kind && values.buffer instanceof ArrayBuffer;
-    const numbers = (ready ? values : kind.from(values)) as Float32Array<ArrayBuffer>;
-    const each = partLength(tensor);
-    for (const [part, buffer] of this.#memory.tensor(name).entries())
-      this.#device.gpu.queue.writeBuffer(buffer, 0, numbers.subarray(part * each, (part + 1) * each));
+    this.#stored.write(this.#tensor(name), values);
   }
 
   clear(name: string): void {
     this.#open();
-    this.#tensor(name);
-    const encoder = this.#device.gpu.createCommandEncoder();
-    for (const buffer of this.#memory.tensor(name)) encoder.clearBuffer(buffer);
-    this.#device.gpu.queue.submit([encoder.finish()]);
+    this.#stored.clear(this.#tensor(name));
   }
 
   load(values: ReadonlyMap<string, Values>): void {
@@ -161,7 +153,7 @@ export class WebGpuSession implements Executor {
       for (const buffer of dispatch.buffers)
         if (buffer.fresh) {
           const { buffer: target, offset, length } = this.#placeOf(ready, buffer);
-          if (length > 0) encoder.clearBuffer(target, offset, 4 * length);
+          if (length > 0) encoder.clearBuffer(target, offset, wholeWords(buffer));
         }
       const pass = encoder.beginComputePass();
       record(pass, ready.steps[at]!);
@@ -200,13 +192,6 @@ export class WebGpuSession implements Executor {
     const tensor = this.#tensors.get(name);
     if (tensor !== undefined) return tensor;
     throw unknownTensor(this.program, name);
-  }
-
-  /** Part by part. */
-  #sources(tensor: Tensor): Source[] {
-    const { name, type } = tensor;
-    const length = partLength(tensor);
-    return this.#memory.tensor(name).map((buffer) => ({ buffer, offset: 0, type, length }));
   }
 
   #bind(sizes: Sizes): Bound {
@@ -347,7 +332,10 @@ export class WebGpuSession implements Executor {
   }
 
   #placeOf({ layout }: Ready, { ref, type, length }: BoundBuffer): Source {
-    if (ref.kind === "tensor") return this.#sources(this.#tensor(ref.name))[ref.part ?? 0]!;
+    if (ref.kind === "tensor") {
+      const buffer = this.#memory.tensor(ref.name)[ref.part ?? 0]!;
+      return { buffer, offset: 0, type, length };
+    }
     if (ref.kind === "input")
       return { buffer: this.#memory.inputs, offset: layout.inputs.get(ref.name)!.offset, type, length };
     const spot = ref.kind === "output" ? layout.outputs.get(ref.name)! : layout.temporaries[ref.index]!;
@@ -366,6 +354,7 @@ interface Parts extends Opening {
   readonly device: Device;
   readonly ownsDevice: boolean;
   readonly tensors: readonly Tensor[];
+  readonly stored: GpuTensors;
   readonly memory: GpuMemory;
   readonly pipelines: Pipelines;
 }
@@ -373,7 +362,7 @@ interface Parts extends Opening {
 /** See `openWebGpu` in open.ts. */
 export async function openWebGpuSession(
   program: Program,
-  shaders: readonly string[],
+  shaders: readonly Shader[],
   options: WebGpuOptions = {},
 ): Promise<WebGpuSession> {
   const opening = openingOf(program, "webgpu", options);
@@ -381,13 +370,15 @@ export async function openWebGpuSession(
   const device = options.device ?? (await findDevice());
   const memory = new GpuMemory(device);
   try {
-    const tensors = heldTensors(program, names);
-    await memory.hold(tensors);
+    checkPrecision(device, program.precision);
+    const held = heldMemory(program, names);
+    await memory.hold(held);
     const session = new WebGpuSession({
       ...opening,
       device,
       ownsDevice: options.device === undefined,
-      tensors,
+      tensors: heldTensors(program, names),
+      stored: new GpuTensors(device, memory, held),
       memory,
       pipelines: new Pipelines(device, program, shaders, opening.entries.values()),
     });

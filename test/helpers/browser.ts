@@ -30,12 +30,22 @@ const withWebGpu = [
   "--use-webgpu-adapter=swiftshader",
 ];
 
-export const startBrowser = (options: { readonly webgpu?: boolean } = {}): Promise<Browser> =>
-  chromium.launch({
+/** With WebGPU over whatever adapter the browser finds: a GPU where there is one. */
+const withAnyAdapter = [
+  ...args.filter((arg) => arg !== "--disable-gpu"),
+  "--enable-unsafe-webgpu",
+  "--enable-features=Vulkan",
+];
+
+/** `webgpu`: true for SwiftShader, `any` for the machine's own adapter. */
+export const startBrowser = (options: { readonly webgpu?: boolean | "any" } = {}): Promise<Browser> => {
+  const { webgpu = false } = options;
+  return chromium.launch({
     executablePath: chromiumPath!,
-    args: options.webgpu === true ? withWebGpu : args,
+    args: webgpu === "any" ? withAnyAdapter : webgpu ? withWebGpu : args,
     timeout: 60_000,
   });
+};
 
 /** One script for a page. Fails when the text imports anything that only Node has. */
 export async function bundle(text: string): Promise<string> {

@@ -22,14 +22,39 @@ export async function findDevice(options: DeviceOptions = {}): Promise<Device | 
   }
 }
 
+/** The package is optional. */
+export const hasDawn = await import("webgpu").then(
+  () => true,
+  () => false,
+);
+
+/** Gives what Dawn has against a shader, on a device that can do anything and runs nothing; "" when nothing. */
+export async function validator(features: GPUFeatureName[]): Promise<(code: string) => Promise<string>> {
+  const { create } = await import("webgpu");
+  const gpu = create(["backend=null"]);
+  const adapter = (await gpu.requestAdapter())!;
+  const device = await adapter.requestDevice({ requiredFeatures: features });
+  return async (code) => {
+    device.pushErrorScope("validation");
+    const module = device.createShaderModule({ code });
+    // The instance must not be collected before it has answered.
+    const { messages } = gpu === undefined ? { messages: [] } : await module.getCompilationInfo();
+    if (messages.length === 0)
+      await device.createComputePipelineAsync({ layout: "auto", compute: { module, entryPoint: "main" } });
+    await device.popErrorScope();
+    return messages.map(({ lineNum, message }) => `${lineNum}: ${message}`).join("\n");
+  };
+}
+
+/** With `text`, that in the place of what is printed. */
 export async function runOnWebGpu(
   { gpu }: Device,
   kernel: Kernel,
   buffers: Buffers,
   sizes: Sizes = {},
-  options: WgslOptions = {},
+  { text, ...options }: WgslOptions & { readonly text?: string } = {},
 ): Promise<void> {
-  const code = printWgsl(kernel, options);
+  const code = text ?? printWgsl(kernel, options);
   gpu.pushErrorScope("validation");
   const module = gpu.createShaderModule({ code });
   const { messages } = await module.getCompilationInfo();

@@ -1,0 +1,169 @@
+// Every kind of kernel on WebGPU, in Chromium: whole programs, forward and with gradients, give what they give on the CPU of the same
+// page, twice with the same bits. One browser, one bundle, one device without subgroups (the tests over Dawn run with them).
+// Which programs: the examples and the small programs of the tests have 22 kinds of kernel between them, by the kind of cluster and by
+// how a team works together (helpers/kernel-kinds.ts); the entries below have all of these, with the fewest kernels that a greedy
+// search found, and the plans say that they do. Routings at their edges run besides. MOE_RUNS=1 runs everything there is, every entry,
+// and shows that no other kind has come up. Skipped where there is no Chromium, but not in continuous integration.
+
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { groupsOf, type Group } from "../bench/gpu/cases.ts";
+import { planModel } from "../compiler/compile.ts";
+import { stdlib } from "../stdlib/sources.ts";
+import { bundle, chromiumPath, openPage, serve, startBrowser } from "./helpers/browser.ts";
+import { hostOf } from "./helpers/elaborate.ts";
+import { kernelKinds } from "./helpers/kernel-kinds.ts";
+import type { disagreements } from "./helpers/page-differential.ts";
+
+declare global {
+  var disagreementsInPage: typeof disagreements;
+}
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const all = process.env["MOE_RUNS"] !== undefined;
+
+const groups = groupsOf(root).filter(({ precision = "f32" }) => precision === "f32");
+const textOf = ({ source }: Group): string =>
+  "text" in source ? source.text : readFileSync(`${root}/${source.path}`, "utf8");
+
+const kinds = [
+  "column: alone",
+  "column: barrier",
+  "column: each for itself",
+  "contract: barrier",
+  "contract: barrier in a loop",
+  "copy: each for itself",
+  "map: alone",
+  "map: each for itself",
+  "route: barrier",
+  "row: add f32",
+  "row: add i32",
+  "row: alone",
+  "row: barrier",
+  "row: barrier in a loop",
+  "row: each for itself",
+  "row: max f32",
+  "row: max f32 in a loop",
+  "row: min i32",
+  "row: min i32 in a loop",
+  "scan: barrier",
+  "stream: barrier",
+  "stream: barrier in a loop",
+];
+
+/** Entries that have all kinds between them. */
+const chosen: Readonly<Record<string, readonly string[]>> = {
+  "examples/gallery/two-opinions": ["forward"],
+  "examples/gallery/prompt-experts": ["forward"],
+  "examples/gallery/text-adapters": ["forward"],
+  "programs/attention-full": ["train"],
+  "programs/capacity-batch-last": ["forward", "update"],
+  "programs/capacity-given": ["forward"],
+  "programs/column-of-one": ["forward", "train"],
+  "programs/correlation": ["train"],
+  "programs/states": ["update"],
+  "programs/std-documents": ["train"],
+};
+
+function kindsOf(group: Group, entries?: readonly string[]): ReadonlySet<string> {
+  const { planned } = planModel({
+    host: hostOf({ "main.moe": textOf(group) }),
+    path: "main.moe",
+    target: "webgpu",
+  });
+  return kernelKinds({ lowered: planned!.lowered.filter(({ name }) => entries?.includes(name) !== false) });
+}
+
+test("the chosen entries have every kind of kernel", () => {
+  const found = new Set<string>();
+  for (const [name, entries] of Object.entries(chosen))
+    for (const kind of kindsOf(
+      groups.find((group) => group.name === name)!,
+      entries,
+    ))
+      found.add(kind);
+  expect([...found].sort()).toEqual(kinds);
+}, 120_000);
+
+test.runIf(all)(
+  "no program has another kind",
+  () => {
+    const found = new Set(groups.flatMap((group) => [...kindsOf(group)]));
+    expect([...found].sort()).toEqual(kinds);
+  },
+  600_000,
+);
+
+/** What a text of the library is made of: its definitions, and what each of them names. */
+function definitions(module: string, text: string): (readonly [name: string, uses: readonly string[]])[] {
+  const heads = [...text.matchAll(/^(?:expert|router|moe|layer|chain|function) (\w+)/gm)];
+  const imported = importsOf(text);
+  return heads.map(({ 1: name, index }, at) => {
+    const words = new Set(
+      text
+        .slice(index, heads[at + 1]?.index)
+        .replaceAll(/\/\/.*/g, "")
+        .match(/\w+/g),
+    );
+    const own = heads.map((head) => head[1]!).filter((other) => other !== name && words.has(other));
+    const others = imported.filter((other) => words.has(other.split(".").at(-1)!));
+    return [`${module}.${name}`, [...own.map((other) => `${module}.${other}`), ...others]];
+  });
+}
+
+/** `std.routers.TopK`, of everything that a text takes from the library. */
+const importsOf = (text: string): string[] =>
+  [...text.matchAll(/^import (std\.[\w.]+) \{([^}]*)\}/gm)].flatMap(([, module, names]) =>
+    names!.match(/\w+(?= as )|\w+/g)!.map((name) => `${module}.${name}`),
+  );
+
+test("every definition of the library is in a program that is run", () => {
+  const library = new Map(Object.entries(stdlib).flatMap(([module, text]) => definitions(module, text)));
+  const reached = new Set<string>();
+  const reach = (name: string): void => {
+    if (reached.has(name)) return;
+    reached.add(name);
+    for (const other of library.get(name) ?? []) reach(other);
+  };
+  for (const group of groups) for (const name of importsOf(textOf(group))) reach(name);
+  expect(library.size).toBeGreaterThan(150);
+  expect([...library.keys()].filter((name) => !reached.has(name))).toEqual([]);
+});
+
+const run = all ? groups : groups.filter(({ name }) => name in chosen || name.startsWith("edges"));
+
+describe.skipIf(chromiumPath === undefined)("in Chromium", () => {
+  let browser: Browser;
+  let page: Page;
+  let close: () => void = () => undefined;
+  beforeAll(async () => {
+    const script = await bundle(`import { disagreements } from "./test/helpers/page-differential.ts";
+      globalThis.disagreementsInPage = disagreements;`);
+    const served = await serve(script);
+    ({ close } = served);
+    browser = await startBrowser({ webgpu: true });
+    page = await openPage(browser, `${served.url}/plain`);
+  }, 90_000);
+  afterAll(async () => {
+    await browser?.close();
+    close();
+  });
+
+  test.each(run.map((group) => [group.name, group] as const))(
+    "%s",
+    async (name, group) => {
+      const entries = all ? undefined : chosen[name];
+      const cases = group.cases.map((each) => (entries === undefined ? each : { ...each, entries }));
+      const found = await page.evaluate((program) => globalThis.disagreementsInPage(program, false), {
+        text: textOf(group),
+        cases,
+      });
+      expect(
+        found.flatMap((told, at) => (told === null ? [] : [`${cases[at]?.name ?? name}: ${told}`])),
+      ).toEqual([]);
+    },
+    all ? 1_800_000 : 300_000,
+  );
+});
