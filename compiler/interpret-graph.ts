@@ -7,6 +7,7 @@ import { evaluate, type Sizes } from "../runtime/size.ts";
 import { threefry, uniform } from "../runtime/random.ts";
 import { evaluateMap, greatest, least } from "./graph-scalar.ts";
 import { nodesOf, rootsOf } from "./graph-walk.ts";
+import { readAs, storedAs } from "./kernel-type.ts";
 import { chooseIds, makeRouting, type Routing } from "./interpret-routing.ts";
 import { printNode } from "./print-graph.ts";
 
@@ -141,7 +142,7 @@ function interpretReduce(
   dims: readonly number[],
   groupOf: Routing | undefined,
 ): Float64Array {
-  const dtype = node.dtype === "bool" ? "i32" : node.dtype;
+  const dtype = readAs(storedAs(node.dtype));
   const data = new Float64Array(count(dims)).fill(emptyReduction[dtype][node.fn]);
   const strides = stridesOf(dims);
   const join = {

@@ -1,51 +1,43 @@
 // Runs a kernel, slowly: its specification. In: buffers by name, sizes. Out: the buffers, changed in place. Checks what
 // the targets take on trust: bounds of every access, scratch read before it was written, elements that two invocations write
-// or that one writes and another reads, barriers that not all invocations of a workgroup reach.
-// Both operands of a selection are evaluated, as on the targets.
+// or that one writes and another reads, barriers that not all invocations of a workgroup reach, copies that nobody waited for.
+// Of variants it runs the one for all devices.
+// Both operands of a selection are evaluated, as on the targets. Buffers of half width are given as f32, too, and must hold numbers
+// of their type.
 
 import { threefry, uniform } from "../runtime/random.ts";
 import { evaluate, type Sizes } from "../runtime/size.ts";
-import { isHalf, roundHalf } from "./half.ts";
-import { isMatrix, runMatrix, type Fragments, type MatrixStmt } from "./interpret-matrix.ts";
+import { isHalf } from "./half.ts";
+import { Copies } from "./interpret-copies.ts";
+import { isMatrix, noFragments, runMatrix, type Fragments, type MatrixStmt } from "./interpret-matrix.ts";
+import {
+  arrive,
+  beginCopy,
+  checkFour,
+  nothingLeft,
+  read,
+  write,
+  type Invocation,
+  type Memory,
+  type Value,
+} from "./interpret-memory.ts";
 import { applyBinary, applyCast, applyUnary } from "./interpret-scalar.ts";
-import type { Expr, HalfType, Kernel, Stmt } from "./kernel.ts";
-import { isVector, scalarOf } from "./kernel-type.ts";
-
-type Value = number | readonly number[];
-
-interface Memory {
-  readonly name: string;
-  readonly data: Float32Array | Int32Array;
-  /** Who wrote and who read each element last; 0 is nobody, -1 several. Empty when nothing can collide. */
-  readonly writers: Int32Array;
-  readonly readers: Int32Array;
-  readonly scratch: boolean;
-  /** Scratch only: written since the workgroup started. */
-  readonly defined: Uint8Array;
-  /** What is stored is rounded to this. */
-  readonly half?: HalfType;
-}
-
-interface Invocation {
-  readonly kernel: Kernel;
-  readonly memory: ReadonlyMap<string, Memory>;
-  readonly sizes: Sizes;
-  readonly workgroup: number;
-  readonly number: number;
-  readonly locals: Map<string, Value>;
-}
+import type { Expr, Kernel, Stmt } from "./kernel.ts";
+import { isVector, readAs, scalarOf } from "./kernel-type.ts";
+import { forDevice } from "./variant.ts";
 
 export function runKernel(
-  kernel: Kernel,
+  given: Kernel,
   buffers: ReadonlyMap<string, Float32Array | Int32Array>,
   sizes: Sizes,
 ): void {
+  const kernel = forDevice(given, false);
   const shared = new Map<string, Memory>();
   for (const { name, type, access, length } of kernel.buffers) {
     const data = buffers.get(name);
     const wanted = evaluate(length, sizes);
     if (data === undefined) throw new Error(`internal: kernel ${kernel.name}: no buffer ${name} was given`);
-    if (data instanceof Float32Array !== (type === "f32"))
+    if (data instanceof Float32Array !== (readAs(type) === "f32"))
       throw new Error(`internal: kernel ${kernel.name}: ${name} is of ${type}`);
     if (data.length < wanted)
       throw new Error(
@@ -59,6 +51,10 @@ export function runKernel(
       readers: new Int32Array(marks),
       scratch: false,
       defined: new Uint8Array(0),
+      coming: new Uint8Array(0),
+      held: new Int32Array(0),
+      inFours: false,
+      ...(isHalf(type) ? { half: type } : {}),
     });
   }
   const grid = evaluate(kernel.grid, sizes);
@@ -72,28 +68,32 @@ function runWorkgroup(
   workgroup: number,
 ): void {
   const memory = new Map(shared);
-  const scratch = kernel.scratch.map(({ name, type, length }): Memory => {
+  const scratch = kernel.scratch.map(({ name, type, length, rows }): Memory => {
     const data =
       type === "i32" ? new Int32Array(length).fill(-0x5a5a5a5a) : new Float32Array(length).fill(NaN);
     const marks = kernel.workgroup > 1 ? length : 0;
     const [writers, readers] = [new Int32Array(marks), new Int32Array(marks)];
     const defined = new Uint8Array(length);
+    const [coming, inFours] = [new Uint8Array(length), rows !== undefined];
     const half = isHalf(type) ? { half: type } : {};
-    return { name, data, writers, readers, scratch: true, defined, ...half };
+    const held = new Int32Array(length);
+    return { name, data, writers, readers, scratch: true, defined, coming, held, inFours, ...half };
   });
   for (const one of scratch) memory.set(one.name, one);
   const invocations = Array.from({ length: kernel.workgroup }, (_, number): Invocation => {
-    return { kernel, memory, sizes, workgroup, number, locals: new Map() };
+    return { kernel, memory, sizes, workgroup, number, locals: new Map(), copies: new Copies() };
   });
   if (kernel.workgroup === 1) {
     execute(invocations[0]!, kernel.body);
+    nothingLeft(invocations);
     return;
   }
   const runs = invocations.map((invocation) => phases(invocation, kernel.body));
   const warps = Array.from({ length: Math.ceil(runs.length / warpSize) }, (_, warp) => ({
     runs: runs.slice(warpSize * warp, warpSize * (warp + 1)),
     first: invocations[warpSize * warp]!,
-    fragments: new Map() as Fragments,
+    fragments: noFragments(),
+    holding: [],
   }));
   let together = 0;
   for (;;) {
@@ -103,7 +103,7 @@ function runWorkgroup(
       throw new Error(
         `internal: kernel ${kernel.name}: not all invocations of workgroup ${workgroup} reach the same barrier`,
       );
-    if (meeting === undefined) return;
+    if (meeting === undefined) return nothingLeft(invocations);
     if (meeting.op === "reduce")
       together = reduceTogether(
         meeting,
@@ -124,23 +124,33 @@ interface Warp {
   readonly runs: readonly Generator<Meeting, undefined, number>[];
   readonly first: Invocation;
   readonly fragments: Fragments;
+  /** Elements that its products read. */
+  readonly holding: (readonly [Memory, number])[];
 }
 
 /** Runs a warp to where its workgroup meets, or to the end, through the matrix statements on the way. */
-function advance({ runs, first, fragments }: Warp, together: number): (Meeting | undefined)[] {
+function advance({ runs, first, fragments, holding }: Warp, together: number): (Meeting | undefined)[] {
   for (let told = together; ; told = 0) {
     const reached = runs.map((run) => run.next(told).value);
     if (!reached.some((each) => each !== undefined && isMatrix(each.at))) return reached;
-    const { at, value: index } = reached[0] ?? {};
-    if (reached.some((other) => other?.at !== at || other?.value !== index))
+    const { at, value: index, other = 0 } = reached[0] ?? {};
+    if (reached.some((each) => each?.at !== at || each?.value !== index || (each?.other ?? 0) !== other))
       throw new Error(
         `internal: kernel ${first.kernel.name}: not all invocations of the warp from ${first.number} of workgroup ${first.workgroup} reach the same matrix statement with the same index`,
       );
-    runMatrix(at as MatrixStmt, index!, fragments, {
+    runMatrix(first.kernel, first.number / warpSize, at as MatrixStmt, [index!, other], fragments, {
       // By all of the warp: even an invocation of it may not have written there since the last barrier, or write before the next.
       read: (scratch, place) => read({ ...first, number: byAll + first.number }, scratch, place),
       write: (scratch, place, stored) =>
         write({ ...first, number: byAll + first.number }, scratch, place, stored),
+      hold: (scratch, place) => {
+        const memory = first.memory.get(scratch)!;
+        memory.held[place]!++;
+        holding.push([memory, place]);
+      },
+      release: () => {
+        for (const [memory, place] of holding.splice(0)) memory.held[place]!--;
+      },
     });
   }
 }
@@ -163,6 +173,8 @@ function reduceTogether({ fn, value: { type } }: ReduceStmt, values: readonly nu
 interface Meeting {
   readonly at: Stmt;
   readonly value: number;
+  /** A second index. */
+  readonly other?: number;
 }
 
 /** Runs to the end, stopping wherever the workgroup meets, and is told there what the values of all come to. */
@@ -172,6 +184,12 @@ function* phases(run: Invocation, statements: readonly Stmt[]): Generator<Meetin
     else if (statement.op === "barrier") yield { at: statement, value: 0 };
     else if (statement.op === "reduce")
       run.locals.set(statement.name, yield { at: statement, value: whole(run, statement.value) });
+    else if (statement.op === "product")
+      yield {
+        at: statement,
+        value: whole(run, statement.left.index),
+        other: whole(run, statement.right.index),
+      };
     else if (isMatrix(statement)) yield { at: statement, value: indexOf(run, statement) };
     else if (statement.op === "if")
       yield* phases(run, whole(run, statement.condition) !== 0 ? statement.then : statement.otherwise);
@@ -211,9 +229,25 @@ function execute(run: Invocation, statements: readonly Stmt[]): void {
         const stored = value(run, statement.value);
         const at = whole(run, statement.index);
         if (typeof stored === "number") write(run, statement.buffer, at, stored);
-        else stored.forEach((number, lane) => write(run, statement.buffer, at + lane, number));
+        else {
+          checkFour(run, statement.buffer, at);
+          stored.forEach((number, lane) => write(run, statement.buffer, at + lane, number));
+        }
         break;
       }
+      case "copy":
+        beginCopy(run, statement, {
+          at: whole(run, statement.index),
+          from: whole(run, statement.from),
+          there: whole(run, statement.there) !== 0,
+        });
+        break;
+      case "group":
+        run.copies.group();
+        break;
+      case "wait":
+        arrive(run, statement.open);
+        break;
       case "for": {
         const to = whole(run, statement.to);
         for (let at = whole(run, statement.from); at < to; at += statement.step) {
@@ -228,59 +262,17 @@ function execute(run: Invocation, statements: readonly Stmt[]): void {
       case "fragment":
       case "multiply":
       case "spill":
+      case "product":
+      case "settle":
         throw new Error(`internal: kernel ${run.kernel.name}: a matrix statement without a warp`);
+      case "variant":
+        throw new Error(`internal: kernel ${run.kernel.name}: a variant that nobody has chosen`);
       case "barrier":
       case "comment":
         break;
       default:
         statement satisfies never;
     }
-}
-
-/** Who an invocation is, in the marks of memory. */
-const mark = (run: Invocation, memory: Memory): number =>
-  1 + run.number + (memory.scratch ? 0 : run.workgroup * run.kernel.workgroup);
-
-function locate(run: Invocation, buffer: string, at: number): Memory {
-  const memory = run.memory.get(buffer);
-  if (memory === undefined) throw new Error(`internal: kernel ${run.kernel.name} has no buffer ${buffer}`);
-  if (!(at >= 0 && at < memory.data.length))
-    refuse(run, memory, at, `outside 0 .. ${memory.data.length - 1}`);
-  return memory;
-}
-
-function refuse(run: Invocation, memory: Memory, at: number, why: string): never {
-  const place = `workgroup ${run.workgroup}, invocation ${run.number}`;
-  throw new Error(`internal: kernel ${run.kernel.name}: ${memory.name}[${at}] in ${place}: ${why}`);
-}
-
-function write(run: Invocation, buffer: string, at: number, stored: number): void {
-  const memory = locate(run, buffer, at);
-  if (memory.writers.length > 0) {
-    const self = mark(run, memory);
-    const before = memory.writers[at]!;
-    const reader = memory.readers[at]!;
-    if (before !== 0 && before !== self) refuse(run, memory, at, "written by another invocation too");
-    if (reader !== 0 && reader !== self)
-      refuse(run, memory, at, "written here and read by another invocation");
-    memory.writers[at] = self;
-  }
-  if (memory.scratch) memory.defined[at] = 1;
-  memory.data[at] = memory.half === undefined ? stored : roundHalf(memory.half, stored);
-}
-
-function read(run: Invocation, buffer: string, at: number): number {
-  const memory = locate(run, buffer, at);
-  if (memory.scratch && memory.defined[at] === 0) refuse(run, memory, at, "read before it was written");
-  if (memory.writers.length > 0) {
-    const self = mark(run, memory);
-    const writer = memory.writers[at]!;
-    if (writer !== 0 && writer !== self)
-      refuse(run, memory, at, "read here and written by another invocation");
-    const reader = memory.readers[at]!;
-    memory.readers[at] = reader === 0 || reader === self ? self : -1;
-  }
-  return memory.data[at]!;
 }
 
 const whole = (run: Invocation, expr: Expr): number => value(run, expr) as number;
@@ -311,6 +303,7 @@ function value(run: Invocation, expr: Expr): Value {
     case "load": {
       const at = whole(run, expr.index);
       if (!isVector(expr.type)) return read(run, expr.buffer, at);
+      checkFour(run, expr.buffer, at);
       return [0, 1, 2, 3].map((index) => read(run, expr.buffer, at + index));
     }
     case "unary": {

@@ -1,6 +1,7 @@
 // The meaning of the kernel's scalar functions, in f32 rounded from double precision: the specification that the targets
 // are tested against. Numbers in, numbers out; booleans are 0 and 1. Knows nothing of memory or statements.
 
+import { roundHalf } from "./half.ts";
 import type { BinaryFn, ScalarType, UnaryFn } from "./kernel.ts";
 
 /** The error function to double precision: a series near zero, a continued fraction of its complement beyond. */
@@ -45,6 +46,8 @@ const functions: Record<UnaryFn, (x: number) => number> = {
   sign: (x) => (x > 0 ? 1 : x < 0 ? -1 : 0),
   not: (x) => 1 - x,
   isnan: (x) => Number(Number.isNaN(x)),
+  bf16: (x) => roundHalf("bf16", x),
+  f16: (x) => roundHalf("f16", x),
 };
 
 /** `type` is the operand's. */

@@ -1,8 +1,14 @@
 // Value types of the Kernel IR: scalars, and four of them in one register. In and out: types.
 
-import type { ScalarType, ValueType } from "./kernel.ts";
+import type { DType } from "./graph.ts";
+import type { ElementType, ScalarType, ValueType } from "./kernel.ts";
 
 export const isVector = (type: ValueType): boolean => type.endsWith("x4");
 /** Of one lane. */
 export const scalarOf = (type: ValueType): ScalarType => type.replace("x4", "") as ScalarType;
+/** What lanes see of memory: halves are read and written as f32. */
+export const readAs = (type: ElementType): "f32" | "i32" => (type === "i32" ? "i32" : "f32");
+/** How values of the graph lie in memory, and what lanes compute with. */
+export const storedAs = (type: DType): ElementType => (type === "bool" ? "i32" : type);
+export const laneType = (type: DType): ScalarType => (type === "bool" ? type : readAs(type));
 export const vectorOf = (type: ScalarType): "f32x4" | "i32x4" | "boolx4" => `${type}x4`;

@@ -4,12 +4,13 @@
 // Every expression carries its type; every local name is declared once in a kernel; indices count elements, not bytes.
 // Deliberately absent: pointers, scatter, float atomics, recursion, data-dependent grids.
 
+import type { HalfName } from "../runtime/program.ts";
 import type { Size } from "../runtime/size.ts";
 
+/** Half as wide in memory: read as f32, rounded to the nearest (ties to even) when stored. No expression has this type. */
+export type HalfType = HalfName;
 /** Element types in memory. Booleans are stored as i32 (0 or 1). */
-export type ElementType = "f32" | "i32";
-/** Half as wide, in scratch only: read as f32, rounded to the nearest (ties to even) when stored. For matrix units. */
-export type HalfType = "bf16" | "f16";
+export type ElementType = "f32" | "i32" | HalfType;
 export type ScalarType = "f32" | "i32" | "bool";
 /** Value types. `x4` values live in one SIMD register; comparisons of x4 values give boolx4 masks. */
 export type ValueType = ScalarType | "f32x4" | "i32x4" | "boolx4";
@@ -26,8 +27,12 @@ export interface KernelBuffer {
 /** Memory of one workgroup (on a CPU: of one thread). Contents are undefined when a workgroup starts. */
 export interface Scratch {
   readonly name: string;
-  readonly type: ElementType | HalfType;
+  readonly type: ElementType;
   readonly length: number;
+  /** For rows of so many bytes: where shared memory has banks, sixteen bytes from each of eight neighbouring rows are in different ones.
+   * Changes the order in memory and nothing that a kernel sees. The length is a multiple of 1 KiB, four elements at once begin at a
+   * multiple of four, and such arrays are listed first. */
+  readonly rows?: 32 | 64 | 128;
 }
 
 export interface Kernel {
@@ -48,7 +53,9 @@ export interface Kernel {
 
 export type UnaryFn =
   | "neg" | "abs" | "exp" | "log" | "sqrt" | "tanh" | "sin" | "cos" | "erf" | "floor" | "ceil" | "round" | "sign"
-  | "not" | "isnan";
+  | "not" | "isnan"
+  /** The nearest number of that type, ties to even: what storing it there and reading it again gives. */
+  | HalfType;
 export type BinaryFn =
   // div and mod of i32 are for non-negative numbers; min and max of f32 return the other operand when one is NaN
   | "add" | "sub" | "mul" | "div" | "mod" | "min" | "max" | "pow"
@@ -110,6 +117,17 @@ export type Fragment =
       readonly contiguous: "k" | "other";
     };
 
+/** 16 of k of an operand that a warpgroup multiplies with, in half scratch with rows: 64 rows of left, or the columns of right. */
+export interface Tile {
+  readonly scratch: string;
+  /** Of the first element: at a multiple of eight rows of scratch; where those lie along k, plus a multiple of 16 of k. */
+  readonly index: Expr;
+  /** Rows of scratch lie along k, one for each row or column; or along the other axis, one for each k. */
+  readonly contiguous: "k" | "other";
+  /** Elements from one row of scratch's worth of the other axis to the next, where rows of scratch lie along it. */
+  readonly panel?: number;
+}
+
 export type Stmt =
   | { readonly op: "let"; readonly name: string; readonly value: Expr }
   /** A local that `set` may change. */
@@ -131,9 +149,38 @@ export type Stmt =
   /** Combines the values of all invocations of the workgroup and names the result, which each of them gets. A barrier, too. The
    * order of additions is fixed for a device, and may differ between devices. */
   | { readonly op: "reduce"; readonly name: string; readonly fn: ReduceFn; readonly value: Expr }
+  /**
+   * Sixteen bytes of a buffer that is only read, to scratch of its type, copied while the kernel goes on. They arrive before the
+   * invocation has waited for their group, nobody knows when: until then nobody else reads or writes those elements, and others only
+   * after the next barrier. Both indices are of the first element and a multiple of sixteen bytes. Where `there` does not hold
+   * nothing is read, and zeros arrive.
+   */
+  | {
+      readonly op: "copy";
+      readonly scratch: string;
+      readonly index: Expr;
+      readonly buffer: string;
+      readonly from: Expr;
+      readonly there: Expr;
+    }
+  /** What the invocation has begun to copy since it last said so becomes its next group, which may be empty. */
+  | { readonly op: "group" }
+  /** Until all groups of the invocation but its last `open` have arrived; no barrier. */
+  | { readonly op: "wait"; readonly open: number }
   | { readonly op: "fragment"; readonly name: string; readonly is: Fragment }
   /** Names fragments. Products are exact; how their sum is rounded is the device's, but always the same. */
   | { readonly op: "multiply"; readonly sums: string; readonly left: string; readonly right: string }
+  /**
+   * Four warps together (a warpgroup: invocations 128 g to 128 g + 127) multiply tiles that their units read from scratch themselves: the
+   * sums of warp w, side by side, += rows 16 w to 16 w + 15 of left, times as many columns of right as there are sums. All invocations of
+   * a warpgroup reach it with the same indices. It goes on while the kernel does: until the warps have settled nobody writes what is
+   * read, or reads the sums. What others stored is seen after a barrier. Only inside a variant for warpgroups.
+   */
+  | { readonly op: "product"; readonly sums: readonly string[]; readonly left: Tile; readonly right: Tile }
+  /** Until the warp's products are done. */
+  | { readonly op: "settle" }
+  /** Two ways to do the same, of which devices whose warpgroups multiply (sm_90a) run the first. */
+  | { readonly op: "variant"; readonly warpgroups: readonly Stmt[]; readonly otherwise: readonly Stmt[] }
   /** Stores sums to f32 scratch, row by row. They can be read after a barrier, as can what a warp's other invocations stored. */
   | {
       readonly op: "spill";

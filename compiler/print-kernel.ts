@@ -3,7 +3,7 @@
 
 import { sizeKey } from "../runtime/size.ts";
 import { infix } from "./c-like/operators.ts";
-import type { Expr, Kernel, Stmt, ValueType } from "./kernel.ts";
+import type { Expr, Kernel, Stmt, Tile, ValueType } from "./kernel.ts";
 import { isVector } from "./kernel-type.ts";
 
 export function printKernel(kernel: Kernel): string {
@@ -13,7 +13,10 @@ export function printKernel(kernel: Kernel): string {
   const sizes = kernel.sizes.length === 0 ? "" : ` sizes ${kernel.sizes.join(", ")}`;
   return [
     `kernel ${kernel.name}(${buffers.join(", ")})${sizes} grid ${sizeKey(kernel.grid)} workgroup ${kernel.workgroup} {`,
-    ...kernel.scratch.map(({ name, type, length }) => `  scratch ${type} ${name}[${length}];`),
+    ...kernel.scratch.map(
+      ({ name, type, length, rows }) =>
+        `  scratch ${type} ${name}[${length}${rows === undefined ? "" : `; rows of ${rows} bytes`}];`,
+    ),
     ...printBody(kernel.body, "  "),
     "}",
     "",
@@ -55,6 +58,29 @@ function printStatement(statement: Stmt): string[] {
       return ["barrier;"];
     case "reduce":
       return [`${statement.name} = reduce_${statement.fn}(${printExpr(statement.value)});`];
+    case "copy": {
+      const { scratch, index, buffer, from, there } = statement;
+      const where = there.op === "literal" && there.value !== 0 ? "" : ` where ${printExpr(there)}`;
+      return [`copy ${scratch}[${printExpr(index)}] = ${buffer}[${printExpr(from)}]${where};`];
+    }
+    case "product": {
+      const { sums, left, right } = statement;
+      return [`${sums.join(", ")} += ${tile(left, "rows")} * ${tile(right, "columns")};`];
+    }
+    case "settle":
+      return ["settle;"];
+    case "variant":
+      return [
+        "warpgroups {",
+        ...printBody(statement.warpgroups, "  "),
+        "} otherwise {",
+        ...printBody(statement.otherwise, "  "),
+        "}",
+      ];
+    case "group":
+      return ["group;"];
+    case "wait":
+      return [`wait ${statement.open};`];
     case "fragment": {
       const { name, is } = statement;
       if (is.of === "sums") return [`sums ${name} = 0.0;`];
@@ -73,6 +99,9 @@ function printStatement(statement: Stmt): string[] {
       return statement satisfies never;
   }
 }
+
+const tile = ({ scratch, index, contiguous, panel }: Tile, other: string): string =>
+  `${scratch}[${printExpr(index)}; along ${contiguous === "k" ? "k" : other}${panel === undefined ? "" : `, panels of ${panel}`}]`;
 
 const access = (buffer: string, index: Expr, type: ValueType): string =>
   `${buffer}[${printExpr(index)}${isVector(type) ? " : 4" : ""}]`;

@@ -1,80 +1,54 @@
 // Verify a kernel: throws `internal:` with the offending piece when a pass made something that the printers and the
-// interpreter must not see. Types of every expression, names declared once and read in scope, access of buffers, at most
+// interpreter must not see. Expressions by verify-expression.ts, names declared once and set in scope, access of buffers, at most
 // eight buffers, sizes declared. Does not check bounds or races: those are the interpreter's.
 
-import { namesOf, type Size } from "../runtime/size.ts";
-import { isHalf } from "./half.ts";
-import type {
-  BinaryFn,
-  ElementType,
-  Expr,
-  Fragment,
-  HalfType,
-  Kernel,
-  Stmt,
-  UnaryFn,
-  ValueType,
-} from "./kernel.ts";
-import { isVector, scalarOf } from "./kernel-type.ts";
+import { bytesOf, isHalf } from "./half.ts";
+import type { ElementType, Kernel, Stmt, ValueType } from "./kernel.ts";
+import { readAs } from "./kernel-type.ts";
 import { printExpr } from "./print-kernel.ts";
+import {
+  check,
+  checkIs,
+  checkSize,
+  fail,
+  type Checker,
+  type Declared,
+  type Scope,
+} from "./verify-expression.ts";
 
 /** What WebGPU guarantees. */
 const mostBuffers = 8;
-
-interface Checker {
-  readonly kernel: Kernel;
-  readonly sizes: ReadonlySet<string>;
-  readonly memory: ReadonlyMap<
-    string,
-    { readonly type: ElementType | HalfType; readonly reads: boolean; readonly writes: boolean }
-  >;
-  readonly scratch: ReadonlySet<string>;
-  /** Every name declared so far, in scope or not. */
-  readonly declared: Set<string>;
-}
-
-/** What a name stands for: a value, or a fragment. */
-interface Declared {
-  readonly type: ValueType | Fragment["of"];
-  readonly variable: boolean;
-  /** Of operands of matrix units, what their scratch holds. */
-  readonly half?: HalfType;
-}
-type Scope = ReadonlyMap<string, Declared>;
-
-/** What lanes see of memory: halves are read and written as f32. */
-const seen = (type: ElementType | HalfType): ElementType => (isHalf(type) ? "f32" : type);
-
-function fail(kernel: Kernel, message: string): never {
-  throw new Error(`internal: kernel ${kernel.name}: ${message}`);
-}
 
 export function verifyKernel(kernel: Kernel): void {
   if (kernel.buffers.length > mostBuffers)
     fail(kernel, `${kernel.buffers.length} buffers, at most ${mostBuffers}`);
   if (!Number.isInteger(kernel.workgroup) || kernel.workgroup < 1)
     fail(kernel, `workgroup of ${kernel.workgroup}`);
-  const memory = new Map<string, { type: ElementType | HalfType; reads: boolean; writes: boolean }>();
+  const memory = new Map<string, { type: ElementType; reads: boolean; writes: boolean }>();
   const declared = new Set<string>();
   const scratch = new Set(kernel.scratch.map(({ name }) => name));
-  const checker: Checker = { kernel, sizes: new Set(kernel.sizes), memory, scratch, declared };
+  const checker: Checker = {
+    kernel,
+    sizes: new Set(kernel.sizes),
+    memory,
+    scratch,
+    declared,
+    inVariant: false,
+  };
   if (checker.sizes.size !== kernel.sizes.length) fail(kernel, "a size is listed twice");
   for (const { name, type, access, length } of kernel.buffers) {
     if (memory.has(name)) fail(kernel, `${name} is declared twice`);
     memory.set(name, { type, reads: access !== "write", writes: access !== "read" });
     checkSize(checker, length);
   }
-  for (const { name, type, length } of kernel.scratch) {
+  for (const [at, { name, type, length, rows }] of kernel.scratch.entries()) {
     if (memory.has(name)) fail(kernel, `${name} is declared twice`);
     if (!Number.isInteger(length) || length < 0) fail(kernel, `scratch ${name} has length ${length}`);
+    if (rows !== undefined) checkRows(kernel, at);
     memory.set(name, { type, reads: true, writes: true });
   }
   checkSize(checker, kernel.grid);
   checkBody(checker, kernel.body, new Map());
-}
-
-function checkSize({ kernel, sizes }: Checker, size: Size): void {
-  for (const name of namesOf(size)) if (!sizes.has(name)) fail(kernel, `the size ${name} is not declared`);
 }
 
 function checkBody(checker: Checker, statements: readonly Stmt[], outer: Scope): void {
@@ -111,7 +85,7 @@ function checkBody(checker: Checker, statements: readonly Stmt[], outer: Scope):
         if (memory === undefined) fail(kernel, `there is no buffer ${statement.buffer}`);
         if (!memory.writes) fail(kernel, `${statement.buffer} is stored to and only read`);
         const { type } = statement.value;
-        if (type !== seen(memory.type) && type !== `${seen(memory.type)}x4`)
+        if (type !== readAs(memory.type) && type !== `${readAs(memory.type)}x4`)
           fail(
             kernel,
             `${type} ${printExpr(statement.value)} is stored to ${statement.buffer} of ${memory.type}`,
@@ -143,6 +117,13 @@ function checkBody(checker: Checker, statements: readonly Stmt[], outer: Scope):
           fail(kernel, `${statement.name} reduces ${statement.value.type}`);
         declare(statement.name, statement.value.type, false);
         break;
+      case "copy":
+        checkCopy(checker, scope, statement);
+        break;
+      case "wait":
+        if (!Number.isInteger(statement.open) || statement.open < 0)
+          fail(kernel, `${statement.open} groups may be open`);
+        break;
       case "fragment":
         if (checker.declared.has(statement.name)) fail(kernel, `${statement.name} is declared twice`);
         checker.declared.add(statement.name);
@@ -170,12 +151,77 @@ function checkBody(checker: Checker, statements: readonly Stmt[], outer: Scope):
         if (statement.stride < 16 || statement.stride % 2 !== 0)
           fail(kernel, `${statement.sums} is spilled by ${statement.stride}`);
         break;
+      case "product":
+        checkProduct(checker, scope, statement);
+        break;
+      case "settle":
+        inVariant(checker, "settle");
+        break;
+      case "variant":
+        if (checker.inVariant) fail(kernel, "a variant inside a variant");
+        checkBody({ ...checker, inVariant: true }, statement.warpgroups, scope);
+        checkBody(checker, statement.otherwise, scope);
+        break;
+      case "group":
       case "barrier":
       case "comment":
         break;
       default:
         statement satisfies never;
     }
+}
+
+function inVariant({ kernel, inVariant: inside }: Checker, what: string): void {
+  if (!inside) fail(kernel, `${what} outside of a variant for warpgroups`);
+}
+
+function checkProduct(
+  checker: Checker,
+  scope: Scope,
+  { sums, left, right }: Extract<Stmt, { op: "product" }>,
+): void {
+  const { kernel } = checker;
+  inVariant(checker, "a product");
+  if (kernel.workgroup % 128 !== 0)
+    fail(kernel, `a product wants whole warpgroups, not workgroups of ${kernel.workgroup}`);
+  if (sums.length === 0 || sums.length > 16) fail(kernel, `a product of ${16 * sums.length} columns`);
+  for (const name of sums)
+    if (scope.get(name)?.type !== "sums") fail(kernel, `${name} is added to and is no sums`);
+  const held = [left, right].map(({ scratch, index }) => {
+    checkIs(checker, scope, index, "i32");
+    const found = kernel.scratch.find(({ name }) => name === scratch);
+    if (found?.rows === undefined || !isHalf(found.type))
+      return fail(kernel, `a product reads ${scratch}, which is no half scratch with rows`);
+    return found;
+  });
+  if (held[0]!.type !== held[1]!.type) fail(kernel, `${left.scratch} and ${right.scratch} are of two types`);
+  for (const [i, { contiguous, panel, scratch }] of [left, right].entries()) {
+    const wide = contiguous === "other" && [64, 16 * sums.length][i]! > held[i]!.rows! / 2;
+    if (wide !== (panel !== undefined))
+      fail(kernel, `the tile of ${scratch} has panels and needs none, or the other way`);
+  }
+}
+
+/** Array number `at` has an order of its own: where it begins in shared memory matters. */
+function checkRows(kernel: Kernel, at: number): void {
+  const { name, type, length } = kernel.scratch[at]!;
+  if ((bytesOf(type) * length) % 1024 !== 0) fail(kernel, `scratch ${name} is no multiple of 1 KiB`);
+  if (at > 0 && kernel.scratch[at - 1]!.rows === undefined)
+    fail(kernel, `scratch ${name} has rows and comes after scratch without`);
+}
+
+function checkCopy(checker: Checker, scope: Scope, statement: Extract<Stmt, { op: "copy" }>): void {
+  const { kernel, memory } = checker;
+  const { scratch, buffer } = statement;
+  checkIs(checker, scope, statement.index, "i32");
+  checkIs(checker, scope, statement.from, "i32");
+  checkIs(checker, scope, statement.there, "bool");
+  if (!checker.scratch.has(scratch)) fail(kernel, `${scratch} is copied to and is no scratch`);
+  const from = memory.get(buffer);
+  if (from === undefined || from.writes)
+    fail(kernel, `${buffer} is copied from and is no buffer that is only read`);
+  if (from.type !== memory.get(scratch)!.type)
+    fail(kernel, `${buffer} of ${from.type} is copied to ${scratch} of ${memory.get(scratch)!.type}`);
 }
 
 function checkFragment(
@@ -193,132 +239,4 @@ function checkFragment(
     return fail(kernel, `${name} is of ${is.scratch}, which is no half scratch`);
   if (is.stride < 16 || is.stride % 8 !== 0) fail(kernel, `${name} has rows ${is.stride} apart`);
   return { type: is.of, variable: false, half: type };
-}
-
-function checkIs(checker: Checker, scope: Scope, expr: Expr, type: ValueType): void {
-  check(checker, scope, expr);
-  if (expr.type !== type) fail(checker.kernel, `${printExpr(expr)} is ${expr.type}, wanted ${type}`);
-}
-
-const lanes = (type: ValueType): 1 | 4 => (isVector(type) ? 4 : 1);
-const floats: readonly ValueType[] = ["f32", "f32x4"];
-const wholes: readonly ValueType[] = ["i32", "i32x4"];
-const numbers: readonly ValueType[] = [...floats, ...wholes];
-const bools: readonly ValueType[] = ["bool", "boolx4"];
-
-const unaryTypes: Record<UnaryFn, readonly ValueType[]> = {
-  neg: numbers,
-  abs: numbers,
-  sign: numbers,
-  exp: floats,
-  log: floats,
-  sqrt: floats,
-  tanh: floats,
-  sin: floats,
-  cos: floats,
-  erf: floats,
-  floor: floats,
-  ceil: floats,
-  round: floats,
-  isnan: floats,
-  not: bools,
-};
-
-const binaryTypes: Record<BinaryFn, readonly ValueType[]> = {
-  add: numbers,
-  sub: numbers,
-  mul: numbers,
-  div: numbers,
-  mod: wholes,
-  min: numbers,
-  max: numbers,
-  pow: floats,
-  lt: numbers,
-  le: numbers,
-  eq: [...numbers, ...bools],
-  ne: [...numbers, ...bools],
-  and: [...wholes, ...bools],
-  or: [...wholes, ...bools],
-  xor: wholes,
-  shl: wholes,
-  shr: wholes,
-};
-
-const comparisons: ReadonlySet<BinaryFn> = new Set<BinaryFn>(["lt", "le", "eq", "ne"]);
-const boolOf = (type: ValueType): ValueType => (lanes(type) === 4 ? "boolx4" : "bool");
-
-const casts: ReadonlySet<string> = new Set(["f32>i32", "i32>f32", "bool>f32", "bool>i32"]);
-
-function check(checker: Checker, scope: Scope, expr: Expr): void {
-  const { kernel } = checker;
-  const wrong = (why: string): never => fail(kernel, `${printExpr(expr)} of type ${expr.type}: ${why}`);
-  const is = (inner: Expr, type: ValueType): void => checkIs(checker, scope, inner, type);
-  switch (expr.op) {
-    case "literal":
-      if (expr.type !== "f32" && !Number.isInteger(expr.value)) wrong("a whole number is wanted");
-      return;
-    case "size":
-      return checkSize(checker, expr.size);
-    case "local": {
-      const known = scope.get(expr.name);
-      if (known === undefined) return wrong("read outside its scope");
-      if (known.type !== expr.type) wrong(`declared as ${known.type}`);
-      return;
-    }
-    case "workgroup":
-    case "invocation":
-      return;
-    case "load": {
-      is(expr.index, "i32");
-      const memory = checker.memory.get(expr.buffer);
-      if (memory === undefined) return wrong(`there is no buffer ${expr.buffer}`);
-      if (!memory.reads) wrong(`${expr.buffer} is only written`);
-      if (expr.type !== seen(memory.type) && expr.type !== `${seen(memory.type)}x4`)
-        wrong(`${expr.buffer} is of ${memory.type}`);
-      return;
-    }
-    case "unary":
-      check(checker, scope, expr.a);
-      if (!unaryTypes[expr.fn].includes(expr.a.type)) wrong(`no ${expr.fn} of ${expr.a.type}`);
-      if (expr.type !== (expr.fn === "isnan" ? boolOf(expr.a.type) : expr.a.type))
-        wrong(`the operand is ${expr.a.type}`);
-      return;
-    case "binary":
-      check(checker, scope, expr.a);
-      is(expr.b, expr.a.type);
-      if (!binaryTypes[expr.fn].includes(expr.a.type)) wrong(`no ${expr.fn} of ${expr.a.type}`);
-      if (expr.type !== (comparisons.has(expr.fn) ? boolOf(expr.a.type) : expr.a.type))
-        wrong(`the operands are ${expr.a.type}`);
-      return;
-    case "fma":
-      for (const inner of [expr.a, expr.b, expr.c]) is(inner, expr.type);
-      return;
-    case "select":
-      check(checker, scope, expr.condition);
-      is(expr.a, expr.type);
-      is(expr.b, expr.type);
-      if (expr.condition.type !== "bool" && expr.condition.type !== boolOf(expr.type))
-        wrong(`the condition is ${expr.condition.type}`);
-      return;
-    case "splat":
-      return is(expr.a, expr.type.slice(0, -2) as ValueType);
-    case "vector":
-      for (const inner of expr.lanes) is(inner, expr.type === "f32x4" ? "f32" : "i32");
-      return;
-    case "extract":
-      return is(expr.a, `${expr.type}x4`);
-    case "cast": {
-      check(checker, scope, expr.a);
-      const from = scalarOf(expr.a.type);
-      if (lanes(expr.a.type) !== lanes(expr.type)) wrong(`from ${expr.a.type}`);
-      if (from !== scalarOf(expr.type) && !casts.has(`${from}>${scalarOf(expr.type)}`))
-        wrong(`from ${expr.a.type}`);
-      return;
-    }
-    case "random":
-      for (const inner of [expr.key0, expr.key1, expr.counter]) is(inner, "i32");
-      return;
-    default:
-      return expr satisfies never;
-  }
 }

@@ -5,11 +5,10 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { printCuda } from "../compiler/cuda/print.ts";
 import type { Kernel, Stmt } from "../compiler/kernel.ts";
-import { lowerGraph } from "../compiler/lower.ts";
-import { onMatrixUnits, targets } from "../compiler/target.ts";
 import { constant } from "../runtime/size.ts";
 import { hasNvcc, imageOf } from "./helpers/cuda-host.ts";
 import { planCuda } from "./helpers/cuda-session.ts";
+import { layered } from "./helpers/device-texts.ts";
 import { add, binary, buffer, f, i, kernel, load, local, mul, store, workgroup } from "./helpers/kernels.ts";
 
 const architectures = ["sm_80", "sm_90a"];
@@ -38,12 +37,10 @@ describe.skipIf(!hasNvcc)("nvcc", () => {
     "takes contractions on matrix units for %s",
     { timeout: 300_000 },
     (architecture) => {
-      const text = readFileSync(new URL("./programs/std-grouped.moe", import.meta.url), "utf8");
-      const planned = planCuda(text);
       for (const type of ["bf16", "f16"] as const) {
-        const lowered = lowerGraph(planned.graphs["train"]!, { target: onMatrixUnits(targets.cuda, type) });
-        const kernels = lowered.dispatches.map((dispatch) => dispatch.kernel);
-        expect(readFileSync(imageOf(printCuda(kernels), architecture)).length).toBeGreaterThan(10000);
+        const text = printCuda(planCuda(layered, type).kernels);
+        expect(text).toContain("mma.sync");
+        expect(readFileSync(imageOf(text, architecture)).length).toBeGreaterThan(10000);
       }
     },
   );

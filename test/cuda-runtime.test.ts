@@ -9,7 +9,8 @@ import { compileSource } from "../runtime/cuda/compile.ts";
 import { openCudaDevice } from "../runtime/cuda/device.ts";
 import { imagesFor, sharedBytes as given } from "../runtime/cuda/kernels.ts";
 import { openCuda } from "../runtime/cuda/session.ts";
-import { runtimeCodes, UserError } from "../runtime/errors.ts";
+import { runtimeCodes } from "../runtime/error-codes.ts";
+import { UserError } from "../runtime/errors.ts";
 import { fakeDriver, hasCompiler, hostCode, hostImage } from "./helpers/cuda-host.ts";
 import { openOnHost, planCuda } from "./helpers/cuda-session.ts";
 
@@ -280,6 +281,64 @@ describe.skipIf(!hasCompiler)("on the driver without a GPU", () => {
     driver.set("fail cuStreamSynchronize", 0);
     driver.set("fail cuLaunchKernel", 701);
     expect(told(() => session.run("train", inputs))).toMatch(/^R0706 the GPU stopped in `/);
+    session.dispose();
+  });
+
+  test("a fault in a graph names the entry, and stepwise the kernel with its line", () => {
+    const dispatches = planned.program.entries["train"]!.dispatches;
+    const { label, place } = dispatches[1]!;
+    for (const [stepwise, said] of [
+      [
+        "0",
+        "while running `train` (CUDA says 700): go on from the last checkpoint, with `MOE_CUDA_STEPWISE=1` to name the kernel;",
+      ],
+      ["1", `in \`${label}\` at ${place} (CUDA says 700): go on from the last checkpoint;`],
+    ] as const) {
+      driver.reset();
+      process.env["MOE_CUDA_STEPWISE"] = stepwise;
+      try {
+        const session = tracked(openOnHost(planned));
+        session.run("forward", { x: inputs.x });
+        driver.set("fault at launch", driver.count("launches") + 2);
+        expect(told(() => session.run("train", inputs))).toContain(`R0706 the GPU stopped ${said}`);
+        session.dispose();
+      } finally {
+        delete process.env["MOE_CUDA_STEPWISE"];
+      }
+    }
+  });
+
+  test("stepwise computes the same", () => {
+    const losses = (): number[] => {
+      const session = tracked(openOnHost(planned, { seed: 5 }));
+      const all = [0, 1, 2].map(() => {
+        const { loss } = session.run("train", inputs);
+        session.run("update", {}, { outputs: [] });
+        return loss![0]!;
+      });
+      session.dispose();
+      return all;
+    };
+    const graphs = losses();
+    process.env["MOE_CUDA_STEPWISE"] = "1";
+    try {
+      const before = driver.count("replays");
+      expect(losses()).toEqual(graphs);
+      expect(driver.count("replays")).toBe(before);
+    } finally {
+      delete process.env["MOE_CUDA_STEPWISE"];
+    }
+  });
+
+  test("a kernel that a graph cannot hold is found by launching each alone", () => {
+    const dispatches = planned.program.entries["train"]!.dispatches;
+    const { label, place, kernel } = dispatches.at(-1)!;
+    const session = tracked(openOnHost(planned));
+    driver.set("refused kernel", kernel);
+    expect(told(() => session.run("train", inputs))).toContain(
+      `R0706 the GPU stopped in \`${label}\` at ${place} (CUDA says 701)`,
+    );
+    driver.set("refused kernel", -1);
     session.dispose();
   });
 

@@ -2,7 +2,7 @@
 // the CPU.
 
 import { beforeAll, describe, test } from "vitest";
-import { onMatrixUnits, targets, type Parallel } from "../compiler/target.ts";
+import { narrowTarget, targets, type Parallel } from "../compiler/target.ts";
 import { evaluate } from "../runtime/size.ts";
 import type { Case } from "./helpers/contraction.ts";
 import { hasCompiler, loadKernels, type HostKernels } from "./helpers/cuda-host.ts";
@@ -10,7 +10,7 @@ import { expectResult, prepareFor } from "./helpers/gpu-contraction.ts";
 
 describe.skipIf(!hasCompiler)("the tiles of a large GPU, printed for it", () => {
   const cuda = targets.cuda.parallel!;
-  const halved = onMatrixUnits(targets.cuda, "bf16").parallel!;
+  const halved = narrowTarget(targets.cuda, "bf16").parallel!;
   const rows = [0, 150, 1, 70, 0, 37];
   const ragged = {
     ragged: "rows",

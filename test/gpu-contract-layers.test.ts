@@ -9,9 +9,10 @@ import type { Graph } from "../compiler/graph.ts";
 import type { Environment } from "../compiler/interpret-graph.ts";
 import { lowerGraph } from "../compiler/lower.ts";
 import { simplify } from "../compiler/simplify.ts";
-import { onMatrixUnits, targets, type Target } from "../compiler/target.ts";
+import { narrowTarget, targets, type Target } from "../compiler/target.ts";
 import { medium, small, withMatrix } from "./helpers/gpu-contraction.ts";
 import { noise } from "./helpers/gradient-check.ts";
+import { narrowed } from "./helpers/narrowed.ts";
 import { languageModel } from "./helpers/language-model.ts";
 import { expectLowered } from "./helpers/lowered.ts";
 import { graphOf, routed, T, tensorsOf, type Layer } from "./helpers/routed-layer.ts";
@@ -62,12 +63,10 @@ describe("a routed layer and its gradients", () => {
 
 test("a routed layer and its gradients on matrix units", () => {
   const layer = { experts: 3, k: 2, width: 24, hidden: 20, tokens: 21 };
-  const target: Target = { name: "cuda", bindings: 8, parallel: withMatrix("bf16", 32) };
-  const entry = expectLowered(layerGraph(layer, true), environmentOf(layer), {
-    target,
-    targets: ["interpreter"],
-    tolerance: 2e-2,
-  });
+  const target: Target = { name: "cuda", narrow: "bf16", bindings: 8, parallel: withMatrix("bf16", 32) };
+  const { graph, environment, copies } = narrowed(layerGraph(layer, true), environmentOf(layer), target);
+  const entry = expectLowered(graph, environment, { target, targets: ["interpreter"], tolerance: 4e-3 });
+  expect(copies.map(({ of }) => of).sort()).toEqual(["down", "gate", "up"]);
   const scratch = entry.dispatches.flatMap(({ kernel }) => kernel.scratch.map(({ type }) => type));
   expect(scratch.filter((type) => type === "bf16").length).toBeGreaterThanOrEqual(6);
 });
@@ -114,16 +113,17 @@ test("a routed layer is five kernels and its logits; both targets' limits hold",
 });
 
 test("kernels of experts use matrix units, and routers do not", () => {
-  const target = onMatrixUnits(targets.cuda, "bf16");
+  const target = narrowTarget(targets.cuda, "bf16");
   const layer = { experts: 16, k: 2, width: 64, hidden: 64 };
-  const { dispatches } = lowerGraph(layerGraph(layer, false), { target });
+  const { graph } = narrowed(layerGraph(layer, false), environmentOf({ ...layer, tokens: 1 }), target);
+  const { dispatches } = lowerGraph(graph, { target });
   const used = dispatches.map(({ kernel, label }) => [
     label,
     JSON.stringify(kernel.body).includes('"multiply"'),
   ]);
   expect(used.filter(([label]) => String(label).includes("contract"))).toEqual([
     ["contract", false],
-    ["contract x2, mul", true],
-    ["contract, mul", true],
+    ["contract x2, bf16", true],
+    ["contract, bf16", true],
   ]);
 });

@@ -10,7 +10,7 @@ import { openCuda, type CudaSession } from "../../runtime/cuda/session.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { measureCeilings, noiseBlock, type Ceiling, type Ceilings } from "./ceilings.ts";
 import { deviceOrSentence, exitWithoutDevice, readManifest } from "./check.ts";
-import { operations, tokenCounts, weightBytes } from "./layers.ts";
+import { operations, tokenCounts, wayOf, weightBytes } from "./layers.ts";
 import { ceilingsFolder, type Layer } from "./manifest.ts";
 import { Torch, type TorchTimes } from "./torch.ts";
 
@@ -74,7 +74,7 @@ interface Measured {
 
 function measureLayer({ device, folder, layer, tokens: counts, ceilings, torch, missing }: Measured): void {
   const { width, hidden, experts, k, precision } = layer;
-  const name = `(${[width, hidden, experts, k].join(", ")}) ${precision}`;
+  const name = `(${[width, hidden, experts, k].join(", ")}) ${wayOf(layer)}`;
   console.log(`\n${name}`);
   const most = precision === "f32" ? ceilings.f32 : ceilings.bf16;
   const artifact = readCudaArtifact(join(folder, layer.folder));

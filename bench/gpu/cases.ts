@@ -4,7 +4,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Precision } from "../../runtime/program.ts";
-import { edges, forced, learner, learnerSizes, spread } from "../../test/helpers/device-texts.ts";
+import { edges, forced, layered, learner, learnerSizes, wide } from "../../test/helpers/device-texts.ts";
 import { textOf, type Case } from "./manifest.ts";
 
 /** One program, and the cases that run it. */
@@ -13,6 +13,8 @@ export interface Group {
   /** A path below the project's folder, or the text itself. */
   readonly source: { readonly path: string } | { readonly text: string };
   readonly precision?: Precision;
+  /** With the variant for warpgroups that multiply. */
+  readonly warpgroups?: boolean;
   readonly cases: readonly Omit<Case, "folder">[];
 }
 
@@ -91,30 +93,10 @@ const curve = (precision: Precision, tolerance: number): Group => ({
   ],
 });
 
-/** Large enough that tiles of matrix units are full, and some are not. */
-const layer = `
-import std.experts { SwiGLU }
-${spread(2)}
-model Layer {
-  dim D = 72
-  modality x = features(D)
-  pool = SwiGLU(D, 104) * 5
-  y = pool(x) by Spread
-  loss mean(square(y))
-  y
-}
-
-train Layer {
-  data x = csv("data.csv", "x")
-  batch 4
-  optimizer sgd { rate = 0.1 }
-  steps 1
-}`;
-
 const halves = (precision: "bf16" | "f16"): readonly Group[] => [
   {
     name: `layer-${precision}`,
-    source: { text: layer },
+    source: { text: layered },
     precision,
     cases: [1, 7, 200].map((batch) => ({
       ...{ name: `layer of ${batch} rows, ${precision}`, kind: "alike", start: "initial" },
@@ -124,4 +106,19 @@ const halves = (precision: "bf16" | "f16"): readonly Group[] => [
     })),
   },
   curve(precision, 5e-2),
+  ...[false, true].map((warpgroups): Group => ({
+    name: `wide-${precision}${warpgroups ? "-warpgroups" : ""}`,
+    source: { text: wide },
+    precision,
+    warpgroups,
+    cases: [40, 130].map((batch) => ({
+      ...{ name: wideName(batch, precision, warpgroups), kind: "alike", start: "initial" },
+      sizes: { B: batch },
+      entries: ["forward", "train"],
+      tolerance: halfTolerance[precision],
+    })),
+  })),
 ];
+
+const wideName = (batch: number, precision: Precision, warpgroups: boolean): string =>
+  `wide layer of ${batch} rows, ${precision}${warpgroups ? ", warpgroups" : ""}`;

@@ -10,12 +10,19 @@ export const shapes: readonly LayerShape[] = [
   { width: 2048, hidden: 768, experts: 128, k: 8 },
 ];
 export const tokenCounts: readonly number[] = [1, 64, 4096];
-const precisions: readonly Precision[] = ["f32", "bf16"];
+/** bf16 twice: by warps, and by warpgroups where the device's multiply. */
+const ways: readonly { readonly precision: Precision; readonly warpgroups: boolean }[] = [
+  { precision: "f32", warpgroups: false },
+  { precision: "bf16", warpgroups: false },
+  { precision: "bf16", warpgroups: true },
+];
 
+export const wayOf = ({ precision, warpgroups }: Pick<Layer, "precision" | "warpgroups">): string =>
+  `${precision}${warpgroups ? "-warpgroups" : ""}`;
 const nameOf = ({ width, hidden, experts, k }: LayerShape): string => `${width}-${hidden}-${experts}-${k}`;
 
 export const layers: readonly Layer[] = shapes.flatMap((shape) =>
-  precisions.map((precision) => ({ ...shape, precision, folder: `layers/${nameOf(shape)}-${precision}` })),
+  ways.map((way) => ({ ...shape, ...way, folder: `layers/${nameOf(shape)}-${wayOf(way)}` })),
 );
 
 export const layerText = ({ width, hidden, experts, k }: LayerShape): string => `
@@ -51,6 +58,8 @@ train Layer {
 export const operations = ({ width, hidden, experts, k }: LayerShape, tokens: number): number =>
   2 * tokens * width * experts + 6 * tokens * k * width * hidden;
 
-/** Weights that a forward pass must read, f32, when so many experts are chosen. */
-export const weightBytes = ({ width, hidden, experts }: LayerShape, chosen: number): number =>
-  4 * (width * experts + 3 * chosen * width * hidden);
+/** Weights that a forward pass must read when so many experts are chosen: the router's are f32, the experts' in the layer's precision. */
+export const weightBytes = (
+  { width, hidden, experts, precision }: Pick<Layer, "width" | "hidden" | "experts" | "precision">,
+  chosen: number,
+): number => 4 * width * experts + (precision === "f32" ? 4 : 2) * 3 * chosen * width * hidden;

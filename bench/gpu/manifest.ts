@@ -31,6 +31,8 @@ export interface LayerShape {
 
 export interface Layer extends LayerShape {
   readonly precision: Precision;
+  /** With the variant for warpgroups that multiply. */
+  readonly warpgroups: boolean;
   readonly folder: string;
 }
 

@@ -65,12 +65,12 @@ export async function writeModels(folder: string, options: PackOptions): Promise
       ["program.json", JSON.stringify(onCpu.program)],
       ["model.wasm", onCpu.wasm.plain],
     ]);
-    await writeCuda(join(folder, own), text, group.precision ?? "f32", group.name, images);
+    await writeCuda(join(folder, own), text, { precision: "f32", ...group }, images);
     cases.push(...group.cases.map((each) => ({ ...each, folder: own })));
   }
   for (const layer of options.layers) {
     told(`${++done} of ${count}: ${layer.folder}`);
-    await writeCuda(join(folder, layer.folder), layerText(layer), layer.precision, layer.folder, images);
+    await writeCuda(join(folder, layer.folder), layerText(layer), { ...layer, name: layer.folder }, images);
   }
   if (options.layers.length > 0) {
     const code = { source: ceilingsSource, images: await images(ceilingsSource) };
@@ -97,12 +97,15 @@ function compiled<Target extends TargetName>(request: CompileRequest<Target>, na
 async function writeCuda(
   folder: string,
   text: string,
-  precision: Precision,
-  name: string,
+  {
+    name,
+    precision,
+    warpgroups = false,
+  }: { readonly name: string; readonly precision: Precision; readonly warpgroups?: boolean },
   images: Imager,
 ): Promise<void> {
   const { program, source } = compiled(
-    { ...requestOf(text, { source: { text } }), target: "cuda", precision },
+    { ...requestOf(text, { source: { text } }), target: "cuda", precision, warpgroups },
     name,
   );
   const code: CudaCode = { source, images: await images(source) };

@@ -9,18 +9,9 @@ import type { Names } from "../c-like/names.ts";
 import { infix } from "../c-like/operators.ts";
 import { printSize } from "../c-like/size.ts";
 import { negatable, shortestF32, unary, within, type Text as TextOf } from "../c-like/text.ts";
-import type {
-  BinaryFn,
-  ElementType,
-  Expr,
-  HalfType,
-  Kernel,
-  ScalarType,
-  UnaryFn,
-  ValueType,
-} from "../kernel.ts";
+import type { BinaryFn, ElementType, Expr, Kernel, ScalarType, UnaryFn, ValueType } from "../kernel.ts";
 import { isVector, scalarOf } from "../kernel-type.ts";
-import { isHalf } from "../half.ts";
+import { bytesOf, isHalf } from "../half.ts";
 import { divisorOf } from "./alignment.ts";
 import type { FunctionName } from "./functions.ts";
 
@@ -116,10 +107,10 @@ function print(printer: Printer, expr: Expr): Text {
       const half = isHalf(elementOf(printer, expr.buffer));
       if (half) use(printer, isVector(expr.type) ? "half4" : "half");
       if (!isVector(expr.type)) {
-        const element = `${name}[${text(expr.index)}]`;
+        const element = `${name}[${indexed(printer, expr.buffer, expr.index).text}]`;
         return unary(half ? `to_float(${element})` : element);
       }
-      const load = divisorOf(expr.index, printer.divisors) % 4 === 0 ? "load4" : "gather4";
+      const load = inFours(printer, expr.buffer, expr.index) ? "load4" : "gather4";
       return unary(`${use(printer, load)}(${placed(printer, expr.buffer, expr.index)})`);
     }
     case "unary":
@@ -173,15 +164,34 @@ function print(printer: Printer, expr: Expr): Text {
 }
 
 /** What a buffer or scratch holds. */
-export function elementOf({ kernel }: Printer, name: string): ElementType | HalfType {
+export function elementOf({ kernel }: Printer, name: string): ElementType {
   const found = [...kernel.buffers, ...kernel.scratch].find((each) => each.name === name);
   if (found === undefined) throw new Error(`internal: kernel ${kernel.name} has no ${name}`);
   return found.type;
 }
 
+/** For rows of so many bytes: scratch whose order in memory is its own. */
+export const rowsOf = ({ kernel }: Printer, name: string): number | undefined =>
+  kernel.scratch.find((each) => each.name === name)?.rows;
+
+/** Where an element lies in its memory, counted in elements. */
+export function indexed(printer: Printer, buffer: string, index: Expr): Text {
+  const at = print(printer, index);
+  const rows = rowsOf(printer, buffer);
+  if (rows === undefined) return at;
+  return unary(`${use(printer, "swizzled")}<${rows}, ${bytesOf(elementOf(printer, buffer))}>(${at.text})`);
+}
+
+/** Whether the four elements from there on begin at a multiple of four, as those of rows must. */
+export function inFours(printer: Printer, buffer: string, index: Expr): boolean {
+  if (divisorOf(index, printer.divisors) % 4 === 0) return true;
+  if (rowsOf(printer, buffer) === undefined) return false;
+  throw new Error(`internal: kernel ${printer.kernel.name}: four elements of ${buffer} begin anywhere`);
+}
+
 /** The address of an element. */
 export function placed(printer: Printer, buffer: string, index: Expr): string {
-  const at = print(printer, index);
+  const at = indexed(printer, buffer, index);
   return `${printer.names.ofMemory(buffer)} + ${within(at, "product", "sum")}`;
 }
 
@@ -229,6 +239,10 @@ function printUnary(unit: Unit, fn: UnaryFn, type: ScalarType, a: Text): Text {
   if (fn === "abs") return unary(`${type === "f32" ? "fabsf" : "abs"}(${a.text})`);
   if (fn === "sign") return unary(`${use(unit, "sign_of")}(${a.text})`);
   if (fn === "isnan") return unary(`${use(unit, "is_nan")}(${a.text})`);
+  if (isHalf(fn)) {
+    use(unit, "half");
+    return unary(`to_float(to_${fn}(${a.text}))`);
+  }
   return unary(`${called[fn]!}(${a.text})`);
 }
 

@@ -5,7 +5,9 @@
 
 import { threefryParity } from "../../runtime/random.ts";
 import { threefryRounds } from "../c-like/threefry.ts";
+import { copyText, matrixRowsText, swizzledText } from "./copy.ts";
 import { halfFourText, halfText, matrixText } from "./matrix.ts";
+import { warpgroupsText } from "./warpgroup.ts";
 
 export type FunctionName =
   | "bool4"
@@ -24,7 +26,11 @@ export type FunctionName =
   | "reduce"
   | "half"
   | "half4"
-  | "matrix";
+  | "matrix"
+  | "matrix_rows"
+  | "swizzled"
+  | "copy"
+  | "warpgroups";
 
 interface Text {
   readonly calls: readonly FunctionName[];
@@ -139,6 +145,10 @@ ${fn} void scatter4(int* at, int4 values) {
   half: { calls: [], text: halfText },
   half4: { calls: ["half"], text: halfFourText },
   matrix: { calls: ["half"], text: matrixText },
+  matrix_rows: { calls: ["matrix", "swizzled"], text: matrixRowsText },
+  swizzled: { calls: [], text: swizzledText },
+  copy: { calls: [], text: copyText },
+  warpgroups: { calls: ["matrix"], text: warpgroupsText },
   reduce: {
     calls: [],
     text: `
@@ -213,7 +223,8 @@ export const functionNames: readonly string[] = [
   ..."Add Min Max bf16 f16 to_float to_bf16 to_f16 Sums Operand ldmatrix ldmatrix_transposed mma multiply spill".split(
     " ",
   ),
-  ..."left_by_k left_by_rows right_by_k right_by_columns".split(" "),
+  ..."left_by_k left_by_rows right_by_k right_by_columns copy_async copies_group copies_wait".split(" "),
+  ..."publish products_begin products_end settle shared_address tile_of MOE_WARPGROUPS".split(" "),
 ];
 
 /** Threefry-2x32 with 20 rounds, first word; see runtime/random.ts. */

@@ -37,16 +37,18 @@ ${fn} f16 to_f16(float x) {
 
 const four = (type: string): string => `
 ${fn} float4 load4(const ${type}* at) {
-  return make_float4(to_float(at[0]), to_float(at[1]), to_float(at[2]), to_float(at[3]));
+  // Eight bytes at once.
+  const uint2 pairs = *reinterpret_cast<const uint2*>(at);
+  return make_float4(to_float(${type}{(unsigned short)pairs.x}), to_float(${type}{(unsigned short)(pairs.x >> 16)}),
+                     to_float(${type}{(unsigned short)pairs.y}), to_float(${type}{(unsigned short)(pairs.y >> 16)}));
 }
 ${fn} void store4(${type}* at, float4 values) {
-  // Eight bytes at once.
   const ${type} halves[4] = {to_${type}(values.x), to_${type}(values.y), to_${type}(values.z), to_${type}(values.w)};
   *reinterpret_cast<uint2*>(at) = make_uint2((unsigned)halves[1].bits << 16 | halves[0].bits,
                                              (unsigned)halves[3].bits << 16 | halves[2].bits);
 }
 ${fn} float4 gather4(const ${type}* at) {
-  return load4(at);
+  return make_float4(to_float(at[0]), to_float(at[1]), to_float(at[2]), to_float(at[3]));
 }
 ${fn} void scatter4(${type}* at, float4 values) {
   at[0] = to_${type}(values.x);
@@ -129,8 +131,8 @@ ${fn} void spill(const Sums& sums, float* at, int stride, int invocation) {
   float* first = at + ((invocation & 31) >> 2) * stride + (invocation & 3) * 2;
 #pragma unroll
   for (int i = 0; i < 4; i++) {
-    float* pair = first + (i & 1) * 8 * stride + (i >> 1) * 8;
-    pair[0] = sums.values[2 * i];
-    pair[1] = sums.values[2 * i + 1];
+    // Eight bytes at once.
+    *reinterpret_cast<float2*>(first + (i & 1) * 8 * stride + (i >> 1) * 8) =
+        make_float2(sums.values[2 * i], sums.values[2 * i + 1]);
   }
 }`;

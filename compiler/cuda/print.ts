@@ -7,7 +7,7 @@
 
 import { Names } from "../c-like/names.ts";
 import { bytesOf, isHalf } from "../half.ts";
-import type { ElementType, HalfType, Kernel } from "../kernel.ts";
+import type { ElementType, Kernel, Stmt } from "../kernel.ts";
 import { functionNames, functionTexts, type FunctionName } from "./functions.ts";
 import type { Unit } from "./expression.ts";
 import { reduceMemory, reduceTurn, statements, type Body } from "./statement.ts";
@@ -21,7 +21,7 @@ export interface CudaOptions {
 /** Static shared memory that a block may have, less what reductions need. */
 const mostStatic = 48 * 1024 - 1024;
 
-const elementNames: Readonly<Record<ElementType | HalfType, string>> = {
+const elementNames: Readonly<Record<ElementType, string>> = {
   f32: "float",
   i32: "int",
   bf16: "bf16",
@@ -49,6 +49,7 @@ function printKernel(unit: Unit, kernel: Kernel, number: number, label: string |
     divisors: new Map(),
     reduced: new Set(),
     variables: new Set(),
+    inVariant: false,
   };
   const parameters = [
     ...kernel.buffers.map(
@@ -58,7 +59,7 @@ function printKernel(unit: Unit, kernel: Kernel, number: number, label: string |
     ...kernel.sizes.map((size) => `int ${names.ofSize(size)}`),
   ];
   const scratch = declareScratch(kernel, names);
-  if (kernel.scratch.some(({ type }) => isHalf(type))) unit.functions.add("half");
+  if ([...kernel.buffers, ...kernel.scratch].some(({ type }) => isHalf(type))) unit.functions.add("half");
   const lines = statements(body, kernel.body, "  ");
   const warps = Math.ceil(kernel.workgroup / 32);
   const shared = [...body.reduced].map(
@@ -80,9 +81,26 @@ function printKernel(unit: Unit, kernel: Kernel, number: number, label: string |
 }
 
 /** Invocations of a block, and how many blocks a multiprocessor should be able to hold: 512 invocations, which leaves 128 registers
- * to each. The contractions' schedules count on that: one workgroup multiplies while the other waits. */
-const launchBounds = ({ workgroup }: Kernel): string =>
-  workgroup >= 128 && workgroup <= 256 ? `${workgroup}, ${Math.floor(512 / workgroup)}` : `${workgroup}`;
+ * to each, or 256 of those that keep many sums. The contractions' schedules count on that: one workgroup multiplies while the other
+ * waits. */
+function launchBounds(kernel: Kernel): string {
+  const { workgroup } = kernel;
+  if (workgroup < 128 || workgroup > 256) return `${workgroup}`;
+  const registers = sumsIn(kernel.body) * 8;
+  const many = registers > 64 || (registers === 64 && workgroup === 128);
+  return `${workgroup}, ${Math.floor((many ? 256 : 512) / workgroup)}`;
+}
+
+/** Fragments of sums that an invocation holds at once. */
+const sumsIn = (list: readonly Stmt[]): number =>
+  list.reduce((most, statement) => {
+    if (statement.op === "fragment" && statement.is.of === "sums") return most + 1;
+    if (statement.op === "for") return most + sumsIn(statement.body);
+    if (statement.op === "if") return most + Math.max(sumsIn(statement.then), sumsIn(statement.otherwise));
+    if (statement.op === "variant")
+      return most + Math.max(sumsIn(statement.warpgroups), sumsIn(statement.otherwise));
+    return most;
+  }, 0);
 
 /** A line, or one line for each part where they do not fit. */
 function wrapped(head: string, parts: readonly string[], tail: string): string[] {
@@ -105,12 +123,14 @@ function declareScratch(kernel: Kernel, names: Names): string[] {
   const total = kernel.scratch.reduce((sum, { type, length }) => sum + aligned(bytesOf(type) * length), 0);
   if (sharedBytes(total) === 0)
     return kernel.scratch.map(
-      ({ name, type, length }) =>
-        `  __shared__ __align__(16) ${elementNames[type]} ${names.ofMemory(name)}[${Math.max(1, length)}];`,
+      ({ name, type, length, rows }) =>
+        `  __shared__ __align__(${rows === undefined ? 16 : 1024}) ${elementNames[type]} ${names.ofMemory(name)}[${Math.max(1, length)}];`,
     );
   let from = 0;
   return [
-    "  extern __shared__ uint4 scratch[];",
+    kernel.scratch[0]!.rows === undefined
+      ? "  extern __shared__ uint4 scratch[];"
+      : "  extern __shared__ __align__(1024) uint4 scratch[];",
     ...kernel.scratch.map(({ name, type, length }) => {
       const element = elementNames[type];
       const line = `  ${element}* const ${names.ofMemory(name)} = reinterpret_cast<${element}*>(scratch)${from === 0 ? "" : ` + ${from / bytesOf(type)}`};`;

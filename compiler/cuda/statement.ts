@@ -2,17 +2,31 @@
 // A loop's bound is read once, before it. A workgroup of one invocation needs no barriers, and its reductions are the values.
 
 import { isSteady } from "../c-like/operators.ts";
-import type { Expr, ReduceFn, Stmt } from "../kernel.ts";
+import type { Expr, HalfType, ReduceFn, Stmt, Tile } from "../kernel.ts";
 import { isVector } from "../kernel-type.ts";
 import { isHalf } from "../half.ts";
 import { divisorOf } from "./alignment.ts";
-import { elementOf, expression, operand, placed, typeName, use, type Printer } from "./expression.ts";
+import {
+  elementOf,
+  expression,
+  indexed,
+  inFours,
+  operand,
+  placed,
+  rowsOf,
+  typeName,
+  use,
+  type Printer,
+} from "./expression.ts";
+import { productName, productText } from "./warpgroup.ts";
 
 export interface Body extends Printer {
   /** Types of values that are reduced: each needs shared memory of its own. */
   readonly reduced: Set<"f32" | "i32">;
   /** Locals that change. */
   readonly variables: Set<string>;
+  /** Where warpgroups multiply: their units read what others have stored. */
+  readonly inVariant: boolean;
 }
 
 /** The shared memory of reductions, and whose turn it is. */
@@ -20,7 +34,14 @@ export const reduceMemory = (type: "f32" | "i32"): string => `reduce_${type}`;
 export const reduceTurn = "reduce_turn";
 
 export const statements = (body: Body, list: readonly Stmt[], indent: string): string[] =>
-  list.flatMap((statement) => print(body, statement, indent));
+  list.flatMap((statement, at) => {
+    const lines = print(body, statement, indent);
+    if (statement.op !== "product") return lines;
+    // Those in a row are one group.
+    if (list[at - 1]?.op !== "product") lines.unshift(`${indent}products_begin();`);
+    if (list[at + 1]?.op !== "product") lines.push(`${indent}products_end();`);
+    return lines;
+  });
 
 function print(body: Body, statement: Stmt, indent: string): string[] {
   const { names } = body;
@@ -44,9 +65,9 @@ function print(body: Body, statement: Stmt, indent: string): string[] {
       if (isHalf(element)) use(body, isVector(value.type) ? "half4" : "half");
       if (!isVector(value.type)) {
         const stored = isHalf(element) ? `to_${element}(${text(value)})` : text(value);
-        return [line(`${names.ofMemory(buffer)}[${text(index)}] = ${stored};`)];
+        return [line(`${names.ofMemory(buffer)}[${indexed(body, buffer, index).text}] = ${stored};`)];
       }
-      const store = divisorOf(index, body.divisors) % 4 === 0 ? "store4" : "scatter4";
+      const store = inFours(body, buffer, index) ? "store4" : "scatter4";
       return [line(`${use(body, store)}(${placed(body, buffer, index)}, ${text(value)});`)];
     }
     case "for": {
@@ -71,7 +92,8 @@ function print(body: Body, statement: Stmt, indent: string): string[] {
       return [line(`if (${text(statement.condition)}) {`), ...inner(statement.then), ...otherwise, line("}")];
     }
     case "barrier":
-      return body.kernel.workgroup === 1 ? [] : [line("__syncthreads();")];
+      if (body.kernel.workgroup === 1) return [];
+      return [...(body.inVariant ? [line("publish();")] : []), line("__syncthreads();")];
     case "reduce": {
       const name = names.of(statement.name);
       const { type } = statement.value;
@@ -83,14 +105,46 @@ function print(body: Body, statement: Stmt, indent: string): string[] {
       const args = `${text(statement.value)}, invocation, ${reduceMemory(type)}, ${reduceTurn}`;
       return [line(`const ${typeName(body, type)} ${name} = ${combine}(${args});`)];
     }
+    case "copy": {
+      const { scratch, index, buffer, from, there } = statement;
+      const [to, source] = [placed(body, scratch, index), placed(body, buffer, from)];
+      use(body, "copy");
+      return [line(`copy_async(${to}, ${source}, ${text(there)});`)];
+    }
+    case "variant": {
+      use(body, "warpgroups");
+      const warpgroups = statements({ ...body, inVariant: true }, statement.warpgroups, indent);
+      return [
+        "#if MOE_WARPGROUPS",
+        ...warpgroups,
+        "#else",
+        ...statements(body, statement.otherwise, indent),
+        "#endif",
+      ];
+    }
+    case "product":
+      return [line(product(body, statement))];
+    case "settle":
+      return [line("settle();")];
+    case "group":
+      use(body, "copy");
+      return [line("copies_group();")];
+    case "wait":
+      use(body, "copy");
+      return [line(`copies_wait<${statement.open}>();`)];
     case "fragment": {
       const { is } = statement;
       use(body, "matrix");
       const name = names.of(statement.name);
       if (is.of === "sums") return [line(`Sums ${name} = {};`)];
       const along = is.contiguous === "k" ? "k" : is.of === "left" ? "rows" : "columns";
-      const at = placed(body, is.scratch, is.index);
-      return [line(`const auto ${name} = ${is.of}_by_${along}(${at}, ${is.stride}, invocation);`)];
+      const rows = rowsOf(body, is.scratch);
+      const call =
+        rows === undefined
+          ? `${is.of}_by_${along}(${placed(body, is.scratch, is.index)}`
+          : `${is.of}_by_${along}<${rows}>(${names.ofMemory(is.scratch)}, ${text(is.index)}`;
+      if (rows !== undefined) use(body, "matrix_rows");
+      return [line(`const auto ${name} = ${call}, ${is.stride}, invocation);`)];
     }
     case "multiply": {
       const [sums, left, right] = [statement.sums, statement.left, statement.right].map((each) =>
@@ -108,6 +162,21 @@ function print(body: Body, statement: Stmt, indent: string): string[] {
     default:
       return statement satisfies never;
   }
+}
+
+function product(body: Body, { sums, left, right }: Extract<Stmt, { op: "product" }>): string {
+  const type = elementOf(body, left.scratch) as HalfType;
+  const name = productName(sums.length, type);
+  body.wide.set(name, productText(sums.length, type));
+  // What has no panels counts sixteen bytes there.
+  const tile = ({ scratch, index, panel = 8 }: Tile): string => {
+    // A tile begins where no bytes change places, but for k, which the units see to.
+    const at = `${body.names.ofMemory(scratch)} + ${operand(body, index)}`;
+    return `tile_of<${rowsOf(body, scratch)!}>(${at}, ${panel * 2})`;
+  };
+  const flags = [left, right].map(({ contiguous }) => (contiguous === "k" ? 0 : 1)).join(", ");
+  const held = sums.map((each) => body.names.of(each)).join(", ");
+  return `${name}<${flags}>(${held}, ${tile(left)}, ${tile(right)});`;
 }
 
 const combiners: Readonly<Record<ReduceFn, string>> = { add: "Add", min: "Min", max: "Max" };

@@ -8,7 +8,7 @@ export const taken: readonly string[] = (
   "or_eq private protected public register reinterpret_cast requires return short signed sizeof static static_assert " +
   "static_cast struct switch template this thread_local throw true try typedef typeid typename union unsigned using virtual " +
   "void volatile wchar_t while xor xor_eq " +
-  "float4 int4 bool4 uint4 half abs min max fmaf fminf fmaxf expf logf sqrtf tanhf sinf cosf erff floorf ceilf rintf fabsf powf " +
+  "float2 float4 int4 bool4 uint2 uint4 half abs min max fmaf fminf fmaxf expf logf sqrtf tanhf sinf cosf erff floorf ceilf rintf fabsf powf " +
   "y0 y1 yn j0 j1 jn signbit isnan isinf gamma signgam index rindex linux unix NULL NAN INFINITY EOF errno assert stdin stdout stderr " +
   "threadIdx blockIdx blockDim gridDim warpSize main workgroup invocation"
 ).split(" ");

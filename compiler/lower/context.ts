@@ -5,6 +5,7 @@ import type { Node, RouteNode } from "../graph.ts";
 import type { ReadonlyNodeMap } from "../graph-map.ts";
 import type { Cluster, Fusion } from "../fuse.ts";
 import type { ElementType, Expr, Kernel } from "../kernel.ts";
+import { readAs, storedAs } from "../kernel-type.ts";
 import type { LoweredBuffer } from "../lowered.ts";
 import type { Parallel, Target } from "../target.ts";
 import type { Size } from "../../runtime/size.ts";
@@ -35,7 +36,10 @@ export interface MadeKernel {
   readonly title: string;
 }
 
-export const elementOf = (node: Node): ElementType => (node.dtype === "f32" ? "f32" : "i32");
+/** How the values of a node lie in memory. */
+export const storedType = ({ dtype }: Node): ElementType => storedAs(dtype);
+/** How lanes see them there. */
+export const elementOf = (node: Node): "f32" | "i32" => readAs(storedType(node));
 
 let temporaries = 0;
 export function temporary(label: string, type: ElementType, length: Size): Memory {
@@ -46,11 +50,11 @@ export function temporary(label: string, type: ElementType, length: Size): Memor
 export function sourceMemory(node: Node, stacks: Stacks): Memory | undefined {
   if (node.op !== "input" && node.op !== "tensor") return undefined;
   if (node.op === "tensor") {
-    const whole = { type: elementOf(node), buffer: tensorBuffer(node.name) };
+    const whole = { type: storedType(node), buffer: tensorBuffer(node.name) };
     return tensorMemory(node.name, node, whole, stacks);
   }
   const length = node.shape.reduce((size, axis) => times(size, axis.size), number(1));
-  return { key: `input:${node.name}`, type: elementOf(node), length, buffer: inputBuffer(node.name) };
+  return { key: `input:${node.name}`, type: storedType(node), length, buffer: inputBuffer(node.name) };
 }
 
 const tensors = new Map<string, LoweredBuffer>();

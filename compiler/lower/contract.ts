@@ -3,6 +3,7 @@
 // at (m, k) and (k, n), and what happens to a finished sum. Deliberately absent: tiles and loops (schedule/contract.ts).
 
 import type { ContractNode, Node, Shape } from "../graph.ts";
+import { isHalf } from "../half.ts";
 import type { Expr, Stmt } from "../kernel.ts";
 import type { Size } from "../../runtime/size.ts";
 import { known, named } from "../../runtime/size.ts";
@@ -19,25 +20,18 @@ import type {
 import type { Affine, Atom } from "./affine.ts";
 import { number, scale, variable } from "./affine.ts";
 import type { LowerContext } from "./context.ts";
-import { ClusterKernel, titleOf } from "./context.ts";
-import type { ContractRoles } from "./contract-roles.ts";
+import { ClusterKernel, elementOf, titleOf } from "./context.ts";
+import { copiedOperand } from "./contract-copy.ts";
+import { coordinates, listOf, raggedAxis, type About, type List } from "./contract-place.ts";
 import { axisOfLabel, contractRoles } from "./contract-roles.ts";
 import type { Lanes } from "./expr.ts";
 import { literal, local, sizeExpr } from "./expr.ts";
 import { laneValue } from "./lane-value.ts";
 import { storeAll } from "./map.ts";
-import { elementsOf, sizeOf, split } from "./space.ts";
-import type { At } from "./layout.ts";
+import { elementsOf, sizeOf } from "./space.ts";
 import { partOf } from "./parts.ts";
-import { selecting } from "./selecting.ts";
 import { firstName, perPart } from "./stacks.ts";
 import type { Parallel } from "../target.ts";
-
-export interface List {
-  readonly statements: Stmt[];
-  readonly computed: Map<string, Expr>;
-}
-export const listOf = (statements: Stmt[]): List => ({ statements, computed: new Map() });
 
 export function lowerContract(context: LowerContext, cluster: Cluster): void {
   const contracts = cluster.members.filter((node): node is ContractNode => node.op === "contract");
@@ -57,6 +51,7 @@ export function lowerContract(context: LowerContext, cluster: Cluster): void {
     b: contracts.map((node) => operand(about, node, "right")),
     epilogue: (place, m, into) => epilogue(about, contracts, place, m, into),
     fresh: kernel.emitter.fresh,
+    ...(isHalf(first.a.dtype) ? { half: first.a.dtype } : {}),
   };
   const parallel = parallelOf(context, contracts);
   const { scratch, grid, body, multiplyAdds, workgroup } =
@@ -67,25 +62,13 @@ export function lowerContract(context: LowerContext, cluster: Cluster): void {
   kernel.finish(titleOf(cluster), grid, perPart(multiplyAdds, context.window));
 }
 
-/** What a workgroup has; no matrix units for contractions that something is chosen by. */
-function parallelOf(
-  { fusion, target }: LowerContext,
-  contracts: readonly ContractNode[],
-): Parallel | undefined {
+/** What a workgroup has; matrix units only for operands of their type. */
+function parallelOf({ target }: LowerContext, contracts: readonly ContractNode[]): Parallel | undefined {
   const { parallel } = target;
-  if (parallel?.matrix === undefined || !contracts.some((node) => selecting(fusion).has(node)))
+  if (parallel?.matrix === undefined || contracts.every(({ a }) => a.dtype === parallel.matrix!.type))
     return parallel;
   const { matrix: _, ...rest } = parallel;
   return rest;
-}
-
-export interface About {
-  readonly context: LowerContext;
-  readonly cluster: Cluster;
-  readonly kernel: ClusterKernel;
-  readonly roles: ContractRoles;
-  readonly shapes: Readonly<Record<ContractAxis, Shape>>;
-  readonly first: ContractNode;
 }
 
 function raggedOf({ context, kernel, roles, first }: About): Ragged {
@@ -113,23 +96,6 @@ function raggedOf({ context, kernel, roles, first }: About): Ragged {
   };
 }
 
-/** Coordinates by label, from the places that the schedule names. */
-function coordinates(
-  { kernel, roles, shapes }: About,
-  place: ContractPlace,
-): { readonly set: (axis: ContractAxis, at: Affine) => void; readonly of: (labels: string) => At } {
-  const known = new Map<string, Affine>();
-  for (const [i, label] of roles.batch.entries()) known.set(label, kernel.emitter.given(place.batch[i]!));
-  const group = roles.ragged?.group;
-  if (group !== undefined && place.group !== undefined) known.set(group, kernel.emitter.given(place.group));
-  return {
-    set: (axis, at) => {
-      for (const [i, coordinate] of split(shapes[axis], at).entries()) known.set(roles[axis][i]!, coordinate);
-    },
-    of: (labels) => [...labels].map((label) => known.get(label)!),
-  };
-}
-
 export function operand(about: About, node: ContractNode, side: "left" | "right"): ContractOperand {
   const { kernel, roles, shapes } = about;
   const isA = (roles.left === "a") === (side === "left");
@@ -139,9 +105,11 @@ export function operand(about: About, node: ContractNode, side: "left" | "right"
   const other: ContractAxis = contiguous === "k" ? own : "k";
   const ragged = raggedAxis(roles);
   const sizes = { m: sizeOf(shapes.m), n: sizeOf(shapes.n), k: sizeOf(shapes.k) };
+  const copied = copiedOperand(about, input, { labels, contiguous, other });
   return {
     contiguous,
     plain: isPlain(about, input),
+    ...(copied === undefined ? {} : { copied }),
     open: (place, fixedAt, into) => {
       const outer = listOf(into);
       const at = kernel.emitter.within([outer], 1, () => {
@@ -161,9 +129,6 @@ export function operand(about: About, node: ContractNode, side: "left" | "right"
     },
   };
 }
-
-const raggedAxis = (roles: ContractRoles): ContractAxis | undefined =>
-  roles.ragged === undefined ? undefined : roles.ragged.kind === "rows" ? "m" : "k";
 
 export function movingOf(
   kernel: ClusterKernel,
@@ -224,7 +189,7 @@ const isStep = (atom: Atom, name: string): boolean =>
 function isPlain({ context }: About, input: Node): boolean {
   let node = input;
   for (;;) {
-    if (context.memories.has(node)) return node.dtype === "f32";
+    if (context.memories.has(node)) return elementOf(node) === "f32";
     if (node.op === "view" && node.view.kind !== "pad") node = node.input;
     else if (node.op === "dispatch") node = node.input;
     else return false;

@@ -4,6 +4,7 @@
 import { ceilDivide } from "../../runtime/size.ts";
 import type { Affine } from "./affine.ts";
 import { number } from "./affine.ts";
+import { readAs } from "../kernel-type.ts";
 import type { LoweredDispatch } from "../lowered.ts";
 import { KernelEmitter } from "./emitter.ts";
 import type { Memory } from "./emitter.ts";
@@ -23,7 +24,8 @@ export function copyMemory(
   const { length } = to;
   const copyAt = (index: Affine, lanes: Lanes): void => {
     const at = emitter.index(index, (atom) => local(atom.key, "i32"));
-    const value = typeof from === "number" ? literal(to.type, from, lanes) : emitter.load(from, at, lanes);
+    const value =
+      typeof from === "number" ? literal(readAs(to.type), from, lanes) : emitter.load(from, at, lanes);
     emitter.store(to, at, value);
   };
   if (parallel !== undefined) {

@@ -4,6 +4,7 @@
 // inner loop is computed outside of it. Deliberately absent: the meaning of graph nodes (value.ts).
 
 import type { ElementType, Expr, Kernel, KernelBuffer, Scratch, Stmt } from "../kernel.ts";
+import { readAs } from "../kernel-type.ts";
 import type { LoweredBuffer } from "../lowered.ts";
 import type { Size } from "../../runtime/size.ts";
 import { known, namesOf } from "../../runtime/size.ts";
@@ -236,10 +237,16 @@ export class KernelEmitter {
     return binding;
   }
 
-  load(memory: Memory, index: Expr, lanes: Lanes = 1): Expr {
+  /** The name of a memory that the kernel reads. */
+  reads(memory: Memory): string {
     const binding = this.binding(memory);
     binding.read = true;
-    return { op: "load", type: lanes === 4 ? `${memory.type}x4` : memory.type, buffer: binding.name, index };
+    return binding.name;
+  }
+
+  load(memory: Memory, index: Expr, lanes: Lanes = 1): Expr {
+    const type = readAs(memory.type);
+    return { op: "load", type: lanes === 4 ? `${type}x4` : type, buffer: this.reads(memory), index };
   }
 
   store(memory: Memory, index: Expr, value: Expr): void {

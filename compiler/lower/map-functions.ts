@@ -25,6 +25,9 @@ export function emitMap(node: MapNode, inputs: readonly Expr[], name: (value: Ex
       return cast(withLanes("f32", lanes), a);
     case "i32":
       return cast(withLanes("i32", lanes), a);
+    case "bf16":
+    case "f16":
+      return unary(fn, a);
     case "sigmoid": {
       const one = literal("f32", 1, lanes);
       return binary("div", one, binary("add", one, unary("exp", unary("neg", a))));
@@ -113,6 +116,8 @@ export function workOf(fn: MapFn): number {
     case "isnan":
     case "f32":
     case "i32":
+    case "bf16":
+    case "f16":
     case "add":
     case "sub":
     case "mul":

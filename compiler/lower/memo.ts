@@ -10,7 +10,6 @@ import type { LoweredBuffer } from "../lowered.ts";
 import type { MadeKernel } from "./context.ts";
 import type { Memory } from "./emitter.ts";
 import { partOf } from "./parts.ts";
-import { selecting } from "./selecting.ts";
 import { signatureOf } from "./signature.ts";
 
 /** Kernels by the signature of their cluster; their buffers are numbered as the signature numbers memories. */
@@ -84,6 +83,5 @@ function signatureOfCluster(
     },
     route: partsOf,
   });
-  const exact = cluster.members.some((node) => selecting(fusion).has(node)) ? "exact " : "";
-  return { key: `${exact}${cluster.kind} ${cluster.rank} ${key}`, buffers };
+  return { key: `${cluster.kind} ${cluster.rank} ${key}`, buffers };
 }

@@ -12,6 +12,7 @@ import { axisName, identity } from "../fuse-trace.ts";
 import type { Affine } from "./affine.ts";
 import { accumulate, combineOf, initialOf } from "./accumulate.ts";
 import { lowerChoose } from "./choose.ts";
+import { laneType } from "../kernel-type.ts";
 import type { LowerContext } from "./context.ts";
 import { ClusterKernel, elementOf, temporary, titleOf } from "./context.ts";
 import { bindKept, keepValue } from "./keep.ts";
@@ -128,7 +129,7 @@ function joinedInner(
   for (const member of cluster.members)
     trial.values.bind(member, (at, lanes) => {
       indices.push(flatIndex(member.shape, at));
-      return literal(member.dtype, 0, lanes);
+      return literal(laneType(member.dtype), 0, lanes);
     });
   unbindComputed(trial, cluster, run);
   const names = inner.map((_, axis) =>

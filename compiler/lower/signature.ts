@@ -6,7 +6,6 @@
 import type { Node, RouteNode, Shape } from "../graph.ts";
 import { keyOfSize } from "../graph-axis.ts";
 import { NodeMap } from "../graph-map.ts";
-import { operandsOf } from "../graph-walk.ts";
 import { printOperation } from "../print-graph.ts";
 import { canonical } from "./parts.ts";
 
@@ -26,21 +25,25 @@ export interface Signature {
 
 /** What signatures say of single nodes, made once for all signatures of a graph. */
 export interface NodeTexts {
-  readonly operations: NodeMap<string>;
-  /** Of dense shapes only: other axes are told by the number of their routing. */
-  readonly types: NodeMap<string>;
+  /** Operation, and type where it is plain text: axes of rows are told by the number of their routing. */
+  readonly computed: NodeMap<string>;
+  /** Type, where it is plain text. */
+  readonly read: NodeMap<string>;
 }
 export const nodeTexts = (nodes: readonly Node[]): NodeTexts => ({
-  operations: new NodeMap(nodes),
-  types: new NodeMap(nodes),
+  computed: new NodeMap(nodes),
+  read: new NodeMap(nodes),
 });
 
-function denseType({ dtype, shape }: Node): string | undefined {
+/** Whether a type is the same text wherever it is written. The rows of a routing have the routing itself for an axis. */
+function isPlain({ op, shape }: Node): boolean {
+  for (const axis of shape) if (axis.kind !== "dense") return false;
+  return op !== "route";
+}
+
+function denseType({ dtype, shape }: Node): string {
   let text = `${dtype}[`;
-  for (const axis of shape) {
-    if (axis.kind !== "dense") return undefined;
-    text += `${keyOfSize(axis.size)},`;
-  }
+  for (const { size } of shape) text += `${keyOfSize(size)},`;
   return `${text}]`;
 }
 
@@ -60,23 +63,28 @@ export function signatureOf(roots: readonly Node[], texts: NodeTexts, about: Sig
       text += axis.kind === "dense" ? `${keyOfSize(axis.size)},` : `@${visit(axis.by)},`;
     return text;
   };
-  const typeText = (node: Node): string => {
-    let text = texts.types.get(node);
-    if (text === undefined) texts.types.set(node, (text = denseType(node) ?? ""));
-    return text === "" ? `${node.dtype}[${shapeText(node.shape)}]` : text;
+  const raggedType = ({ op, dtype, shape }: Node): string =>
+    op === "route" ? dtype : `${dtype}[${shapeText(shape)}]`;
+  const leafText = (node: Node): string => {
+    if (!isPlain(node)) return raggedType(node);
+    let text = texts.read.get(node);
+    if (text === undefined) texts.read.set(node, (text = denseType(node)));
+    return text;
   };
   const textOf = (node: Node): string => {
     if (node.op === "route" && !own.has(node))
       return `route ${node.groups} ${keyOfSize(node.bound)} [${shapeText(node.picks.shape)}] ${about.route?.(node) ?? ""}`;
     if (node.op === "part") return `part ${node.part} ${visit(node.route)} ${about.leaf(node) ?? ""}`;
     const leaf = own.has(node) ? undefined : about.leaf(node);
-    if (leaf !== undefined) return `leaf ${leaf} ${typeText(node)}`;
-    let text = texts.operations.get(node);
-    if (text === undefined) texts.operations.set(node, (text = operationText(node)));
-    for (const operand of operandsOf(node)) text += ` %${visit(operand)}`;
-    // the rows of a routing have the routing itself for an axis
-    const type = node.op === "route" ? node.dtype : typeText(node);
-    return `${text} ${type} ${about.inner?.(node) ?? ""}`;
+    if (leaf !== undefined) return `leaf ${leaf} ${leafText(node)}`;
+    const plain = isPlain(node);
+    let text = texts.computed.get(node);
+    if (text === undefined) {
+      text = plain ? `${operationText(node)} ${denseType(node)}` : operationText(node);
+      texts.computed.set(node, text);
+    }
+    for (const operand of node.operands) text += ` %${visit(operand)}`;
+    return `${text} ${plain ? "" : raggedType(node)} ${about.inner?.(node) ?? ""}`;
   };
   const visit = (given: Node): number => {
     const node = canonical(given);

@@ -33,7 +33,20 @@ export function namesInBody(body: readonly Stmt[], names: Set<string>): void {
       case "spill":
         namesIn(statement.index, names);
         break;
+      case "copy":
+        for (const value of [statement.index, statement.from, statement.there]) namesIn(value, names);
+        break;
+      case "product":
+        for (const { index } of [statement.left, statement.right]) namesIn(index, names);
+        break;
+      case "variant":
+        namesInBody(statement.warpgroups, names);
+        namesInBody(statement.otherwise, names);
+        break;
       case "multiply":
+      case "settle":
+      case "group":
+      case "wait":
       case "barrier":
       case "comment":
         break;

@@ -29,10 +29,12 @@ export interface Window {
   readonly members: ReadonlySet<Node>;
 }
 
-/** The tensors that are longer than a binding, as few parts of each as will do; stacks of equally many experts, equal parts. */
+/** The tensors that are longer than a binding, as few parts of each as will do; stacks of equally many experts, equal parts. A copy
+ * has the parts of what it copies: a kernel that writes one writes both. */
 export function stacksOf(
   tensors: readonly { readonly name: string; readonly shape: readonly number[] }[],
   binding: number,
+  copies: readonly { readonly name: string; readonly of: string }[] = [],
 ): Stacks {
   const bytesOf = (shape: readonly number[]): number => shape.reduce((all, each) => all * each, 4);
   const long = tensors.filter(({ shape }) => shape.length > 1 && bytesOf(shape) > binding);
@@ -52,6 +54,7 @@ export function stacksOf(
     if (count !== undefined && bytesOf(shape) / count <= binding)
       parts.set(name, { count, length: first! / count });
   }
+  for (const { name, of } of copies) if (parts.has(of)) parts.set(name, parts.get(of)!);
   return parts;
 }
 

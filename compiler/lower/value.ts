@@ -23,12 +23,13 @@ import {
   varies,
 } from "./affine.ts";
 import type { At } from "./layout.ts";
-import { flatIndex, reshaped } from "./layout.ts";
+import { flatIndex } from "./layout.ts";
+import { addressOf, viewed, type Address, type Padding } from "./address.ts";
 import { canonical, dispatched, inputBuffer, partOf } from "./parts.ts";
 import type { KernelEmitter, Memory } from "./emitter.ts";
 import type { Sources } from "./sources.ts";
 import type { Lanes } from "./expr.ts";
-import { isVector } from "../kernel-type.ts";
+import { isVector, laneType, readAs, storedAs } from "../kernel-type.ts";
 import {
   binary,
   cast,
@@ -73,7 +74,7 @@ export class Values {
 
   value(given: Node, at: At, lanes: Lanes): Expr {
     const node = canonical(given);
-    if (node.op === "const") return literal(node.dtype, node.value, lanes);
+    if (node.op === "const") return literal(laneType(node.dtype), node.value, lanes);
     const bound = this.bindings.get(node);
     if (bound !== undefined) {
       this.sources.trace?.bound?.(node, at);
@@ -101,6 +102,11 @@ export class Values {
       node = canonical(node.input);
     }
     return true;
+  }
+
+  /** Where an element lies that is read behind views and gathers; undefined where it is computed. */
+  address(node: Node, at: At): Address | undefined {
+    return addressOf(this.sources.memoryOf, node, at);
   }
 
   /** An index as an i32 expression. */
@@ -145,7 +151,7 @@ export class Values {
     if (memory !== undefined) return this.load(node, memory, at, lanes);
     switch (node.op) {
       case "const":
-        return literal(node.dtype, node.value, lanes);
+        return literal(laneType(node.dtype), node.value, lanes);
       case "size":
         return lanes === 4 ? splat(sizeExpr(node.size)) : sizeExpr(node.size);
       case "index":
@@ -198,7 +204,7 @@ export class Values {
       from,
       lanes,
       (index, width) => this.emitter.load(memory, index, width),
-      memory.type,
+      readAs(memory.type),
     );
     return node.dtype === "bool" ? binary("ne", value, literal("i32", 0, lanes)) : value;
   }
@@ -223,7 +229,7 @@ export class Values {
       );
       return node.dtype === "bool" ? cast("i32", value) : value;
     };
-    const type = node.dtype === "f32" ? "f32x4" : "i32x4";
+    const type = `${readAs(storedAs(node.dtype))}x4` as const;
     const value: Expr = { op: "vector", type, lanes: [lane(0), lane(1), lane(2), lane(3)] };
     return node.dtype === "bool" ? binary("ne", value, literal("i32", 0, 4)) : value;
   }
@@ -257,63 +263,44 @@ export class Values {
 
   private view(node: ViewNode, at: At, lanes: Lanes): Expr {
     const { view, input } = node;
-    switch (view.kind) {
-      case "permute": {
-        const from: Affine[] = [];
-        for (const [axis, source] of view.axes.entries()) from[source] = at[axis]!;
-        return this.value(input, from, lanes);
-      }
-      case "broadcast":
+    if (view.kind === "pad") return this.padded(node, view, at, lanes);
+    return this.value(input, viewed(node, view, at), lanes);
+  }
+
+  private padded(node: ViewNode, view: Padding, at: At, lanes: Lanes): Expr {
+    const { input } = node;
+    const extent = input.shape[view.axis]!.size;
+    const moved = subtract(at[view.axis]!, fixed(view.before));
+    const whole = known(extent) !== undefined && known(extent)! % 4 === 0;
+    const together = whole && stepOf(moved) === 1 && multipleOf(moved) % 4 === 0;
+    if (lanes === 4 && varies(moved) && !together) return this.byLane(node, at);
+    const vector = lanes === 4 && together;
+    this.sources.trace?.index?.(moved);
+    // the clamped index is a value of its own, so that reads beyond the input stay inside
+    return this.guarded(
+      at,
+      lanes,
+      () =>
+        binary(
+          "and",
+          binary("le", integer(0), this.index(moved)),
+          binary("lt", this.index(moved), sizeExpr(extent)),
+        ),
+      false,
+      () => {
+        const clamped = upperOf(
+          integer(0),
+          lowerOf(this.index(moved), binary("sub", sizeExpr(extent), integer(vector ? 4 : 1))),
+        );
+        const inside = this.clamped(moved, clamped, extent, vector);
         return this.value(
           input,
-          view.axes.map((axis) => at[axis]!),
+          at.map((a, axis) => (axis === view.axis ? inside : a)),
           lanes,
         );
-      case "reshape":
-        return this.value(input, reshaped(node.shape, input.shape, at), lanes);
-      case "slice":
-        return this.value(
-          input,
-          at.map((a, axis) => (axis === view.axis ? shift(a, view.start) : a)),
-          lanes,
-        );
-      case "pad": {
-        const extent = input.shape[view.axis]!.size;
-        const moved = subtract(at[view.axis]!, fixed(view.before));
-        const whole = known(extent) !== undefined && known(extent)! % 4 === 0;
-        const together = whole && stepOf(moved) === 1 && multipleOf(moved) % 4 === 0;
-        if (lanes === 4 && varies(moved) && !together) return this.byLane(node, at);
-        const vector = lanes === 4 && together;
-        this.sources.trace?.index?.(moved);
-        // the clamped index is a value of its own, so that reads beyond the input stay inside
-        return this.guarded(
-          at,
-          lanes,
-          () =>
-            binary(
-              "and",
-              binary("le", integer(0), this.index(moved)),
-              binary("lt", this.index(moved), sizeExpr(extent)),
-            ),
-          false,
-          () => {
-            const clamped = upperOf(
-              integer(0),
-              lowerOf(this.index(moved), binary("sub", sizeExpr(extent), integer(vector ? 4 : 1))),
-            );
-            const inside = this.clamped(moved, clamped, extent, vector);
-            return this.value(
-              input,
-              at.map((a, axis) => (axis === view.axis ? inside : a)),
-              lanes,
-            );
-          },
-          node,
-        );
-      }
-      default:
-        return view satisfies never;
-    }
+      },
+      node,
+    );
   }
 
   private clamped(a: Affine, value: Expr, bound: Size, vector: boolean): Affine {
@@ -347,7 +334,7 @@ export class Values {
     const test = condition();
     const value = inside();
     const vector = isVector(value.type);
-    const zero: Expr = literal(node.dtype, 0, vector ? 4 : 1);
+    const zero: Expr = literal(laneType(node.dtype), 0, vector ? 4 : 1);
     return select(vector ? splat(test) : test, value, zero);
   }
 

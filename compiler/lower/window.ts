@@ -7,6 +7,7 @@ import type { ContractNode, Node, Shape } from "../graph.ts";
 import { known } from "../../runtime/size.ts";
 import type { Cluster } from "../fuse.ts";
 import { identity } from "../fuse-trace.ts";
+import { laneType } from "../kernel-type.ts";
 import type { Affine } from "./affine.ts";
 import { variable } from "./affine.ts";
 import { ClusterKernel, type LowerContext } from "./context.ts";
@@ -65,7 +66,7 @@ function membersIn(context: LowerContext, cluster: Cluster, part: Part): Readonl
     const trial = new ClusterKernel(context, cluster, { load });
     for (const member of members)
       if (member.op !== "map" && member !== node)
-        trial.values.bind(member, (_, lanes) => literal(member.dtype, 0, lanes));
+        trial.values.bind(member, (_, lanes) => literal(laneType(member.dtype), 0, lanes));
     evaluate(trial);
   };
   const lookAtMap = (node: Node, own: Affine | undefined): void =>

@@ -9,7 +9,7 @@
 // an expression; local names come from `spec.fresh`, so that each is declared once in the kernel. A callback may be called
 // many times (each tile shape and each tail emits its own copy): it must make fresh names each time and keep no state.
 
-import type { Expr, Scratch, Stmt } from "../kernel.ts";
+import type { ElementType, Expr, HalfType, Scratch, Stmt } from "../kernel.ts";
 import type { Size } from "../../runtime/size.ts";
 
 export type ContractAxis = "m" | "n" | "k";
@@ -26,6 +26,10 @@ export interface ContractPlace {
  * axis; all four are inside). With lanes 4 `moving` is a multiple of 4, unless the axis is the ragged one. */
 export type Reader = (moving: Expr, lanes: 1 | 4, into: Stmt[]) => Expr;
 
+/** Where sixteen bytes of neighbours lie, the first at `moving`, a multiple of their number. Beyond the extent of the axis it is some
+ * place that is not read. */
+export type Place = (moving: Expr, into: Stmt[]) => { readonly buffer: string; readonly index: Expr };
+
 /** One operand. Its axes: `a` has m and k, `b[i]` has k and n. Coordinates along the ragged axis are absolute rows. */
 export interface ContractOperand {
   /** The axis along which four neighbours are a cheap vector load; when there is none, any of its two axes. */
@@ -36,6 +40,12 @@ export interface ContractOperand {
   /** True when a read is one load with index arithmetic (plain memory, also behind views and gathers): such operands may be
    * read more than once, and element by element. False when a prologue computes something. */
   readonly plain: boolean;
+  /** When it lies in memory in pieces of sixteen bytes along `contiguous`, which is not the ragged axis: each piece is all there or not
+   * at all, and begins at a multiple of sixteen bytes. `open` as above. */
+  readonly copied?: {
+    readonly type: ElementType;
+    readonly open: (place: ContractPlace, fixed: Expr, into: Stmt[]) => Place;
+  };
 }
 
 /** Stores along n: receives the sums of every sibling at (m, n) or at the four from n on, pushes the stores of the results. */
@@ -57,6 +67,8 @@ type RaggedKind =
 export type OffsetReader = (group: Expr, into: Stmt[]) => Expr;
 
 export interface ContractSpec {
+  /** What all operands are numbers of: scratch may hold them so. Absent: f32. */
+  readonly half?: HalfType;
   /** Extents of the dense labels that a, b and out share; [] is common. */
   readonly batch: readonly Size[];
   readonly m: Size;

@@ -23,16 +23,19 @@ import {
   zero4,
 } from "./expr.ts";
 import type { RowRange } from "./gpu-place.ts";
-import { inFours, prepareStage, type Layout, type Staging } from "./gpu-stage.ts";
+import { inFours, prepareStage, type Layout, type Stage, type Staging } from "./gpu-stage.ts";
 
-export interface BlockPlan {
+export interface BlockShape {
   readonly rows: number;
   readonly columns: number;
   readonly depth: number;
   readonly invocations: number;
-  readonly buffers: 1 | 2;
   /** Plain operands are read four neighbours at a time. */
   readonly vectors: boolean;
+}
+
+export interface BlockPlan extends BlockShape {
+  readonly buffers: 1 | 2;
   readonly scratch: string;
   readonly layout: (operand: ContractOperand, width: number, depth: number) => Layout;
 }
@@ -113,39 +116,55 @@ function prepareStages(
   kEnd: Expr | undefined,
   into: Stmt[],
 ): Staging[] {
-  const columnEnd = sizeOf(spec.n);
-  const known = (extent: Expr, tile: number): boolean =>
-    literalOf(extent) !== undefined && literalOf(extent)! % tile === 0;
-  const kind = spec.ragged?.kind;
   const places = placesOf(spec, plan);
-  const prepare = (operand: ContractOperand, own: "m" | "n", at: number, layout: Layout): Staging => {
-    const width = own === "m" ? plan.rows : plan.columns;
-    const axis = operand.contiguous === "k" ? "k" : own;
-    const ragged = axis === (kind === "rows" ? "m" : kind === "reduction" ? "k" : undefined);
-    const [from, end] = own === "m" ? [rows.from, rows.end] : [columnFrom, columnEnd];
-    const fours = plan.vectors && inFours(operand, spec[axis], ragged, { width, depth: plan.depth });
-    return prepareStage(
-      {
-        fresh: spec.fresh,
-        operand,
-        place: rows.place,
-        invocations: plan.invocations,
-        scratch: plan.scratch,
-        at,
-        layout,
-        width,
-        from,
-        end,
-        whole: (own === "n" || kind !== "rows") && known(end, width),
-        depth: plan.depth,
-        lanes: fours ? 4 : 1,
-        ...(kEnd === undefined ? {} : { kEnd }),
-      },
+  const { scratch } = plan;
+  const prepare = (operand: ContractOperand, own: "m" | "n", at: number, layout: Layout): Staging =>
+    prepareStage(
+      stageOf(spec, plan, { rows, columnFrom, kEnd }, operand, own, { scratch, at, layout }),
       into,
     );
-  };
   return [
     prepare(spec.a, "m", 0, places.a),
     ...spec.b.map((operand, i) => prepare(operand, "n", places.b[i]!.at, places.b[i]!.layout)),
   ];
+}
+
+/** Where in the iteration space the blocks of a workgroup are. */
+export interface Extents {
+  readonly rows: RowRange;
+  readonly columnFrom: Expr;
+  /** Unless every block has all its k. */
+  readonly kEnd: Expr | undefined;
+}
+
+/** The blocks of one operand, and where they go. */
+export function stageOf(
+  spec: ContractSpec,
+  shape: BlockShape,
+  { rows, columnFrom, kEnd }: Extents,
+  operand: ContractOperand,
+  own: "m" | "n",
+  to: { readonly scratch: string; readonly at: number; readonly layout: Layout },
+): Stage {
+  const kind = spec.ragged?.kind;
+  const width = own === "m" ? shape.rows : shape.columns;
+  const axis = operand.contiguous === "k" ? "k" : own;
+  const ragged = axis === (kind === "rows" ? "m" : kind === "reduction" ? "k" : undefined);
+  const [from, end] = own === "m" ? [rows.from, rows.end] : [columnFrom, sizeOf(spec.n)];
+  const fours = shape.vectors && inFours(operand, spec[axis], ragged, { width, depth: shape.depth });
+  const extent = literalOf(end);
+  return {
+    fresh: spec.fresh,
+    operand,
+    place: rows.place,
+    invocations: shape.invocations,
+    ...to,
+    width,
+    from,
+    end,
+    whole: (own === "n" || kind !== "rows") && extent !== undefined && extent % width === 0,
+    depth: shape.depth,
+    lanes: fours ? 4 : 1,
+    ...(kEnd === undefined ? {} : { kEnd }),
+  };
 }

@@ -14,7 +14,7 @@ import {
   type Size,
 } from "../../runtime/size.ts";
 import type { Parallel } from "../target.ts";
-import type { Expr, Stmt } from "../kernel.ts";
+import type { Expr, Scratch, Stmt } from "../kernel.ts";
 import type { ContractBody, ContractSpec } from "./contract-spec.ts";
 import { branch, int, less, lessOrEqual, sizeOf } from "./expr.ts";
 import { chooseFewRows, emitFewRows, fewRows, fewRowsScratch, mostFewRows } from "./gpu-few-rows.ts";
@@ -28,7 +28,7 @@ import {
   type TileAt,
 } from "./gpu-place.ts";
 import type { Depth } from "./gpu-blocks.ts";
-import { emitMatrixTile, halves, matrixScratch } from "./gpu-matrix.ts";
+import { emitMatrixTile, matrixScratch } from "./gpu-matrix.ts";
 import { chooseMatrixTiles } from "./gpu-matrix-tiles.ts";
 import { block, emitTile, tiledScratch } from "./gpu-tiled.ts";
 import { chooseGpuTiles, presume } from "./gpu-tiles.ts";
@@ -41,9 +41,9 @@ export interface GpuContractBody extends ContractBody {
 interface Way {
   readonly grid: Size;
   readonly workgroup: number;
-  /** Floats, and elements of half width. */
+  /** Floats, and arrays of half width. */
   readonly scratch: number;
-  readonly halves?: number;
+  readonly halves?: readonly Scratch[];
   readonly emit: (into: Stmt[]) => void;
 }
 
@@ -70,12 +70,13 @@ export function gpuContractBody(spec: ContractSpec, parallel: Parallel): GpuCont
       (otherwise) => within(first, otherwise),
     );
   }
-  const half = Math.max(...ways.map((way) => way.halves ?? 0));
+  const floats = {
+    name: block,
+    type: "f32",
+    length: Math.max(...ways.map(({ scratch }) => scratch)),
+  } as const;
   return {
-    scratch: [
-      { name: block, type: "f32", length: Math.max(...ways.map(({ scratch }) => scratch)) },
-      ...(half === 0 ? [] : [{ name: halves, type: parallel.matrix!.type, length: half }]),
-    ],
+    scratch: [...(first.halves ?? []), floats],
     grid: ways.map(({ grid }) => grid).reduce(maximum),
     workgroup: first.workgroup,
     body,
@@ -131,7 +132,8 @@ function tiledWay(spec: ContractSpec, parallel: Parallel): Way {
   const way = tallWay(spec, tiles, (range, columnTile, depth, into) =>
     emitTile(spec, tiles, range, columnTile, depth, into),
   );
-  return { ...way, scratch: tiledScratch(spec, tiles) };
+  const scratch = tiledScratch(spec, tiles);
+  return { ...way, scratch: scratch.floats, halves: scratch.halves };
 }
 
 /** On matrix units, where there are some and the caller lets operands be rounded. */
@@ -158,7 +160,7 @@ function fewRowsWay(spec: ContractSpec, parallel: Parallel, invocations?: number
   const columnTiles = ceilDivide(spec.n, constant(few.columns));
   return {
     grid: product([...spec.batch, rowTiles, columnTiles]),
-    workgroup: few.columns * few.slices,
+    workgroup: (few.columns / few.wide) * few.slices,
     scratch: fewRowsScratch(spec, few),
     emit: (into) => {
       const at: TileAt = tileOfWorkgroup(spec, rowTiles, columnTiles, into);

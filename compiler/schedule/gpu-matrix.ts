@@ -1,10 +1,11 @@
-// Tiles of a contraction on matrix units: operands are rounded to half width while they are staged, warps multiply fragments of
-// 16 x 16, sums are f32. In: a spec, tiles, the rows of the tile. Out: statements. Each warp owns `tall` x `wide` fragments of
-// every sibling. The epilogue gets a fragment after the other through scratch, four columns at a time.
-// Deliberately absent: asynchronous copies (operands are f32 in memory and must be rounded on the way), numbers
-// (gpu-matrix-tiles.ts), which tile (gpu-place.ts).
+// Tiles of a contraction on matrix units: warps multiply fragments of 16 x 16, sums are f32. In: a spec, tiles, the rows of the tile. Out:
+// statements. Operands that lie in memory at half width come through a pipeline (gpu-pipeline.ts); where none does, blocks are rounded
+// while they are staged (gpu-blocks.ts). Each warp owns `tall` x `wide` fragments of every sibling. Where warpgroups may multiply, the kernel
+// has a variant in which four warps own 64 rows of the same tile, and their units read the same blocks. The epilogue gets `spilled` fragments
+// side by side after the others through scratch, four columns at a time. Deliberately absent: numbers (gpu-matrix-tiles.ts), which
+// tile (gpu-place.ts).
 
-import type { Expr, Stmt } from "../kernel.ts";
+import type { Expr, Scratch, Stmt, Tile } from "../kernel.ts";
 import type { ContractSpec } from "./contract-spec.ts";
 import {
   add,
@@ -21,32 +22,53 @@ import {
   sizeOf,
 } from "./expr.ts";
 import { emitBlocks, placesOf, type BlockPlan, type Depth } from "./gpu-blocks.ts";
-import { asInMemory, fragment, spillLength, spillStride, type MatrixTiles } from "./gpu-matrix-tiles.ts";
+import {
+  asInMemory,
+  fragment,
+  rowsOfWarpgroup,
+  spillLength,
+  spillStride,
+  type MatrixTiles,
+} from "./gpu-matrix-tiles.ts";
+import { emitPipeline, pipelineScratch, type Staged } from "./gpu-pipeline.ts";
 import type { RowRange } from "./gpu-place.ts";
-import type { Layout } from "./gpu-stage.ts";
+import { placeIn } from "./gpu-stage.ts";
 import { block, writeFour } from "./gpu-tiled.ts";
 
-export const halves = "halves";
+const halves = "halves";
 
-const planOf = ({ rows, columns, depth, invocations, buffers, vectors }: MatrixTiles): BlockPlan => ({
-  rows,
-  columns,
-  depth,
-  invocations,
-  buffers,
-  vectors,
-  scratch: halves,
-  layout: asInMemory,
+const planOf = (tiles: MatrixTiles, buffers: 1 | 2): BlockPlan => ({
+  ...{ rows: tiles.rows, columns: tiles.columns, depth: tiles.depth },
+  ...{ invocations: tiles.invocations, vectors: tiles.vectors },
+  ...{ buffers, scratch: halves, layout: asInMemory },
 });
 
-/** Elements of half width, and floats. */
+/** Arrays of half width, and floats. */
 export function matrixScratch(
   spec: ContractSpec,
   tiles: MatrixTiles,
-): { readonly halves: number; readonly floats: number } {
-  const { length } = placesOf(spec, planOf(tiles));
-  return { halves: tiles.buffers * length, floats: spillLength(tiles, spec.b.length) };
+): { readonly halves: readonly Scratch[]; readonly floats: number } {
+  const { staging, type } = tiles;
+  const floats = spillLength(tiles, spec.b.length);
+  if ("stages" in staging) return { halves: pipelineScratch(spec, { ...tiles, ...staging }), floats };
+  const { length } = placesOf(spec, planOf(tiles, staging.buffers));
+  return { halves: [{ name: halves, type, length: staging.buffers * length }], floats };
 }
+
+/** What a warp has of a tile: `tall` x `wide` fragments, the first at (row, column) of the tile, rows of them `rowStep` apart. */
+interface Share {
+  readonly warp: Expr;
+  readonly row: Expr;
+  readonly rowStep: number;
+  readonly tall: number;
+  readonly column: Expr;
+  readonly wide: number;
+}
+
+/** Names of sums by sibling, row and column of fragments. */
+export type Sums = readonly (readonly (readonly string[])[])[];
+
+type MultiplyBlock = (a: Staged, b: readonly Staged[], into: Stmt[]) => void;
 
 export function emitMatrixTile(
   spec: ContractSpec,
@@ -56,54 +78,140 @@ export function emitMatrixTile(
   depth: Depth,
   into: Stmt[],
 ): void {
-  const { fresh } = spec;
-  const { tall, wide, across } = tiles;
-  const invocation: Expr = { op: "invocation", type: "i32" };
+  const columnFrom = letInt(spec.fresh, into, "nFrom", multiply(columnTile, int(tiles.columns)));
+  const emit = (products: boolean, list: Stmt[]): void => {
+    const share = products ? shareOfWarpgroup(spec, tiles, list) : shareOfWarp(spec, tiles, list);
+    const sums: Sums = spec.b.map(() => names(share.tall, () => names(share.wide, () => spec.fresh("sums"))));
+    for (const name of sums.flat(2)) list.push({ op: "fragment", name, is: { of: "sums" } });
+    const multiplyBlock = products ? byProducts(tiles, share, sums) : byFragments(spec, tiles, share, sums);
+    emitAll(spec, tiles, rows, columnFrom, depth, multiplyBlock, products, list);
+    emitSpills(spec, tiles, rows, columnFrom, share, sums, list);
+  };
+  if (!tiles.warpgroups) return emit(false, into);
+  const [warpgroups, otherwise]: [Stmt[], Stmt[]] = [[], []];
+  emit(true, warpgroups);
+  emit(false, otherwise);
+  into.push({ op: "variant", warpgroups, otherwise });
+}
+
+const invocation: Expr = { op: "invocation", type: "i32" };
+
+function shareOfWarp({ fresh }: ContractSpec, { tall, wide, across }: MatrixTiles, into: Stmt[]): Share {
   const warp = letInt(fresh, into, "warp", divide(invocation, int(32)));
   const row = letInt(fresh, into, "warpRow", multiply(divide(warp, int(across)), int(tall * fragment)));
   const column = letInt(fresh, into, "warpColumn", multiply(modulo(warp, int(across)), int(wide * fragment)));
-  const columnFrom = letInt(fresh, into, "nFrom", multiply(columnTile, int(tiles.columns)));
-  const sums = spec.b.map(() => names(tall, () => names(wide, () => fresh("sums"))));
-  for (const name of sums.flat(2)) into.push({ op: "fragment", name, is: { of: "sums" } });
+  return { warp, row, rowStep: fragment, tall, column, wide };
+}
 
-  const plan = planOf(tiles);
-  const places = placesOf(spec, plan);
-  const multiplyBlock = (offset: Expr, body: Stmt[]): void => {
-    const read = (of: "left" | "right", layout: Layout, at: number, own: Expr, k: number): string => {
+/** Each of four warps has 16 of every 64 rows of its warpgroup, and all columns. */
+function shareOfWarpgroup({ fresh }: ContractSpec, tiles: MatrixTiles, into: Stmt[]): Share {
+  const warp = letInt(fresh, into, "warp", divide(invocation, int(32)));
+  const rows = rowsOfWarpgroup(tiles);
+  const first = multiply(divide(warp, int(4)), int(rows));
+  const row = letInt(fresh, into, "warpRow", add(first, multiply(modulo(warp, int(4)), int(fragment))));
+  return { warp, row, rowStep: 64, tall: rows / 64, column: int(0), wide: tiles.columns / fragment };
+}
+
+/** Reads fragments and multiplies them, warp by warp. */
+function byFragments(spec: ContractSpec, { depth }: MatrixTiles, share: Share, sums: Sums): MultiplyBlock {
+  const { fresh } = spec;
+  const { row, column, tall, wide } = share;
+  return (a, b, body) => {
+    // A warp's rows and columns begin at a multiple of their number, so that places within panels add up.
+    const read = (of: "left" | "right", from: Staged, first: Expr, own: number, k: number): string => {
+      const { scratch, layout, at } = from;
       const name = fresh(of);
-      const index = add(multiply(own, int(layout.row)), offset, int(at + k * layout.k));
+      const index = add(placeIn(layout, first, int(0)), at, placeIn(layout, int(own), int(k)));
       const [stride, contiguous] = layout.k === 1 ? [layout.row, "k" as const] : [layout.k, "other" as const];
-      body.push({ op: "fragment", name, is: { of, scratch: halves, index, stride, contiguous } });
+      body.push({ op: "fragment", name, is: { of, scratch, index, stride, contiguous } });
       return name;
     };
-    for (let k = 0; k < tiles.depth; k += fragment) {
-      const left = names(tall, (i) => read("left", places.a, 0, add(row, int(i * fragment)), k));
+    for (let k = 0; k < depth; k += fragment) {
+      const left = names(tall, (i) => read("left", a, row, i * fragment, k));
       for (let j = 0; j < wide; j++)
-        places.b.forEach(({ at, layout }, sibling) => {
-          const right = read("right", layout, at, add(column, int(j * fragment)), k);
+        b.forEach((each, sibling) => {
+          const right = read("right", each, column, j * fragment, k);
           left.forEach((name, i) =>
             body.push({ op: "multiply", sums: sums[sibling]![i]![j]!, left: name, right }),
           );
         });
     }
   };
-  emitBlocks(spec, plan, rows, columnFrom, depth, multiplyBlock, into);
+}
 
-  const spilled = letInt(fresh, into, "spilled", multiply(warp, int(spec.b.length * fragment * spillStride)));
+/** Lets warpgroups multiply what lies in scratch. */
+function byProducts(tiles: MatrixTiles, share: Share, sums: Sums): MultiplyBlock {
+  const first = multiply(divide(share.warp, int(4)), int(rowsOfWarpgroup(tiles)));
+  const tile = ({ scratch, layout, at }: Staged, width: number, from: Expr, own: number, k: number): Tile => {
+    const index = add(placeIn(layout, from, int(0)), at, placeIn(layout, int(own), int(k)));
+    const { panels } = layout;
+    const panel = panels !== undefined && width > panels.width ? { panel: panels.length } : {};
+    return { scratch, index, contiguous: layout.k === 1 ? "k" : "other", ...panel };
+  };
+  return (a, b, body) => {
+    for (let k = 0; k < tiles.depth; k += fragment)
+      for (let i = 0; i < share.tall; i++)
+        b.forEach((each, sibling) =>
+          body.push({
+            op: "product",
+            sums: sums[sibling]![i]!,
+            left: tile(a, 64, first, i * 64, k),
+            right: tile(each, tiles.columns, int(0), 0, k),
+          }),
+        );
+  };
+}
+
+/** All of k. */
+function emitAll(
+  spec: ContractSpec,
+  tiles: MatrixTiles,
+  rows: RowRange,
+  columnFrom: Expr,
+  depth: Depth,
+  multiplyBlock: MultiplyBlock,
+  products: boolean,
+  into: Stmt[],
+): void {
+  const { staging } = tiles;
+  if ("stages" in staging) {
+    const shape = { ...tiles, ...staging };
+    emitPipeline(spec, shape, rows, columnFrom, depth, { multiplyBlock, goesOn: products }, into);
+    return;
+  }
+  const plan = planOf(tiles, staging.buffers);
+  const places = placesOf(spec, plan);
+  const whole = (offset: Expr, body: Stmt[]): void =>
+    multiplyBlock(
+      { scratch: halves, layout: places.a, at: offset },
+      places.b.map(({ at, layout }) => ({ scratch: halves, layout, at: add(offset, int(at)) })),
+      body,
+    );
+  emitBlocks(spec, plan, rows, columnFrom, depth, whole, into);
+}
+
+function emitSpills(
+  spec: ContractSpec,
+  tiles: MatrixTiles,
+  rows: RowRange,
+  columnFrom: Expr,
+  { warp, row, rowStep, tall, column, wide }: Share,
+  sums: Sums,
+  into: Stmt[],
+): void {
+  const stride = spillStride(tiles);
+  const spilled = letInt(spec.fresh, into, "spilled", multiply(warp, int(spec.b.length * fragment * stride)));
   for (let i = 0; i < tall; i++)
-    for (let j = 0; j < wide; j++) {
+    for (let j = 0; j < wide; j += tiles.spilled) {
       if (i + j > 0) into.push({ op: "barrier" });
       sums.forEach((each, sibling) =>
-        into.push({
-          op: "spill",
-          sums: each[i]![j]!,
-          scratch: block,
-          index: add(spilled, int(sibling * fragment * spillStride)),
-          stride: spillStride,
+        each[i]!.slice(j, j + tiles.spilled).forEach((name, at) => {
+          const index = add(spilled, int((sibling * stride + at) * fragment));
+          into.push({ op: "spill", sums: name, scratch: block, index, stride });
         }),
       );
       into.push({ op: "barrier" });
-      const m = add(rows.from, row, int(i * fragment));
+      const m = add(rows.from, row, int(i * rowStep));
       const n = add(columnFrom, column, int(j * fragment));
       emitFragment(spec, tiles, rows, m, n, spilled, into);
     }
@@ -112,7 +220,7 @@ export function emitMatrixTile(
 const names = <T>(count: number, make: (at: number) => T): T[] =>
   Array.from({ length: count }, (_, at) => make(at));
 
-/** A spilled fragment through the epilogue: eight rows at a time, four invocations a row. */
+/** Spilled fragments through the epilogue: eight rows at a time, four invocations a row; of two side by side, four rows, eight invocations. */
 function emitFragment(
   spec: ContractSpec,
   tiles: MatrixTiles,
@@ -123,24 +231,20 @@ function emitFragment(
   into: Stmt[],
 ): void {
   const { fresh } = spec;
-  const invocation: Expr = { op: "invocation", type: "i32" };
+  const stride = spillStride(tiles);
+  const across = (tiles.spilled * fragment) / 4;
   const lane = letInt(fresh, into, "lane", modulo(invocation, int(32)));
-  const four = letInt(fresh, into, "four", multiply(modulo(lane, int(4)), int(4)));
+  const four = letInt(fresh, into, "four", multiply(modulo(lane, int(across)), int(4)));
   const column = letInt(fresh, into, "n", add(n, four));
-  loop(fresh, into, "part", int(0), int(fragment), 8, (part, body) => {
-    const row = letInt(fresh, body, "row", add(part, divide(lane, int(4))));
+  loop(fresh, into, "part", int(0), int(fragment), 32 / across, (part, body) => {
+    const row = letInt(fresh, body, "row", add(part, divide(lane, int(across))));
     const absolute = letInt(fresh, body, "m", add(m, row));
     branch(body, less(absolute, rows.end), (then) => {
       const write = spec.epilogue(rows.place, absolute, then);
       const sums = (list: Stmt[]): Expr[] =>
         spec.b.map((_, sibling) => {
           const name = fresh("total");
-          const at = add(
-            spilled,
-            multiply(row, int(spillStride)),
-            four,
-            int(sibling * fragment * spillStride),
-          );
+          const at = add(spilled, multiply(row, int(stride)), four, int(sibling * fragment * stride));
           list.push({ op: "let", name, value: loadVector(block, at) });
           return local(name, "f32x4");
         });

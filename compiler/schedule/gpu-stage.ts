@@ -31,6 +31,16 @@ export interface Layout {
   readonly k: number;
   readonly row: number;
   readonly length: number;
+  /** The axis with step 1 is cut into panels of so many, so many elements apart; within one the steps are those above. */
+  readonly panels?: { readonly width: number; readonly length: number };
+}
+
+/** Where an element lies in its block. */
+export function placeIn({ k, row, panels }: Layout, rowAt: Expr, kAt: Expr): Expr {
+  if (panels === undefined) return add(multiply(kAt, int(k)), multiply(rowAt, int(row)));
+  const [fast, slow] = k === 1 ? [kAt, multiply(rowAt, int(row))] : [rowAt, multiply(kAt, int(k))];
+  const panel = divide(fast, int(panels.width));
+  return add(multiply(panel, int(panels.length)), slow, modulo(fast, int(panels.width)));
 }
 
 export interface Stage {
@@ -69,7 +79,7 @@ export interface StagePart {
 }
 
 /** Where an element (or four) of the block is: along the axis in which neighbours are neighbours in memory, and along the other. */
-interface Element {
+export interface Element {
   readonly fast: Expr;
   readonly slow: Expr;
   /** False for those that may lie past the end of the block. */
@@ -106,7 +116,7 @@ export function prepareStage(stage: Stage, into: Stmt[]): Staging {
   const pieces = (width * depth) / lanes;
   const rounds = Math.ceil(pieces / invocations);
   if (rounds <= (operand.plain ? mostTogether : mostComputed)) {
-    const parts = elementsOf(stage, rounds, into).map((element) => preparePart(stage, element, into));
+    const parts = elementsOf(stage, lanes, into).map((element) => preparePart(stage, element, into));
     return { parts, whole: (k, offset, body) => stageParts(parts, k, offset, body) };
   }
   const together = operand.plain ? mostTogether : 1;
@@ -137,8 +147,12 @@ function stageParts(parts: readonly StagePart[], k: Expr, offset: Expr, into: St
 
 /** The elements of an invocation, a workgroup apart. Where a workgroup is a number of whole lines, or a line of whole
  * workgroups, they differ by constants. */
-function elementsOf(stage: Stage, rounds: number, into: Stmt[]): Element[] {
-  const { fresh, operand, width, depth, invocations, lanes } = stage;
+export function elementsOf(
+  { fresh, operand, width, depth, invocations }: Omit<Stage, "lanes">,
+  lanes: number,
+  into: Stmt[],
+): Element[] {
+  const rounds = Math.ceil((width * depth) / lanes / invocations);
   const line = (operand.contiguous === "k" ? depth : width) / lanes;
   const sure = (round: number): boolean => (round + 1) * invocations * lanes <= width * depth;
   const numbers = Array.from({ length: rounds }, (_, round) => round);
@@ -176,7 +190,7 @@ function preparePart(stage: Stage, { fast, slow, sure }: Element, into: Stmt[]):
   const absolute = letInt(fresh, into, "row", limited);
   const { layout } = stage;
   const step = along ? layout.k : layout.row;
-  const to = add(multiply(k, int(layout.k)), multiply(row, int(layout.row)), int(stage.at));
+  const to = add(placeIn(layout, row, k), int(stage.at));
   let reader: Reader | undefined;
   if (along) reader = operand.open(place, absolute, into);
   const type = lanes === 4 ? "f32x4" : "f32";
@@ -211,7 +225,7 @@ function preparePart(stage: Stage, { fast, slow, sure }: Element, into: Stmt[]):
   return { type, read, put };
 }
 
-const splatBool = (a: Expr): Expr => ({ op: "splat", type: "boolx4", a });
+export const splatBool = (a: Expr): Expr => ({ op: "splat", type: "boolx4", a });
 
 export function letValue(fresh: (hint: string) => string, into: Stmt[], value: Expr, hint = "value"): Expr {
   if (value.op === "local") return value;

@@ -2,9 +2,11 @@
 // of the tile. Out: statements. Both operands' blocks are staged in scratch by all invocations; each invocation keeps 4 or 8 rows
 // of 4 or 8 columns in locals, for each sibling: they share the staged left operand. Neighbouring invocations own neighbouring
 // fours of columns. With `slices`, groups of invocations sum different k of each block and add up through scratch at the end.
+// Operands of half width are staged as they are: twice as much of k in the same bytes. Products and sums are f32: the product of two
+// f16 may lie beyond the largest, and has twice their digits, all of which f32 holds.
 // Deliberately absent: numbers (gpu-tiles.ts), which tile (gpu-place.ts).
 
-import type { Expr, Stmt } from "../kernel.ts";
+import type { Expr, Scratch, Stmt } from "../kernel.ts";
 import type { ContractSpec } from "./contract-spec.ts";
 import {
   add,
@@ -35,6 +37,8 @@ import { byDepth } from "./gpu-stage.ts";
 import type { GpuTiles } from "./gpu-tiles.ts";
 
 export const block = "block";
+const halfBlock = "halfBlock";
+const blockOf = ({ half }: ContractSpec): string => (half === undefined ? block : halfBlock);
 
 interface Tiled {
   readonly spec: ContractSpec;
@@ -51,22 +55,30 @@ interface Tiled {
   readonly members: number;
 }
 
-const planOf = ({ rows, columns, depth, invocations, buffers, vectors }: GpuTiles): BlockPlan => ({
+const planOf = (
+  spec: ContractSpec,
+  { rows, columns, depth, invocations, buffers, vectors }: GpuTiles,
+): BlockPlan => ({
   rows,
   columns,
   depth,
   invocations,
   buffers,
   vectors,
-  scratch: block,
+  scratch: blockOf(spec),
   layout: byDepth,
 });
 
-/** Floats of scratch. */
-export function tiledScratch(spec: ContractSpec, tiles: GpuTiles): number {
+/** Floats of scratch, and an array of half width. */
+export function tiledScratch(
+  spec: ContractSpec,
+  tiles: GpuTiles,
+): { readonly floats: number; readonly halves: readonly Scratch[] } {
   const { rows, columns, slices, buffers } = tiles;
-  const { length } = placesOf(spec, planOf(tiles));
-  return Math.max(buffers * length, slices === 1 ? 0 : (slices / 2) * rows * columns);
+  const length = buffers * placesOf(spec, planOf(spec, tiles)).length;
+  const sums = slices === 1 ? 0 : (slices / 2) * rows * columns;
+  if (spec.half === undefined) return { floats: Math.max(length, sums), halves: [] };
+  return { floats: sums, halves: [{ name: halfBlock, type: spec.half, length }] };
 }
 
 export function emitTile(
@@ -96,7 +108,7 @@ export function emitTile(
     members,
   };
   const sums = declareSums(tiled, into);
-  const plan = planOf(tiles);
+  const plan = planOf(spec, tiles);
   const places = placesOf(spec, plan);
   const multiplyBlock = (offset: Expr, body: Stmt[]): void => emitMultiply(tiled, places, offset, sums, body);
   emitBlocks(spec, plan, rows, tiled.columnFrom, depth, multiplyBlock, into);
@@ -130,7 +142,7 @@ function emitMultiply(
   loop(fresh, into, "k", first, add(first, int(share)), 1, (k, body) => {
     const vector = (hint: string, index: Expr): Expr => {
       const name = fresh(hint);
-      body.push({ op: "let", name, value: loadVector(block, index) });
+      body.push({ op: "let", name, value: loadVector(blockOf(spec), index) });
       return local(name, "f32x4");
     };
     const a = Array.from({ length: tiles.tall / 4 }, (_, i) =>

@@ -29,6 +29,11 @@ export interface GpuTiles {
   readonly vectors: boolean;
 }
 
+/** Scratch that few rows take (gpu-few-rows.ts) beside blocks of half width, at most. */
+export const fewRowsBytes = 12288;
+/** Where scratch is short, the larger part of it. */
+export const fewRowsRoom = ({ scratch }: Parallel): number => Math.min(fewRowsBytes, (scratch / 8) * 5);
+
 /** What is taken for a size that is known at launch only. */
 const presumed = 512;
 /** Sums that an invocation keeps where the target says nothing. */
@@ -69,12 +74,18 @@ export function chooseGpuTiles(spec: ContractSpec, parallel: Parallel): GpuTiles
   const rows = (): number => down * tall;
   const columns = (): number => across * wide;
   const staged = (depth: number): number =>
-    4 * depth * (rows() + siblings * columns() + padding * (1 + siblings));
+    (spec.half === undefined ? 4 : 2) * depth * (rows() + siblings * columns() + padding * (1 + siblings));
+  /** Of sums that slices hand to each other. */
+  const handed = (count: number): number => (count === 1 ? 0 : 2 * count * rows() * columns());
+  /** Blocks of f32 lie where other floats do, but at another time; others beside them. */
+  const few = ragged?.kind === "reduction" ? 0 : fewRowsRoom(parallel);
+  const fits = (bytes: number, count = slices): boolean =>
+    bytes + (spec.half === undefined ? 0 : Math.max(few, handed(count))) <= parallel.scratch;
   /** The invocations that a smaller tile frees share out k, where it is long enough for that. */
   const shareOut = (): void => {
     const next = 2 * slices;
-    const bytes = Math.max(staged(4 * next), 2 * next * rows() * columns());
-    if (next <= mostSlices && 8 * next <= depthThere && bytes <= parallel.scratch) slices = next;
+    const room = fits(staged(4 * next), next) && handed(next) <= parallel.scratch;
+    if (next <= mostSlices && 8 * next <= depthThere && room) slices = next;
   };
   const halve = (axis: "rows" | "columns"): void => {
     if (axis === "rows" ? down === 1 : across === 1) {
@@ -99,11 +110,11 @@ export function chooseGpuTiles(spec: ContractSpec, parallel: Parallel): GpuTiles
     return others * groups * tiles * Math.ceil(m / rows());
   };
   while (workgroups() < workgroupsWanted && !smallest()) halveLonger();
-  while (staged(4 * slices) > parallel.scratch && !smallest()) halveLonger();
+  while (!fits(staged(4 * slices)) && !smallest()) halveLonger();
   while (down * across * slices < Math.min(fewestInvocations, full)) slices *= 2;
   const invocations = down * across * slices;
-  const depth = chooseDepth(spec, slices, (length) => staged(length) <= parallel.scratch);
-  const buffers = 2 * staged(depth) <= parallel.scratch ? 2 : 1;
+  const depth = chooseDepth(spec, slices, (length) => fits(staged(length)));
+  const buffers = fits(2 * staged(depth)) ? 2 : 1;
   const vectors = parallel.vectors ?? false;
   return { rows: rows(), columns: columns(), depth, tall, wide, slices, invocations, buffers, vectors };
 }

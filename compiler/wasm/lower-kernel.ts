@@ -2,7 +2,8 @@
 // unrolled; innermost loops get moving pointers. In: a kernel. Out: a flow with the parameters that the module promises.
 
 import { known } from "../../runtime/size.ts";
-import { bytesOf } from "../half.ts";
+import { bytesOf, isHalf } from "../half.ts";
+import { withPlainCopies } from "../plain-copy.ts";
 import type { Expr, Kernel, Stmt } from "../kernel.ts";
 import {
   advance,
@@ -32,9 +33,13 @@ export const scratchBytes = (kernel: Kernel): number =>
 export const parametersOf = (kernel: Kernel): readonly WasmType[] =>
   Array<WasmType>(3 + kernel.buffers.length + kernel.sizes.length).fill("i32");
 
-export function lowerKernel(kernel: Kernel): Flow {
+export function lowerKernel(given: Kernel): Flow {
+  const kernel = withPlainCopies(given);
   if (kernel.workgroup !== 1)
     throw new Error(`internal: kernel ${kernel.name} has workgroups of ${kernel.workgroup}; wasm runs 1`);
+  const half = [...kernel.buffers, ...kernel.scratch].find(({ type }) => isHalf(type));
+  if (half !== undefined)
+    throw new Error(`internal: kernel ${kernel.name}: ${half.name} is ${half.type}, which wasm has not`);
   const at = flow(parametersOf(kernel));
   const parameter = (index: number): Value => localValue(at, "i32", index, at.root, true);
   const memory = new Map<string, Memory>();
@@ -95,9 +100,16 @@ function lowerStatement(scope: Scope, statement: Stmt): void {
       return lowerIf(scope, statement.condition, statement.then, statement.otherwise);
     case "reduce":
       throw new Error("internal: a workgroup of one thread reduces nothing");
+    case "copy":
+    case "group":
+    case "wait":
+      throw new Error("internal: copies are plain here");
     case "fragment":
     case "multiply":
     case "spill":
+    case "product":
+    case "settle":
+    case "variant":
       throw new Error("internal: no matrix statements here: a thread of a CPU has no warp");
     case "barrier":
     case "comment":

@@ -51,6 +51,9 @@ export function lowerUnary(at: Flow, fn: UnaryFn, type: ValueType, a: Value): Va
       return operation(at, x4 ? "f32x4.ne" : "f32.ne", a, a);
     case "sign":
       return sign(at, type, a);
+    case "bf16":
+    case "f16":
+      throw new Error(`internal: no ${fn} here: a thread of a CPU has numbers of 32 bits only`);
     default:
       return fn satisfies never;
   }

@@ -91,6 +91,12 @@ export class Driver {
 const noDevice = new Set([3, 46, 100, 101]);
 const wrongImage = new Set([200, 209, 218, 300, 301, 500]);
 const tooOld = new Set([35, 36, 222, 803, 804]);
+/** Faults of a kernel that ran: after them the driver refuses all further work of the process. */
+const faults = new Set([700, 702, 710, 714, 715, 716, 717, 718, 719]);
+export const isFault = (status: number): boolean => faults.has(status);
+
+/** Every kernel is waited for, so that a fault names it: slow, for looking for one. */
+export const isStepwise = (): boolean => process.env["MOE_CUDA_STEPWISE"] === "1";
 
 export function failed(status: number, doing: string): UserError {
   if (status === 2)
@@ -109,8 +115,9 @@ export function failed(status: number, doing: string): UserError {
     return new UserError("R0704", `the GPU does not take these kernels (${status})`, {
       help: "build them again with `moe build --target cuda`, or run on the CPU",
     });
+  const naming = isFault(status) && !isStepwise() ? ", with `MOE_CUDA_STEPWISE=1` to name the kernel" : "";
   return new UserError("R0706", `the GPU stopped ${doing} (CUDA says ${status})`, {
-    help: "go on from the last checkpoint; what was on the GPU is gone",
+    help: `go on from the last checkpoint${naming}; what was on the GPU is gone`,
   });
 }
 

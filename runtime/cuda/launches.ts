@@ -4,7 +4,8 @@
 import type { Call } from "../pool.ts";
 import type { ProgramKernel } from "../program.ts";
 import type { CudaDevice } from "./device.ts";
-import { failed, type Handle } from "./driver.ts";
+import type { UserError } from "../errors.ts";
+import { failed, isFault, type Handle } from "./driver.ts";
 import { sharedBytes } from "./kernels.ts";
 import { addressOf } from "./library.ts";
 
@@ -57,6 +58,27 @@ export function launch({ driver, stream }: CudaDevice, one: Launch): void {
   );
 }
 
+/** One by one, each waited for: what goes wrong is of that one. */
+export function launchStepwise(device: CudaDevice, launches: readonly Launch[]): void {
+  for (const one of launches) {
+    launch(device, one);
+    device.finish(`in ${one.what}`);
+  }
+}
+
+/** What the driver refuses of a graph, as an error of one kernel where one is refused alone. After a fault nothing can be tried any
+ * more: only another process finds out, with `MOE_CUDA_STEPWISE`. */
+function blamed(device: CudaDevice, launches: readonly Launch[], status: number, doing: string): UserError {
+  const whole = failed(status, doing);
+  if (isFault(status)) return whole;
+  try {
+    launchStepwise(device, launches);
+  } catch (error) {
+    return error as UserError;
+  }
+  return whole;
+}
+
 export interface Graph {
   readonly run: (doing: string) => void;
   readonly dispose: () => void;
@@ -82,9 +104,15 @@ export function captureGraph(device: CudaDevice, launches: readonly Launch[], en
   try {
     if (failure !== undefined) throw failure;
     if (status !== 0) throw failed(status, doing);
-    const executable = driver.handle(doing, "cuGraphInstantiate", recorded, 0);
+    const out: [bigint | number] = [0];
+    const made = driver.try("cuGraphInstantiate", out, recorded, 0);
+    if (made !== 0) throw blamed(device, launches, made, doing);
+    const executable = BigInt(out[0]);
     return {
-      run: (what) => driver.call(what, "cuGraphLaunch", executable, stream),
+      run: (what) => {
+        const launched = driver.try("cuGraphLaunch", executable, stream);
+        if (launched !== 0) throw blamed(device, launches, launched, what);
+      },
       dispose: () => void driver.try("cuGraphExecDestroy", executable),
     };
   } finally {

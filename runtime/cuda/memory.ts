@@ -4,8 +4,10 @@
 import { align, alignment } from "../arena.ts";
 import { tensorBytes } from "../arena-plan.ts";
 import { UserError } from "../errors.ts";
-import type { Tensor } from "../program.ts";
+import { heldIn, valuesOf } from "../halves.ts";
+import type { StoredName } from "../program.ts";
 import type { Values } from "../session-values.ts";
+import type { Stored } from "../stored.ts";
 import type { CudaDevice } from "./device.ts";
 
 export class CudaMemory {
@@ -29,7 +31,7 @@ export class CudaMemory {
   }
 
   /** Allocates tensors; they are zero. `further` bytes are known to be wanted too. */
-  hold(tensors: readonly Tensor[], further: number): void {
+  hold(tensors: readonly Stored[], further: number): void {
     let top = 0;
     const offsets = tensors.map((tensor) => {
       const at = top;
@@ -79,17 +81,17 @@ export class CudaMemory {
 
   /** Copies of places, once all work before is done. */
   read(
-    places: readonly { readonly address: number; readonly type: "f32" | "i32"; readonly length: number }[],
+    places: readonly { readonly address: number; readonly type: StoredName; readonly length: number }[],
     doing: string,
   ): Values[] {
     const { driver, stream, finish } = this.#device;
-    const values = places.map(({ address, type, length }) => {
-      const into = type === "f32" ? new Float32Array(length) : new Int32Array(length);
+    const held = places.map(({ address, type, length }) => {
+      const into = heldIn(type, length);
       if (length > 0) driver.call(doing, "cuMemcpyDtoHAsync", into, BigInt(address), into.byteLength, stream);
       return into;
     });
     finish(doing);
-    return values;
+    return places.map(({ type }, at) => valuesOf(type, held[at]!));
   }
 
   dispose(): void {

@@ -3,11 +3,12 @@
 // before the device has done it. Initial values are computed on the CPU, with the bits that they have everywhere. Node only.
 
 import { layoutArena } from "../arena.ts";
-import { heldTensors } from "../arena-plan.ts";
+import { heldMemory, heldTensors } from "../arena-plan.ts";
 import type { CudaCode } from "../artifact.ts";
 import { UserError } from "../errors.ts";
 import { Bindings } from "../bindings.ts";
 import type { Executor, ExecutorBinding, ExecutorOptions, RunOptions, Timing, Visit } from "../executor.ts";
+import { bytesOf } from "../halves.ts";
 import { inWords } from "../in-words.ts";
 import { initialiseAll } from "../init.ts";
 import type { Entry, Program, Tensor } from "../program.ts";
@@ -21,9 +22,11 @@ import {
 } from "../session-entry.ts";
 import { writeInputs, type Inputs, type Outputs, type Values } from "../session-values.ts";
 import type { Sizes } from "../size.ts";
+import { elementsOf, placesOf, valuesFor, type Stored } from "../stored.ts";
 import { openCudaDevice, type CudaDevice } from "./device.ts";
 import { loadKernels, type CudaKernels } from "./kernels.ts";
-import { captureGraph, launch, launchesOf, type Graph, type Launch } from "./launches.ts";
+import { isStepwise } from "./driver.ts";
+import { captureGraph, launch, launchesOf, launchStepwise, type Graph, type Launch } from "./launches.ts";
 import { milliseconds } from "./measure.ts";
 import { CudaMemory } from "./memory.ts";
 import { Profile } from "./profile.ts";
@@ -54,6 +57,7 @@ export class CudaSession implements Executor {
   readonly #ownsDevice: boolean;
   readonly #entries: ReadonlyMap<string, Entry>;
   readonly #tensors: ReadonlyMap<string, Tensor>;
+  readonly #places: ReadonlyMap<string, readonly Stored[]>;
   readonly #memory: CudaMemory;
   readonly #kernels: CudaKernels;
   readonly #profile: Profile | undefined;
@@ -68,6 +72,7 @@ export class CudaSession implements Executor {
     this.#ownsDevice = parts.ownsDevice;
     this.#entries = parts.entries;
     this.#tensors = new Map(parts.tensors.map((tensor) => [tensor.name, tensor]));
+    this.#places = placesOf(parts.held);
     this.#memory = parts.memory;
     this.#kernels = parts.kernels;
     this.#profile = parts.profile ? new Profile(parts.device) : undefined;
@@ -124,7 +129,8 @@ export class CudaSession implements Executor {
 
   read(name: string): Values {
     this.#open();
-    return this.#memory.read([this.#placeOf(this.#tensor(name))], `while reading \`${name}\``)[0]!;
+    const [place] = this.#stored(name);
+    return this.#memory.read([this.#placeOf(place!)], `while reading \`${name}\``)[0]!;
   }
 
   snapshot(names: readonly string[]): ReadonlyMap<string, Values> {
@@ -133,18 +139,19 @@ export class CudaSession implements Executor {
 
   write(name: string, values: ArrayLike<number>): void {
     this.#open();
+    const places = this.#stored(name);
     const tensor = this.#tensor(name);
-    const { address, length } = this.#placeOf(tensor);
+    const length = elementsOf(tensor);
     if (values.length !== length) throw wrongLength(tensor, length, values.length);
-    const right = tensor.type === "f32" ? values instanceof Float32Array : values instanceof Int32Array;
-    const make = tensor.type === "f32" ? Float32Array : Int32Array;
-    this.#memory.write(address, right ? (values as Values) : make.from(values));
+    for (const place of places) this.#memory.write(this.#placeOf(place).address, valuesFor(place, values));
   }
 
   clear(name: string): void {
     this.#open();
-    const { address, length } = this.#placeOf(this.#tensor(name));
-    this.#memory.clear(address, 4 * length);
+    for (const place of this.#stored(name)) {
+      const { address, type, length } = this.#placeOf(place);
+      this.#memory.clear(address, bytesOf(type) * length);
+    }
   }
 
   load(values: ReadonlyMap<string, Values>): void {
@@ -167,8 +174,8 @@ export class CudaSession implements Executor {
     const values = (buffer: BoundBuffer): Values =>
       this.#memory.read([buffer], `while tracing \`${entry}\``)[0]!;
     for (const [at, dispatch] of ready.dispatches.entries()) {
-      for (const { fresh, address, length } of dispatch.buffers)
-        if (fresh) this.#memory.clear(address, 4 * length);
+      for (const { fresh, address, type, length } of dispatch.buffers)
+        if (fresh) this.#memory.clear(address, bytesOf(type) * length);
       launch(this.#device, ready.launches[at]!);
       if (!visit(dispatch, values, at)) return;
     }
@@ -199,9 +206,14 @@ export class CudaSession implements Executor {
     throw unknownTensor(this.program, name);
   }
 
-  #placeOf({ name, type, shape }: Tensor): Pick<BoundBuffer, "address" | "type" | "length"> {
-    const length = shape.reduce((a, b) => a * b, 1);
-    return { address: this.#memory.tensors.get(name)!, type, length };
+  /** Where a tensor's values lie. */
+  #stored(name: string): readonly Stored[] {
+    return this.#places.get(this.#tensor(name).name)!;
+  }
+
+  #placeOf(stored: Stored): Pick<BoundBuffer, "address" | "type" | "length"> {
+    const { name, type } = stored;
+    return { address: this.#memory.tensors.get(name)!, type, length: elementsOf(stored) };
   }
 
   #bind(sizes: Sizes): Bound {
@@ -217,6 +229,7 @@ export class CudaSession implements Executor {
     const ready = this.#start(bound, entry, inputs);
     const doing = `while running \`${entry}\``;
     if (this.#profile !== undefined) this.#profile.run(entry, ready.launches, ready.dispatches);
+    else if (isStepwise()) launchStepwise(this.#device, ready.launches);
     else {
       ready.graph ??= captureGraph(this.#device, ready.launches, entry);
       ready.graph.run(doing);
@@ -308,9 +321,8 @@ function checkApart({ label, buffers }: DispatchInfo): void {
   for (const [at, one] of buffers.entries())
     for (const other of buffers.slice(at + 1)) {
       if (one.access === "read" && other.access === "read") continue;
-      const apart =
-        one.address + 4 * one.length <= other.address || other.address + 4 * other.length <= one.address;
-      if (!apart)
+      const end = ({ address, type, length }: BoundBuffer): number => address + bytesOf(type) * length;
+      if (end(one) > other.address && end(other) > one.address)
         throw new Error(`internal: \`${label}\` binds ${one.name} and ${other.name}, which overlap`);
     }
 }
@@ -319,6 +331,8 @@ interface Parts extends Opening {
   readonly device: CudaDevice;
   readonly ownsDevice: boolean;
   readonly tensors: readonly Tensor[];
+  /** What is in memory for them. */
+  readonly held: readonly Stored[];
   readonly memory: CudaMemory;
   readonly kernels: CudaKernels;
 }
@@ -332,14 +346,14 @@ export function openCuda(program: Program, code: CudaCode, options: CudaOptions 
   const memory = new CudaMemory(device);
   let kernels: CudaKernels | undefined;
   try {
-    const tensors = heldTensors(program, names);
+    const [tensors, held] = [heldTensors(program, names), heldMemory(program, names)];
     const { entries, sizes } = opening;
     const largest = [...entries.values()].map((entry) => layoutArena(entry, sizes).bytes);
-    memory.hold(tensors, Math.max(0, ...largest));
+    memory.hold(held, Math.max(0, ...largest));
     kernels = loadKernels(device, program, code, names);
     const session = new CudaSession({
       ...opening,
-      ...{ device, ownsDevice: options.device === undefined, tensors, memory, kernels },
+      ...{ device, ownsDevice: options.device === undefined, tensors, held, memory, kernels },
     });
     if (options.initialise !== false) session.initialise();
     return session;

@@ -1,8 +1,9 @@
 // Gives CUDA C++ kernels a plain C++ meaning, so that g++ compiles them and a CPU runs them: blocks one after another, the threads of
 // a block as fibers that take turns at barriers and exchanges. In: the text of kernels, included after this. Out: a library
-// with `moe_launch`. Reports threads that end or wait elsewhere while others wait at a barrier. Knows what printed kernels use
-// and no more; says nothing about speed, and nothing about races between threads (the kernel interpreter does).
+// with `moe_launch`. Reports threads that end or wait elsewhere while others wait at a barrier. What units of a GPU do beside the threads
+// is in units.h. Knows what printed kernels use and no more; says nothing about speed, and nothing about races between threads (the kernel interpreter does).
 #pragma once
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -37,6 +38,10 @@ struct alignas(16) float4 {
 struct alignas(16) int4 {
   int x, y, z, w;
 };
+struct alignas(8) float2 {
+  float x, y;
+};
+inline float2 make_float2(float x, float y) { return {x, y}; }
 struct alignas(8) uint2 {
   unsigned x, y;
 };
@@ -96,6 +101,9 @@ static char message[256];
 // What lanes hand each other, in two turns: nobody overwrites what another has yet to read.
 static unsigned char exchanged[2][mostThreads][32];
 static unsigned char turns[mostThreads];
+static bool failed;
+// Accesses of shared memory that had to wait for a bank.
+static long conflicts;
 
 #if defined(__x86_64__)
 static void* scheduler;
@@ -129,8 +137,11 @@ static void leave() { swapcontext(&fibers[current].at, &scheduler); }
 static void resume(Fiber& fiber) { swapcontext(&scheduler, &fiber.at); }
 #endif
 
+static void ended();
+
 static void body() {
   entry(arguments);
+  ended();
   fibers[current].state = State::done;
   leave();
   std::abort();
@@ -157,6 +168,13 @@ static void prepare(Fiber& fiber) {
   fiber.at.uc_link = nullptr;
   makecontext(&fiber.at, &body, 0);
 #endif
+}
+
+/** The kernel has made a mistake: its launch ends here. */
+inline void fail(const char* why) {
+  if (!failed) std::snprintf(message, sizeof message, "block %u: thread %u: %s", blockIdx.x, current, why);
+  failed = true;
+  if (threads > 1) leave();
 }
 
 inline void wait(State state, int line) {
@@ -205,7 +223,8 @@ inline bool runBlock() {
   if (threads == 1) {
     threadIdx.x = current = 0;
     entry(arguments);
-    return true;
+    ended();
+    return !failed;
   }
   for (unsigned i = 0; i < threads; i++) prepare(fibers[i]);
   for (;;) {
@@ -218,6 +237,7 @@ inline bool runBlock() {
           if (fibers[i].state == State::ready) {
             threadIdx.x = current = i;
             resume(fibers[i]);
+            if (failed) return false;
           }
           together = together || fibers[i].state == State::warp;
         }
@@ -234,6 +254,8 @@ inline bool runBlock() {
   }
 }
 
+static void begin();
+
 /** 0 when it ran; else `moe_error` says why not. */
 inline int launch(void (*kernel)(void**), unsigned blocks, unsigned block, void** args) {
   if (block == 0 || block > mostThreads) {
@@ -242,6 +264,7 @@ inline int launch(void (*kernel)(void**), unsigned blocks, unsigned block, void*
   }
   const std::size_t shared = __stop_moe_shared - __start_moe_shared;
   if (shared > 0 && shared < 256 * 1024) std::memset(__start_moe_shared, 0xff, shared);
+  begin();
   entry = kernel;
   arguments = args;
   threads = block;
@@ -286,115 +309,7 @@ struct Named {
   moe::exchange(value, (moe::current & ~31u) | ((moe::current & 31u) ^ (distance)), __LINE__)
 #define __shfl_sync(mask, value, lane) moe::exchange(value, (moe::current & ~31u) | ((lane) & 31u), __LINE__)
 
-// Matrix units and halves: the functions that printed kernels have in assembly.
-struct bf16 {
-  unsigned short bits;
-};
-struct f16 {
-  unsigned short bits;
-};
-namespace moe {
-
-inline float halfToFloat(unsigned short bits) {
-  const int exponent = bits >> 10 & 31;
-  const float fraction = static_cast<float>(bits & 1023) / 1024.0f;
-  const float size = exponent == 31  ? ((bits & 1023) != 0 ? NAN : INFINITY)
-                     : exponent == 0 ? std::ldexp(fraction, -14)
-                                     : std::ldexp(1.0f + fraction, exponent - 15);
-  return bits >> 15 != 0 ? -size : size;
-}
-
-inline unsigned short halfOf(float x, int fractionBits, int least, int largest) {
-  unsigned bits;
-  std::memcpy(&bits, &x, 4);
-  const unsigned sign = bits >> 31 << 15;
-  const unsigned infinite = static_cast<unsigned>(largest) << fractionBits;
-  if (x != x) return static_cast<unsigned short>(infinite | ((1u << fractionBits) - 1));
-  const double size = std::fabs(static_cast<double>(x));
-  if (std::isinf(size)) return static_cast<unsigned short>(sign | infinite);
-  int exponent = size == 0 ? least : std::ilogb(size);
-  if (exponent < least) exponent = least;
-  // In units of the last place: nearbyint rounds ties to even.
-  const double units = std::nearbyint(std::ldexp(size, fractionBits - exponent));
-  const unsigned whole = static_cast<unsigned>(units) + (static_cast<unsigned>(exponent - least) << fractionBits);
-  return static_cast<unsigned short>(sign | (whole < infinite ? whole : infinite));
-}
-
-} // namespace moe
-
-inline float to_float(bf16 x) { return __int_as_float(static_cast<int>(static_cast<unsigned>(x.bits) << 16)); }
-inline float to_float(f16 x) { return moe::halfToFloat(x.bits); }
-
-namespace moe {
-
-/** All that the lanes of a warp hand each other: `read(lane)` gives what that lane brought. */
-template <class Value>
-struct Together {
-  unsigned turn, first;
-  Together(const Value& value, int line) : turn(turns[current]), first(current & ~31u) {
-    static_assert(sizeof(Value) <= 32);
-    turns[current] ^= 1;
-    std::memcpy(exchanged[turn][current], &value, sizeof value);
-    wait(State::warp, line);
-  }
-  Value read(unsigned lane) const {
-    Value value;
-    std::memcpy(&value, exchanged[turn][first + lane], sizeof value);
-    return value;
-  }
-};
-
-inline void ldmatrix(unsigned* values, const void* row, bool transposed, int line) {
-  const Together<const unsigned short*> rows(static_cast<const unsigned short*>(row), line);
-  const unsigned lane = current & 31u;
-  for (unsigned block = 0; block < 4; block++) {
-    unsigned pair[2];
-    for (unsigned i = 0; i < 2; i++) {
-      const unsigned r = lane / 4, c = lane % 4 * 2 + i;
-      pair[i] = transposed ? rows.read(8 * block + c)[r] : rows.read(8 * block + r)[c];
-    }
-    values[block] = pair[1] << 16 | pair[0];
-  }
-}
-
-struct Operands {
-  unsigned left[4], right[2];
-};
-
-template <class Half>
-void mma(float* sums, const unsigned* left, const unsigned* right) {
-  Operands own;
-  std::memcpy(own.left, left, sizeof own.left);
-  std::memcpy(own.right, right, sizeof own.right);
-  const Together<Operands> all(own, -1);
-  const auto half = [](unsigned pair, unsigned at) {
-    return to_float(Half{static_cast<unsigned short>(pair >> 16 * at)});
-  };
-  const unsigned lane = current & 31u;
-  for (unsigned i = 0; i < 4; i++) {
-    const unsigned row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
-    double sum = sums[i];
-    for (unsigned k = 0; k < 16; k++) {
-      const unsigned a = all.read(row % 8 * 4 + k % 8 / 2).left[row / 8 + k / 8 * 2];
-      const unsigned b = all.read(column * 4 + k % 8 / 2).right[k / 8];
-      sum += static_cast<double>(half(a, k % 2)) * half(b, k % 2);
-    }
-    sums[i] = static_cast<float>(sum);
-  }
-}
-
-} // namespace moe
-
-inline bf16 to_bf16(float x) { return {moe::halfOf(x, 7, -126, 255)}; }
-inline f16 to_f16(float x) { return {moe::halfOf(x, 10, -14, 31)}; }
-inline void mma(float* sums, const unsigned* left, const unsigned* right, bf16) { moe::mma<bf16>(sums, left, right); }
-inline void mma(float* sums, const unsigned* left, const unsigned* right, f16) { moe::mma<f16>(sums, left, right); }
-inline void ldmatrix(unsigned* values, const void* row) { moe::ldmatrix(values, row, false, -2); }
-inline void ldmatrix_transposed(unsigned* values, const void* row) { moe::ldmatrix(values, row, true, -3); }
-
-// Dynamic shared memory: `extern __shared__` in the text becomes this.
-alignas(16) static uint4 moe_dynamic[228 * 1024 / 16];
-#define MOE_DYNAMIC(type, name) type* const name = moe_dynamic
+#define MOE_DYNAMIC(type, name) type* const name = moe::dynamic
 
 /** At the end of the text: MOE_KERNELS(MOE_KERNEL(k0) MOE_KERNEL(k1) ...). */
 #define MOE_KERNEL(name) {#name, &moe::adapted<&name>, moe::countOf(&name)},
@@ -409,4 +324,5 @@ alignas(16) static uint4 moe_dynamic[228 * 1024 / 16];
     return moe::launch(moe_kernels[kernel].run, blocks, block, args);                                        \
   }                                                                                                          \
   extern "C" int moe_arguments(int kernel) { return moe_kernels[kernel].arguments; }                           \
-  extern "C" const char* moe_error() { return moe::message; }
+  extern "C" const char* moe_error() { return moe::message; }                                                \
+  extern "C" long moe_conflicts() { return std::exchange(moe::conflicts, 0); }

@@ -30,7 +30,7 @@ int began(const char* name) {
 }
 #define BEGIN                                                                                                  \
   if (const int status = began(__func__)) return status
-enum { invalidValue = 1, outOfMemory = 2, invalidHandle = 400, invalidImage = 200, notFound = 500, launchFailed = 719 };
+enum { invalidValue = 1, outOfMemory = 2, invalidHandle = 400, invalidImage = 200, outOfResources = 701, notFound = 500, launchFailed = 719 };
 
 struct Library {
   void* handle;
@@ -86,6 +86,9 @@ bool inside(u64 address, u64 bytes) {
   return address >= next->first && address + bytes <= next->first + next->second;
 }
 
+/** A kernel that the device cannot start: a recording takes it, a graph of it does not. */
+bool refused(const Launch& one) { return setting("refused kernel", -1) == one.function->kernel; }
+
 int perform(const Launch& one, Stream* stream) {
   launches++;
   std::vector<void*> pointers;
@@ -93,6 +96,10 @@ int perform(const Launch& one, Stream* stream) {
   for (u64& value : values) pointers.push_back(&value);
   pointers.push_back(nullptr);
   Library* library = one.function->library;
+  if (setting("fault at launch", 0) == launches) {
+    stream->broken = 700;
+    return 0;
+  }
   if (library->launch(one.function->kernel, one.blocks, one.threads, pointers.data()) == 0) return 0;
   lastError = library->error();
   stream->broken = launchFailed;
@@ -299,6 +306,8 @@ int cuGraphInstantiateWithFlags(u64* executable, u64 graph, u64) {
   BEGIN;
   auto* recorded = alive<std::vector<Launch>>(graph);
   if (recorded == nullptr) return invalidHandle;
+  for (const Launch& one : *recorded)
+    if (refused(one)) return outOfResources;
   *executable = keep(new std::vector<Launch>(*recorded));
   return 0;
 }
@@ -359,6 +368,7 @@ int cuLaunchKernel(u64 function, unsigned x, unsigned y, unsigned z, unsigned bl
     stream->recorded.push_back(one);
     return 0;
   }
+  if (refused(one)) return outOfResources;
   return perform(one, stream);
 }
 

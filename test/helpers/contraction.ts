@@ -1,7 +1,8 @@
 // Contractions over plain arrays for tests and benchmarks of the schedule: builds the kernel of a case, fills its buffers
 // and computes the expected result with plain loops in double precision.
 
-import type { Expr, Kernel, KernelBuffer, Stmt } from "../../compiler/kernel.ts";
+import { copiedTogether } from "../../compiler/half.ts";
+import type { ElementType, Expr, HalfType, Kernel, KernelBuffer, Stmt } from "../../compiler/kernel.ts";
 import { contractBody } from "../../compiler/schedule/contract.ts";
 import { gpuContractBody } from "../../compiler/schedule/gpu-contract.ts";
 import type { Parallel } from "../../compiler/target.ts";
@@ -27,6 +28,9 @@ export interface Case {
   readonly gather?: boolean;
   readonly prologue?: boolean;
   readonly epilogue?: boolean;
+  /** Operands that lie in memory at this width, to be copied as they are where the case allows it. */
+  readonly half?: HalfType;
+  readonly halved?: "a" | "b";
 }
 
 export interface Prepared {
@@ -65,6 +69,8 @@ export function prepare(test: Case, parallel?: Parallel): Prepared {
   const fresh = (hint: string): string => `${hint}_${counter++}`;
 
   /** Row-major [batch or group][x][y] or its transpose, with the contiguous axis last. */
+  const typeOf = (buffer: string): ElementType =>
+    test.half !== undefined && (test.halved ?? buffer[0]) === buffer[0] ? test.half : "f32";
   const operand = (
     buffer: string,
     contiguous: "m" | "n" | "k",
@@ -72,10 +78,8 @@ export function prepare(test: Case, parallel?: Parallel): Prepared {
     innerExtent: Size,
     perGroup: boolean,
     gathered: boolean,
-  ): ContractOperand => ({
-    contiguous,
-    plain: test.prologue !== true,
-    open: (place: ContractPlace, fixed: Expr, into: Stmt[]) => {
+  ): ContractOperand => {
+    const baseOf = (place: ContractPlace, fixed: Expr, into: Stmt[]): Expr => {
       let row = fixed;
       if (gathered) {
         const name = fresh("token");
@@ -83,26 +87,48 @@ export function prepare(test: Case, parallel?: Parallel): Prepared {
         row = { op: "local", type: "i32", name };
       }
       const which = perGroup ? place.group! : (place.batch[0] ?? int(0));
-      const base = letInt(
+      return letInt(
         fresh,
         into,
         "base",
         add(multiply(which, sizeOf(product([outerExtent, innerExtent]))), multiply(row, sizeOf(innerExtent))),
       );
-      return (moving, lanes) => {
-        const value: Expr = {
-          op: "load",
-          type: lanes === 4 ? "f32x4" : "f32",
-          buffer,
-          index: add(base, moving),
+    };
+    const type = typeOf(buffer);
+    const inPieces = innerExtent.every(({ coefficient }) => coefficient % copiedTogether(type) === 0);
+    const ragged = contiguous === (test.ragged === "rows" ? "m" : test.ragged === "reduction" ? "k" : "");
+    return {
+      contiguous,
+      plain: test.prologue !== true,
+      open: (place: ContractPlace, fixed: Expr, into: Stmt[]) => {
+        const base = baseOf(place, fixed, into);
+        return (moving, lanes) => {
+          const value: Expr = {
+            op: "load",
+            type: lanes === 4 ? "f32x4" : "f32",
+            buffer,
+            index: add(base, moving),
+          };
+          return test.prologue === true ? scaled(value, lanes, 2) : value;
         };
-        return test.prologue === true ? scaled(value, lanes, 2) : value;
-      };
-    },
-  });
+      },
+      ...(type === "f32" || !inPieces || ragged || test.prologue === true
+        ? {}
+        : {
+            copied: {
+              type,
+              open: (place: ContractPlace, fixed: Expr, into: Stmt[]) => {
+                const base = baseOf(place, fixed, into);
+                return (moving: Expr) => ({ buffer, index: add(base, moving) });
+              },
+            },
+          }),
+    };
+  };
 
   const ragged = test.ragged;
   const spec: ContractSpec = {
+    ...(test.half === undefined || test.halved !== undefined ? {} : { half: test.half }),
     batch: test.batch === undefined ? [] : [constant(test.batch)],
     m,
     n,
@@ -147,10 +173,10 @@ export function prepare(test: Case, parallel?: Parallel): Prepared {
   };
   const outer = test.batch === undefined ? constant(1) : constant(batch);
   const buffers: KernelBuffer[] = [
-    { name: "a", type: "f32", access: "read", length: product([outer, m, k]) },
+    { name: "a", type: typeOf("a"), access: "read", length: product([outer, m, k]) },
     ...Array.from({ length: siblings }, (_, i) => ({
       name: `b${i}`,
-      type: "f32" as const,
+      type: typeOf("b"),
       access: "read" as const,
       length: product([ragged === "rows" ? constant(groups) : outer, k, n]),
     })),

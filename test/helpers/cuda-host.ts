@@ -10,6 +10,7 @@ import { printCuda } from "../../compiler/cuda/print.ts";
 import type { Kernel } from "../../compiler/kernel.ts";
 import { compilerFlags } from "../../runtime/cuda/nvcc.ts";
 import type { CudaCode } from "../../runtime/artifact.ts";
+import { heldIn, isHalf, narrowed, valuesOf } from "../../runtime/halves.ts";
 import { evaluate, type Sizes } from "../../runtime/size.ts";
 
 export type Buffers = ReadonlyMap<string, Float32Array | Int32Array>;
@@ -51,12 +52,24 @@ export function made(
   return target;
 }
 
+/** What the pretended device can do. */
+export interface HostDevice {
+  readonly warpgroups?: boolean | undefined;
+}
+
 /** The path of a shared library with `moe_launch` for these kernels. */
-export function hostLibrary(text: string): string {
+export function hostLibrary(text: string, { warpgroups = false }: HostDevice = {}): string {
   const names = [...text.matchAll(/\b(k\d+)\(/g)].map(([, name]) => `MOE_KERNEL(${name!})`);
-  const device = readFileSync(join(folder, "device.h"), "utf8");
-  const body = text.replaceAll(/extern __shared__ (\w+) (\w+)\[\];/g, "MOE_DYNAMIC($1, $2);");
-  const whole = `${device}\n${body}\nMOE_KERNELS(${names.join(" ")})\n`;
+  const device = ["device.h", "units.h"].map((name) => readFileSync(join(folder, name), "utf8")).join("\n");
+  const body = text.replaceAll(
+    /extern __shared__ (?:__align__\(\d+\) )?(\w+) (\w+)\[\];/g,
+    "MOE_DYNAMIC($1, $2);",
+  );
+  const products = new Set(
+    [...text.matchAll(/\bproduct_\d+_(b?f16)/g)].map(([name, type]) => `MOE_PRODUCT(${name}, ${type!})`),
+  );
+  const abilities = `#define MOE_WARPGROUPS ${warpgroups ? 1 : 0}\n${[...products].join("\n")}`;
+  const whole = `${device}\n${abilities}\n${body}\nMOE_KERNELS(${names.join(" ")})\n`;
   const flags = "-std=c++17 -O0 -fwrapv -ffp-contract=off -fno-strict-aliasing -shared -fPIC -w";
   return made(whole, [".cpp", ".so"], ["g++", ...flags.split(" ")]);
 }
@@ -68,13 +81,21 @@ export interface HostKernels {
     addresses: readonly (Float32Array | Int32Array)[],
     sizes: readonly number[],
   ): void;
+  /** Accesses of shared memory that waited for a bank, since this was last asked. */
+  conflicts(): number;
 }
 
-export function loadKernels(kernels: readonly Kernel[]): HostKernels {
-  const library = koffi.load(hostLibrary(printCuda(kernels)));
+export const loadKernels = (kernels: readonly Kernel[], device: HostDevice = {}): HostKernels =>
+  loadText(printCuda(kernels), kernels, device);
+
+/** The same, of a text that is not quite what was printed for them. */
+export function loadText(text: string, kernels: readonly Kernel[], device: HostDevice = {}): HostKernels {
+  const library = koffi.load(hostLibrary(text, device));
   const launch = library.func("int moe_launch(int kernel, uint blocks, uint block, void *args)");
   const error = library.func("const char *moe_error()");
+  const conflicts = library.func("long moe_conflicts()");
   return {
+    conflicts: () => Number(conflicts()),
     run(index, grid, addresses, sizes) {
       const kernel = kernels[index]!;
       const bytes = addresses.reduce((sum, { byteLength }) => sum + padded(byteLength), 16);
@@ -82,15 +103,14 @@ export function loadKernels(kernels: readonly Kernel[]): HostKernels {
       const memory = new ArrayBuffer(bytes);
       const base = koffi.address(new Uint8Array(memory));
       let next = Number(-base & 15n);
-      const places = addresses.map((data) => {
+      const places = addresses.map((data, i) => {
         const at = next;
         next += padded(data.byteLength);
-        const view =
-          data instanceof Float32Array
-            ? new Float32Array(memory, at, data.length)
-            : new Int32Array(memory, at, data.length);
-        view.set(data);
-        return { at, view };
+        // Buffers of half width are given and taken as f32.
+        const { type } = kernel.buffers[i]!;
+        const view = heldIn(type, memory, at, data.length);
+        view.set(isHalf(type) ? narrowed(type, data as Float32Array) : data);
+        return { at, type, view };
       });
       const values = BigUint64Array.from([
         ...places.map(({ at }) => base + BigInt(at)),
@@ -101,7 +121,7 @@ export function loadKernels(kernels: readonly Kernel[]): HostKernels {
       const args = BigUint64Array.from(values, (_, i) => first + BigInt(8 * i));
       const status = launch(index, grid, kernel.workgroup, args) as number;
       if (status !== 0) throw new Error(`kernel ${kernel.name}: ${error() as string}`);
-      places.forEach(({ view }, i) => addresses[i]!.set(view));
+      places.forEach(({ type, view }, i) => addresses[i]!.set(valuesOf(type, view)));
     },
   };
 }
@@ -157,12 +177,13 @@ export function fakeDriver(): FakeDriver {
 }
 
 /** Kernels as the fake driver loads them. */
-export const hostImage = (source: string): string => `HOST:${hostLibrary(source)}`;
+export const hostImage = (source: string, device: HostDevice = {}): string =>
+  `HOST:${hostLibrary(source, device)}`;
 
 /** Code of a program for the fake driver, for whichever GPU it pretends to be. */
-export function hostCode(kernels: readonly Kernel[]): CudaCode {
+export function hostCode(kernels: readonly Kernel[], device: HostDevice = {}): CudaCode {
   const source = printCuda(kernels);
-  const bytes = new TextEncoder().encode(hostImage(source));
+  const bytes = new TextEncoder().encode(hostImage(source, device));
   return { source, images: [{ architecture: "compute_80", bytes }] };
 }
 
@@ -172,3 +193,40 @@ export function imageOf(source: string, architecture: string): string {
   const flags = [kind!, `-arch=${architecture}`, "-std=c++17", "-w", ...compilerFlags];
   return made(source, [".cu", ending!], ["nvcc", ...flags]);
 }
+
+/** What nvcc's assembler says that a kernel takes of a thread: registers, and bytes that did not fit there. */
+export interface Resources {
+  readonly kernel: string;
+  readonly registers: number;
+  readonly spilled: number;
+}
+
+/** Of all kernels of a text, and what else it warns of. */
+export function resourcesOf(
+  source: string,
+  architecture: string,
+): { readonly kernels: readonly Resources[]; readonly warnings: readonly string[] } {
+  const report = made(
+    source,
+    [".cu", ".txt"],
+    ["sh", "-c", `${assembling(architecture)} "$0" -o /dev/null > "$2" 2>&1`],
+  );
+  const text = readFileSync(report, "utf8");
+  const each =
+    /Compiling entry function '(k\d+)'[^]*?(\d+) bytes spill stores, (\d+) bytes spill loads[^]*?Used (\d+) registers/g;
+  return {
+    kernels: [...text.matchAll(each)].map(([, kernel, stores, loads, registers]) => {
+      return { kernel: kernel!, registers: Number(registers), spilled: Number(stores) + Number(loads) };
+    }),
+    warnings: text.split("\n").filter((line) => /warning|\(C7\d+\)/.test(line)),
+  };
+}
+
+const assembling = (architecture: string): string => {
+  const virtual = architecture.replace("sm", "compute");
+  return [
+    "nvcc -cubin -std=c++17 -Xptxas -v -diag-suppress 177",
+    `-gencode=arch=${virtual},code=${architecture}`,
+    ...compilerFlags,
+  ].join(" ");
+};

@@ -5,17 +5,22 @@ import { planModel, type PlannedModel } from "../../compiler/compile.ts";
 import { openCudaDevice } from "../../runtime/cuda/device.ts";
 import { openCuda, type CudaOptions, type CudaSession } from "../../runtime/cuda/session.ts";
 import type { Precision } from "../../runtime/program.ts";
-import { fakeDriver, hostCode } from "./cuda-host.ts";
+import { fakeDriver, hostCode, type HostDevice } from "./cuda-host.ts";
 import { expectAlikeOnDevice, type AlikeOptions, type OpenDevice } from "./device-programs.ts";
 import { hostOf } from "./elaborate.ts";
 
-export function planCuda(text: string, precision: Precision = "f32"): PlannedModel {
+export function planCuda(
+  text: string,
+  precision: Precision = "f32",
+  { warpgroups = false }: HostDevice = {},
+): PlannedModel {
   const host = hostOf({ "main.moe": text });
   const { planned, diagnostics } = planModel({
     host,
     path: "main.moe",
     target: "cuda",
     precision,
+    warpgroups,
     verify: true,
   });
   if (planned === undefined) throw new Error(diagnostics.map(({ message }) => message).join("\n"));
@@ -23,9 +28,13 @@ export function planCuda(text: string, precision: Precision = "f32"): PlannedMod
 }
 
 /** A session with a device of its own. */
-export function openOnHost(planned: PlannedModel, options: CudaOptions = {}): CudaSession {
+export function openOnHost(
+  planned: PlannedModel,
+  options: CudaOptions = {},
+  host: HostDevice = {},
+): CudaSession {
   const device = openCudaDevice({ driver: fakeDriver().path });
-  const session = openCuda(planned.program, hostCode(planned.kernels), { ...options, device });
+  const session = openCuda(planned.program, hostCode(planned.kernels, host), { ...options, device });
   const dispose = session.dispose.bind(session);
   session.dispose = () => {
     dispose();
@@ -37,12 +46,12 @@ export function openOnHost(planned: PlannedModel, options: CudaOptions = {}): Cu
 /** Runs every entry on both; outputs and all tensors must be alike. */
 export function expectCudaAlike(
   text: string,
-  { precision, ...options }: AlikeOptions & { readonly precision?: Precision } = {},
+  { precision, warpgroups, ...options }: AlikeOptions & HostDevice & { readonly precision?: Precision } = {},
 ): Promise<void> {
-  return expectAlikeOnDevice(text, openCudaOf(text, precision), options);
+  return expectAlikeOnDevice(text, openCudaOf(text, precision, { warpgroups }), options);
 }
 
 export const openCudaOf =
-  (text: string, precision?: Precision): OpenDevice =>
+  (text: string, precision?: Precision, host: HostDevice = {}): OpenDevice =>
   (options) =>
-    openOnHost(planCuda(text, precision), options);
+    openOnHost(planCuda(text, precision, host), options, host);

@@ -132,3 +132,28 @@ export function learnerBatch(step: number): { readonly text: number[]; readonly 
     Array.from({ length: B * T }, (_, i) => at(Math.floor(i / T), (i % T) + shift));
   return { text: shifted(0), next: shifted(1) };
 }
+
+/** A routed layer, large enough that tiles of matrix units are full, and some are not. */
+export const layered = `
+import std.experts { SwiGLU }
+${spread(2)}
+model Layer {
+  dim D = 72
+  modality x = features(D)
+  pool = SwiGLU(D, 104) * 5
+  y = pool(x) by Spread
+  loss mean(square(y))
+  y
+}
+
+train Layer {
+  data x = csv("data.csv", "x")
+  batch 4
+  optimizer sgd { rate = 0.1 }
+  steps 1
+}`;
+
+/** Its tiles are as large as tiles get. */
+export const wide = layered
+  .replace("dim D = 72", "dim D = 128")
+  .replace("SwiGLU(D, 104) * 5", "SwiGLU(D, 1024) * 2");

@@ -30,10 +30,10 @@ export function prepareFor(item: Case, parallel: Parallel): Prepared {
   const bytes = kernel.scratch.reduce((all, { type, length }) => all + bytesOf(type) * length, 0);
   expect(bytes).toBeLessThanOrEqual(parallel.scratch);
   // Numbers that half width can hold: then products are exact there, too.
-  const { matrix } = parallel;
-  if (matrix !== undefined)
+  const half = item.half ?? parallel.matrix?.type;
+  if (half !== undefined)
     for (const [name, data] of buffers)
-      if (/^[ab]\d?$/.test(name)) data.forEach((value, i) => (data[i] = roundHalf(matrix.type, value)));
+      if (/^[ab]\d?$/.test(name)) data.forEach((value, i) => (data[i] = roundHalf(half, value)));
   return prepared;
 }
 

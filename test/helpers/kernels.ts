@@ -1,6 +1,6 @@
 // Short constructors of Kernel expressions for tests, and a packed matrix micro-kernel written with them.
 
-import type { BinaryFn, Expr, Kernel, Stmt, ValueType } from "../../compiler/kernel.ts";
+import type { BinaryFn, ElementType, Expr, Kernel, Stmt, ValueType } from "../../compiler/kernel.ts";
 import { constant, named, one, type Size } from "../../runtime/size.ts";
 
 export const i = (value: number): Expr => ({ op: "literal", type: "i32", value });
@@ -45,7 +45,7 @@ export const buffer = (
   name: string,
   access: "read" | "write" | "update",
   length: Size | number,
-  type: "f32" | "i32" = "f32",
+  type: ElementType = "f32",
 ) => ({ name, access, type, length: typeof length === "number" ? constant(length) : length }) as const;
 
 /** C tile (rows x 4 vectors) = packed A panel (depth x rows) * packed B panel (depth x 4 vectors). */

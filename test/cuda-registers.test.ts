@@ -1,0 +1,60 @@
+// What nvcc's assembler makes of contractions on matrix units: everything stays in registers, few enough of them, and products of warpgroups
+// go on while the kernel does. Reports are kept by hash. Skipped where there is no nvcc.
+
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { printCuda } from "../compiler/cuda/print.ts";
+import { narrowTarget, targets } from "../compiler/target.ts";
+import type { Case } from "./helpers/contraction.ts";
+import { hasNvcc, imageOf, resourcesOf } from "./helpers/cuda-host.ts";
+import { prepareFor } from "./helpers/gpu-contraction.ts";
+
+const large = { half: "bf16", m: 1024, n: 2048, k: 256 } as const;
+/** A product with rows known at launch (with the body for few rows), one of transposed operands, gate and up of experts, and the
+ * gradient of their weights. */
+const cases: readonly Case[] = [
+  { ...large, symbolic: "m" },
+  { ...large, a: "m", b: "k" },
+  { ...large, ragged: "rows", rows: [300, 600], gather: true, siblings: 2, symbolic: "m" },
+  { ...large, ragged: "reduction", rows: [300, 600], k: 2048, a: "m", gather: true, symbolic: "k" },
+];
+const [plain, withVariants] = [false, true].map((warpgroups) => {
+  const parallel = narrowTarget(targets.cuda, "bf16", warpgroups).parallel!;
+  return printCuda(cases.map((item) => prepareFor(item, parallel).kernel));
+}) as [string, string];
+
+describe.skipIf(!hasNvcc)("nvcc", () => {
+  test.each([
+    ["sm_80", false],
+    ["sm_90a", false],
+    ["sm_90a", true],
+  ] as const)(
+    "spills nothing for %s, with warpgroups that multiply: %s",
+    { timeout: 300_000 },
+    (architecture, warpgroups) => {
+      const { kernels, warnings } = resourcesOf(warpgroups ? withVariants : plain, architecture);
+      // Were products serialised, the assembler would say so (C7510).
+      expect(warnings).toEqual([]);
+      expect(kernels).toHaveLength(cases.length);
+      for (const { kernel, registers, spilled } of kernels) {
+        expect(spilled, kernel).toBe(0);
+        // Two workgroups of 128 threads share 65536.
+        expect(registers, kernel).toBeLessThanOrEqual(255);
+      }
+    },
+  );
+
+  test("each architecture has its instructions", { timeout: 300_000 }, () => {
+    const ptx = (architecture: string): string => readFileSync(imageOf(withVariants, architecture), "utf8");
+    const [old, hopper] = [ptx("compute_80"), ptx("compute_90a")];
+    for (const text of [old, hopper]) {
+      expect(text).toMatch(/cp\.async\.cg\.shared\.global \[%r\d+\], \[%rd\d+\], 16, %r\d+;/);
+      expect(text).toMatch(/cp\.async\.wait_group 2;/);
+    }
+    expect(old).toMatch(/ldmatrix\.sync\.aligned\.m8n8\.x4\.shared\.b16/);
+    expect(old).toMatch(/mma\.sync\.aligned\.m16n8k16\.row\.col\.f32\.bf16\.bf16\.f32/);
+    expect(old).not.toContain("wgmma");
+    expect(hopper).toMatch(/wgmma\.mma_async\.sync\.aligned\.m64n128k16\.f32\.bf16\.bf16/);
+    expect(hopper).not.toContain("mma.sync");
+  });
+});
