@@ -17,6 +17,7 @@ import { renderDiagnostics } from "../grammar/text.ts";
 import { plural } from "./numbers.ts";
 import { overrideRecipe } from "./recipe.ts";
 import type { Shell } from "./shell.ts";
+import { hasPrecision } from "./device-names.ts";
 import { modulePath, openSources, sourceHash, type Sources } from "./sources.ts";
 
 export interface CompileOptions {
@@ -28,7 +29,7 @@ export interface CompileOptions {
   readonly settings?: readonly string[] | undefined;
   /** Positions that the caches of decoding hold. */
   readonly context?: number | undefined;
-  /** Of contractions, in kernels for CUDA. */
+  /** Of operands of contractions, in kernels for GPUs. */
   readonly precision?: Precision | undefined;
 }
 
@@ -104,11 +105,12 @@ export function planFile(
   return planned;
 }
 
-/** The other targets have no choice. */
+/** Of several targets, those that have it. */
 const precisionFor = (
   target: TargetName | undefined,
   { precision }: CompileOptions,
-): { readonly precision?: Precision } => (target === "cuda" && precision !== undefined ? { precision } : {});
+): { readonly precision?: Precision } =>
+  precision !== undefined && hasPrecision(target, precision) ? { precision } : {};
 
 const requestOf = (
   host: Sources,

@@ -4,7 +4,9 @@
 
 import { elements } from "../runtime/arena.ts";
 import type { BufferRef, Entry, Program } from "../runtime/program.ts";
+import { bytesOf } from "../runtime/halves.ts";
 import { evaluate, type Sizes } from "../runtime/size.ts";
+import { elementsOf, storedIn } from "../runtime/stored.ts";
 
 export interface Launch {
   readonly label: string;
@@ -29,8 +31,8 @@ export interface EntryCost {
 export function costOf(program: Program, name: string, sizes: Sizes): EntryCost {
   const entry = program.entries[name];
   if (entry === undefined) throw new Error(`internal: the program has no entry ${name}`);
-  const bytesOf = buffersOf(program, entry, sizes);
-  const partsOf = new Map(program.tensors.map((tensor) => [tensor.name, tensor.parts ?? 1]));
+  const bytesIn = buffersOf(program, entry, sizes);
+  const partsOf = new Map(storedIn(program).map(({ name, parts }) => [name, parts ?? 1]));
   const launches = entry.dispatches.map(({ kernel, label, place, buffers }): Launch => {
     const { name: kernelName, multiplyAdds } = program.kernels[kernel]!;
     // A launch for one part of a long stack does the work of that part's experts: all of them together do it once.
@@ -41,7 +43,7 @@ export function costOf(program: Program, name: string, sizes: Sizes): EntryCost 
           : most,
       1,
     );
-    const bytes = Math.round(buffers.reduce((sum, buffer) => sum + bytesOf(buffer), 0) / parts);
+    const bytes = Math.round(buffers.reduce((sum, buffer) => sum + bytesIn(buffer), 0) / parts);
     const adds = Math.round((multiplyAdds === undefined ? 0 : evaluate(multiplyAdds, sizes)) / parts);
     const at = place === undefined ? {} : { place };
     return { label, kernel: kernelName, ...at, times: 1, bytes, multiplyAdds: adds };
@@ -59,7 +61,7 @@ export function costOf(program: Program, name: string, sizes: Sizes): EntryCost 
 
 function buffersOf(program: Program, entry: Entry, sizes: Sizes): (buffer: BufferRef) => number {
   const tensors = new Map(
-    program.tensors.map(({ name, shape }) => [name, 4 * shape.reduce((a, b) => a * b, 1)]),
+    storedIn(program).map((stored) => [stored.name, bytesOf(stored.type) * elementsOf(stored)]),
   );
   const ports = new Map(
     [...entry.inputs, ...entry.outputs].map(({ name, shape }) => [name, 4 * elements(shape, sizes)]),
@@ -71,8 +73,10 @@ function buffersOf(program: Program, entry: Entry, sizes: Sizes): (buffer: Buffe
       case "input":
       case "output":
         return ports.get(buffer.name) ?? 0;
-      case "temporary":
-        return 4 * evaluate(entry.temporaries[buffer.index]!.length, sizes);
+      case "temporary": {
+        const { type, length } = entry.temporaries[buffer.index]!;
+        return bytesOf(type) * evaluate(length, sizes);
+      }
       default:
         return buffer satisfies never;
     }

@@ -5,3 +5,9 @@ export type DeviceName = (typeof deviceNames)[number];
 
 /** The precisions that `--precision` takes. */
 export const precisionNames = ["f32", "bf16", "f16"] as const;
+
+/** Whether kernels for a device or a target may have operands of contractions of that type. */
+export const hasPrecision = (
+  place: DeviceName | "wasm" | undefined,
+  precision: (typeof precisionNames)[number],
+): boolean => precision === "f32" || place === "cuda" || (place === "webgpu" && precision === "f16");

@@ -7,7 +7,7 @@ import type { Executor } from "../runtime/executor.ts";
 import type { Precision, Program, TargetName } from "../runtime/program.ts";
 import { openSession, type SessionOptions } from "../runtime/session.ts";
 import { UserError } from "../runtime/errors.ts";
-import type { DeviceName } from "./device-names.ts";
+import { hasPrecision, type DeviceName } from "./device-names.ts";
 
 export type { DeviceName } from "./device-names.ts";
 
@@ -40,7 +40,7 @@ export async function checkDevice(
   threads: number | undefined,
   precision?: Precision,
 ): Promise<void> {
-  checkPrecision(precision, device === "cuda", "--device cuda");
+  checkPrecision(precision, [device ?? "cpu"], "--device");
   if (device === undefined || device === "cpu") return;
   if (threads !== undefined)
     throw new UserError("C0401", "`--threads` is for the CPU", {
@@ -48,23 +48,26 @@ export async function checkDevice(
     });
   if (device === "webgpu") {
     const { openDevice } = await import("../runtime/webgpu/open.ts");
-    (await openDevice()).dispose();
+    (await openDevice(precision === undefined ? {} : { precision })).dispose();
   } else {
     const { openCudaDevice } = await import("../runtime/cuda/device.ts");
     openCudaDevice().dispose();
   }
 }
 
-/** Only CUDA's kernels have a choice. */
-export function checkPrecision(precision: Precision | undefined, cuda: boolean, option: string): void {
-  if (precision === undefined || precision === "f32" || cuda) return;
-  throw new UserError(
-    "C0401",
-    `\`--precision ${precision}\` wants matrix units, which are used by CUDA only`,
-    {
-      help: `add \`${option}\`, or leave out \`--precision\``,
-    },
-  );
+/** A CPU computes in f32, and WGSL has no bf16. `places`: those that are asked for, of which one must have it. */
+export function checkPrecision(
+  precision: Precision | undefined,
+  places: readonly (DeviceName | TargetName)[],
+  option: "--device" | "--target",
+): void {
+  if (precision === undefined || places.some((place) => hasPrecision(place, precision))) return;
+  const only = precision === "bf16" ? "by CUDA" : "on GPUs";
+  const choices = precision === "bf16" ? ["cuda"] : ["cuda", "webgpu"];
+  const help = choices.map((choice) => `\`${option} ${choice}\``).join(" or ");
+  throw new UserError("C0401", `\`--precision ${precision}\` is computed ${only} only`, {
+    help: `add ${help}, or leave out \`--precision\``,
+  });
 }
 
 /** The version of moe that began a run may have named its tensors otherwise. */

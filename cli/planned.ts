@@ -10,8 +10,10 @@ import {
   type MemoryPlan,
 } from "../runtime/arena-plan.ts";
 import { UserError } from "../runtime/errors.ts";
-import type { Precision, Program } from "../runtime/program.ts";
+import type { Precision, Program, UndecodableLine } from "../runtime/program.ts";
+import { bytesOf } from "../runtime/halves.ts";
 import type { Sizes } from "../runtime/size.ts";
+import { elementsOf } from "../runtime/stored.ts";
 import { gpuMemoryPlan } from "../runtime/webgpu/plan.ts";
 import { costOf, type EntryCost } from "./cost.ts";
 import { countParameters } from "./report/parameters.ts";
@@ -19,8 +21,10 @@ import { countParameters } from "./report/parameters.ts";
 export interface Plan {
   readonly model: string;
   readonly sizes: Sizes;
-  /** What contractions round their operands to; absent: nothing is rounded. */
+  /** What contractions read; absent: nothing is rounded. */
   readonly precision?: Precision;
+  /** Of parameters, which kernels read in their place; bytes. */
+  readonly copies?: readonly { readonly of: string; readonly type: Precision; readonly bytes: number }[];
   /** Tokens (or examples) in one run. */
   readonly tokens: number;
   readonly unit: "token" | "example";
@@ -31,6 +35,8 @@ export interface Plan {
   readonly memory: Readonly<Record<string, MemoryPlan & { readonly gradients: number }>>;
   readonly entries: readonly EntryCost[];
   readonly refusals: Readonly<Record<string, readonly string[]>>;
+  /** Of a model of tokens that cannot generate: the lines that need the whole text. */
+  readonly undecodable?: readonly UndecodableLine[];
 }
 
 /** Sizes that replace the recipe's. */
@@ -94,6 +100,15 @@ export function planOf(program: Program, sizes: Sizes, threads: number): Plan {
     model: program.name,
     sizes,
     ...(program.precision === undefined ? {} : { precision: program.precision }),
+    ...(program.copies === undefined
+      ? {}
+      : {
+          copies: program.copies.map((copy) => ({
+            of: copy.of,
+            type: copy.type,
+            bytes: bytesOf(copy.type) * elementsOf(copy),
+          })),
+        }),
     tokens,
     unit: length === undefined ? "example" : "token",
     parameters: countParameters(program, (router) => Math.min(router.width, router.experts)),
@@ -104,6 +119,7 @@ export function planOf(program: Program, sizes: Sizes, threads: number): Plan {
     memory,
     entries,
     refusals: Object.fromEntries(names.map((name) => [name, program.entries[name]!.refusals])),
+    ...(program.undecodable === undefined ? {} : { undecodable: program.undecodable }),
   };
 }
 

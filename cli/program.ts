@@ -17,7 +17,7 @@ const whole =
   (text: string): number => {
     const value = Number(text);
     if (/^[0-9_]+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
-    throw new InvalidArgumentError(`It must be a whole number${least > 0 ? ` of at least ${least}` : ""}.`);
+    throw new InvalidArgumentError(`It must be a whole number of at least ${least}.`);
   };
 function real(text: string): number {
   const value = Number(text);
@@ -38,10 +38,9 @@ const threads = (): Option => new Option("--threads <n>", "threads, this one inc
 const device = (): Option =>
   new Option("--device <device>", "where it runs (default: cpu)").choices(deviceNames);
 const precision = (): Option =>
-  new Option(
-    "--precision <type>",
-    "of contractions on CUDA: bf16 and f16 use matrix units (default: f32)",
-  ).choices(precisionNames);
+  new Option("--precision <type>", "of contractions on GPUs: f16, or bf16 with CUDA (default: f32)").choices(
+    precisionNames,
+  );
 const checkpoint = (): Option =>
   new Option("--checkpoint <which>", "best, last, previous, or a .safetensors file (default: best)");
 

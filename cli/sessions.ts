@@ -1,7 +1,7 @@
 // Sessions for commands: a program with the tensors of a checkpoint, ready to evaluate or to generate. In: a run folder, or a
 // compiled file and a checkpoint. Out: a session; whoever opens it disposes of it.
 
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { savedTensors } from "../runtime/arena-plan.ts";
 import { checkpointPath, readCheckpoint } from "../runtime/checkpoint-file.ts";
@@ -75,8 +75,13 @@ export function checkpointIn(folder: string, run: string, given: string | undefi
   const shown = (kind: "best" | "last" | "previous"): string => checkpointPath(run, kind);
   if (given === undefined) return existsSync(resolve(folder, shown("best"))) ? shown("best") : shown("last");
   if (given === "best" || given === "last" || given === "previous") return shown(given);
-  return given.endsWith(".safetensors") ? given : join(given, "last.safetensors");
+  if (given.endsWith(".safetensors")) return given;
+  if (isFolder(resolve(folder, given))) return join(given, "last.safetensors");
+  throw new UserError("C0401", `${given} is no checkpoint`, {
+    help: "give `best`, `last`, `previous`, a `.safetensors` file, or the folder of a run",
+  });
 }
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 
 /** The sizes of training, as the recipe says them. */
 export function trainingSizes(program: Program): Sizes {

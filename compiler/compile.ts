@@ -5,7 +5,16 @@
 
 import { error, type Diagnostic } from "../grammar/diagnostic.ts";
 import { linesOf } from "../grammar/text.ts";
-import type { Precision, Program, RouterInfo, SizeName, TargetName, Tensor } from "../runtime/program.ts";
+import type {
+  Copy,
+  Precision,
+  Program,
+  RouterInfo,
+  SizeName,
+  TargetName,
+  Tensor,
+  UndecodableLine,
+} from "../runtime/program.ts";
 import { named, sizeEquals } from "../runtime/size.ts";
 import { artifact, type Artifact } from "./artifact.ts";
 import { mistakesIn } from "./check/mistakes.ts";
@@ -31,9 +40,10 @@ import { hasErrors, type Host, type Model } from "./model.ts";
 import { matchesPattern } from "./pattern.ts";
 import { plan, type ProgramAbout } from "./plan.ts";
 import { loadModel } from "./resolve.ts";
+import { narrow } from "./narrow.ts";
 import { simplify } from "./simplify.ts";
 import { startTensors } from "./start-tensors.ts";
-import { onMatrixUnits, targets, type Target as Machine } from "./target.ts";
+import { narrowTarget, targets, type Target as Machine } from "./target.ts";
 import { verifyGraph } from "./verify-graph.ts";
 import { verifyKernel } from "./verify-kernel.ts";
 
@@ -47,8 +57,11 @@ export interface CompileRequest<Target extends TargetName = "wasm"> {
   readonly phase?: string;
   /** What the kernels are for; default: wasm. */
   readonly target?: Target;
-  /** Of the operands of contractions; default: f32. Others want matrix units, which only `cuda` has. */
-  readonly precision?: Target extends "cuda" ? Precision : "f32";
+  /** Of the operands of contractions; default: f32. `webgpu` has f16, `cuda` both others. */
+  readonly precision?: Target extends "cuda" ? Precision : Target extends "webgpu" ? "f32" | "f16" : "f32";
+  /** For CUDA in bf16 or f16: kernels have a variant of their tiles that devices whose warpgroups multiply (sm_90a) run. Default: no, since
+   * nothing of it has been measured. */
+  readonly warpgroups?: boolean;
   /** Positions that the caches of decoding hold; the training length when not given. */
   readonly context?: number;
   /** Checks every level after every pass. */
@@ -142,7 +155,7 @@ function onlyModel(model: Model, diagnostics: Diagnostic[]): string | undefined 
   if (names.length === 1) return names[0];
   const listed = names.map((name) => `\`${name}\``).join(", ");
   const message = names.length === 0 ? "the file has no model" : "the file has several models";
-  const help = names.length === 0 ? "write a `model`" : `say which: ${listed}`;
+  const help = names.length === 0 ? "write a `model`" : `say which, with \`--model\`: ${listed}`;
   diagnostics.push(error("M0605", message, model.main.path, { start: 0, end: 0 }, "", help));
   return undefined;
 }
@@ -155,6 +168,8 @@ interface Modes {
   readonly training: Built;
   /** One token at a time; absent when the model does not speak, or cannot be decoded. */
   readonly decoding?: { readonly built: Built; readonly context: number };
+  /** Why a model that speaks cannot be decoded. */
+  readonly undecodable?: Built["undecodable"];
 }
 
 interface Failed {
@@ -187,7 +202,8 @@ function elaborateModes(model: Model, name: string, request: CompileRequest<Targ
   });
   if (built === undefined) return { diagnostics };
   // Only decoding itself shows what stands in its way.
-  return built.undecodable.length > 0 ? modes : { ...modes, decoding: { built, context } };
+  const { undecodable } = built;
+  return undecodable.length > 0 ? { ...modes, undecodable } : { ...modes, decoding: { built, context } };
 }
 
 /** The graphs of the entries before simplification, and all that they store. */
@@ -198,10 +214,11 @@ interface Entries {
   readonly graphs: readonly Graph[];
   readonly tensors: readonly Tensor[];
   readonly sizes: readonly SizeName[];
+  readonly undecodable?: Built["undecodable"];
 }
 
 function entriesOf(name: string, modes: Modes): Entries {
-  const { inferring, inference, learning, training, decoding } = modes;
+  const { inferring, inference, learning, training, decoding, undecodable } = modes;
   const graphs: Graph[] = [forwardGraph(inference)];
   if (inference.losses.length > 0) graphs.push(evaluateGraph(inferring, inference));
   const extra: (readonly Tensor[])[] = [];
@@ -230,6 +247,7 @@ function entriesOf(name: string, modes: Modes): Entries {
       tensor.role === "parameter" && frozen(tensor.name) ? { ...tensor, frozen: true } : tensor,
     ),
     sizes,
+    ...(undecodable === undefined ? {} : { undecodable }),
   };
 }
 
@@ -269,21 +287,29 @@ function trainingOf({ training, tensors }: Entries): Pick<ProgramAbout, "trainin
 }
 
 /** What kernels are scheduled for. */
-function machineOf({ target = "wasm", precision = "f32", binding }: CompileRequest<TargetName>): Machine {
+function machineOf({
+  target = "wasm",
+  precision = "f32",
+  warpgroups = false,
+  binding,
+}: CompileRequest<TargetName>): Machine {
   const machine = { ...targets[target], ...(binding === undefined ? {} : { binding }) };
   if (precision === "f32") return machine;
-  if (target === "cuda") return onMatrixUnits(machine, precision);
-  throw new TypeError(`precision ${precision} is for the target cuda, not for ${target}`);
+  if (target === "cuda" || (target === "webgpu" && precision === "f16"))
+    return narrowTarget(machine, precision, warpgroups);
+  throw new TypeError(`the target ${target} has no ${precision}`);
 }
 
 /** Stacks that are too long for a binding lie in parts, but for those that some kernel needs in one piece: only lowering shows. */
 function lowerEntries(
   graphs: readonly Graph[],
-  tensors: readonly Tensor[],
+  { tensors }: Entries,
+  copies: readonly Copy[],
   target: Machine,
   fuse: boolean | undefined,
 ): { readonly lowered: readonly LoweredEntry[]; readonly stacks: Stacks } {
-  let stacks = stacksOf(tensors, target.binding ?? Infinity);
+  let stacks = stacksOf(tensors, target.binding ?? Infinity, copies);
+  const other = new Map(copies.flatMap(({ name, of }) => [[name, of] as const, [of, name] as const]));
   for (;;) {
     const shared = { traces: new Map(), clusters: new Map() };
     const whole = new Set<string>();
@@ -295,8 +321,22 @@ function lowerEntries(
       }),
     );
     if (whole.size === 0) return { lowered, stacks };
-    stacks = new Map([...stacks].filter(([name]) => !whole.has(name)));
+    stacks = new Map([...stacks].filter(([name]) => !whole.has(name) && !whole.has(other.get(name) ?? "")));
   }
+}
+
+/** The lines that stand in the way of decoding, each reason once. */
+function undecodableLines(
+  { undecodable }: Entries,
+  placeOf: ReturnType<typeof placesIn>,
+): Pick<ProgramAbout, "undecodable"> {
+  if (undecodable === undefined) return {};
+  const lines = undecodable.map(({ origin, why, help }): UndecodableLine => {
+    const place = placeOf(origin);
+    return { ...(place === undefined ? {} : { place }), why, help };
+  });
+  const known = new Map(lines.map((line) => [`${line.place ?? ""} ${line.why}`, line]));
+  return { undecodable: [...known.values()] };
 }
 
 /** Lines of the text by what came of them, in modules seen from the folder of the main one. */
@@ -315,23 +355,26 @@ function placesIn({ main, modules }: Model): (origin: Origin) => string | undefi
 function lowerAll(model: Model, entries: Entries, request: CompileRequest<TargetName>): PlannedModel {
   const { verify = false, target = "wasm", precision = "f32" } = request;
   const machine = machineOf(request);
-  const graphs: Record<string, Graph> = {};
-  for (const graph of entries.graphs) {
+  const simple = entries.graphs.map((graph) => {
     if (verify) verifyGraph(graph);
     // Only `train` has been differentiated; nothing needs to know any more where gradients stop.
-    const simple = simplify(graph, { removeStops: true });
-    if (verify) verifyGraph(simple);
-    graphs[graph.name] = simple;
-  }
-  const { lowered, stacks } = lowerEntries(Object.values(graphs), entries.tensors, machine, request.fuse);
+    return simplify(graph, { removeStops: true });
+  });
+  const { graphs: made, copies } = narrow(simple, entries.tensors, machine);
+  if (verify) made.forEach(verifyGraph);
+  const graphs = Object.fromEntries(made.map((graph) => [graph.name, graph]));
+  const { lowered, stacks } = lowerEntries(made, entries, copies, machine, request.fuse);
   const { name, training, inference, tensors, sizes } = entries;
+  const placeOf = placesIn(model);
+  const inParts = <Stored extends Tensor | Copy>(tensor: Stored): Stored => {
+    const part = stacks.get(tensor.name);
+    return part === undefined ? tensor : { ...tensor, parts: part.count };
+  };
   const about: ProgramAbout = {
     name,
     sizes,
-    tensors: tensors.map((tensor): Tensor => {
-      const part = stacks.get(tensor.name);
-      return part === undefined ? tensor : { ...tensor, parts: part.count };
-    }),
+    tensors: tensors.map(inParts),
+    ...(copies.length === 0 ? {} : { copies: copies.map(inParts) }),
     modalities: training.modalities,
     // What `evaluate` reports: the routers of inference, which may differ from those of training.
     routers: inference.routers.map(({ name: router, experts, nulls, width, dropping }): RouterInfo => ({
@@ -344,9 +387,10 @@ function lowerAll(model: Model, entries: Entries, request: CompileRequest<Target
       ...(dropping ? { dropping } : {}),
     })),
     ...trainingOf(entries),
+    ...undecodableLines(entries, placeOf),
     ...(precision === "f32" ? {} : { precision }),
   };
-  const { program, kernels } = plan(lowered, about, target, placesIn(model));
+  const { program, kernels } = plan(lowered, about, target, placeOf);
   if (verify) kernels.forEach(verifyKernel);
   const drafts = Object.fromEntries(entries.graphs.map((graph) => [graph.name, graph]));
   return { program, kernels, drafts, graphs, lowered, model };

@@ -40,12 +40,12 @@ export class GraphBuilder {
     }
   }
 
-  /** The node of a draft: the one made before, or a new one. */
-  make(draft: Draft, asked: Partial<Type> = untyped): Node {
+  /** The node of a draft: the one made before, or a new one. `type`: where it is known, so that nothing need be inferred. */
+  make(draft: Draft, asked: Partial<Type> = untyped, type?: Type): Node {
     const hash = hashOf(draft, asked);
     const before = this.unique.find(hash, draft, asked);
     if (before !== undefined) return before.node;
-    const node = nodeOf(draft, infer(draft, asked), this.next++, this.origin);
+    const node = nodeOf(draft, type ?? infer(draft, asked), this.next++, this.origin);
     // Known before it is rewritten: a rule that makes the same node again gets it as it is.
     const entry = this.unique.add(hash, node, asked);
     if (this.rewrite !== undefined) entry.node = this.rewrite(node) ?? node;
@@ -91,7 +91,7 @@ export class GraphBuilder {
       const node = typeof input === "number" ? this.constant(input, dtype ?? "f32") : input;
       return node.shape.length === 0 ? this.broadcastTo(node, shape, []) : node;
     });
-    if ((fn === "f32" || fn === "i32") && operands[0]!.dtype === fn) return operands[0]!;
+    if (operands[0]!.dtype === fn) return operands[0]!;
     return this.make({ op: "map", fn, inputs: operands });
   }
   add(a: Value, b: Value): Node {
@@ -110,7 +110,7 @@ export class GraphBuilder {
     return this.map("select", condition, a, b);
   }
   /** Cast to a number. */
-  cast(node: Node, dtype: "f32" | "i32"): Node {
+  cast(node: Node, dtype: Exclude<DType, "bool">): Node {
     return this.map(dtype, node);
   }
 

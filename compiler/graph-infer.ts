@@ -4,13 +4,14 @@
 
 import type { Axis, BinaryMap, DType, MapFn, Node, Shape, UnaryMap } from "./graph.ts";
 import { add, constant, known, product, subtract, type Size } from "../runtime/size.ts";
+import { nodeOf } from "./graph-node.ts";
 import { dense, printAxis, printShape, raggedBy, sameAxis, sameShape, sameSize } from "./graph-axis.ts";
 import { printOperation, printType } from "./print-graph.ts";
-import { operandsOf } from "./graph-walk.ts";
+import { isHalf } from "./half.ts";
 
 type OmitEach<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 /** A node before it has an identity. */
-export type Draft = OmitEach<Node, "id" | "origin" | "dtype" | "shape">;
+export type Draft = OmitEach<Node, "id" | "origin" | "dtype" | "shape" | "operands">;
 export interface Type {
   readonly dtype: DType;
   readonly shape: Shape;
@@ -18,18 +19,19 @@ export interface Type {
 
 /** Throws our own mistake, with the operation and its operands written out. */
 export function misuse(draft: Draft, why: string): never {
-  const node = draft as Node;
-  const operands = operandsOf(node).map((operand) => `%${operand.id}: ${printType(operand)}`);
+  const node = nodeOf(draft, { dtype: "f32", shape: [] }, 0, { path: "" });
+  const operands = node.operands.map((operand) => `%${operand.id}: ${printType(operand)}`);
   throw new Error(`internal: ${why}, in ${printOperation(node)}(${operands.join(", ")})`);
 }
 
-type Family = "number" | "f32" | "bool" | "bits" | "any";
+type Family = "number" | "f32" | "bool" | "bits" | "any" | "all";
 const accepts: { readonly [F in Family]: readonly DType[] } = {
   number: ["f32", "i32"],
   f32: ["f32"],
   bool: ["bool"],
   bits: ["bool", "i32"],
   any: ["f32", "i32", "bool"],
+  all: ["f32", "i32", "bool", "bf16", "f16"],
 };
 /** What a function takes and what it gives ("same": the dtype it took). */
 type Signature = readonly [Family, DType | "same"];
@@ -50,9 +52,11 @@ const unary: { readonly [F in UnaryMap]: Signature } = {
   round: ["f32", "f32"],
   not: ["bool", "bool"],
   isnan: ["f32", "bool"],
-  stop: ["any", "same"],
-  f32: ["any", "f32"],
+  stop: ["all", "same"],
+  f32: ["all", "f32"],
   i32: ["any", "i32"],
+  bf16: ["f32", "bf16"],
+  f16: ["f32", "f16"],
 };
 const binary: { readonly [F in BinaryMap]: Signature } = {
   add: ["number", "same"],
@@ -124,6 +128,8 @@ function segment(
   return { count, symbolic, end };
 }
 
+const isSummable = ({ dtype }: Node): boolean => dtype === "f32" || dtype === "i32";
+
 const increasing = (axes: readonly number[]): boolean =>
   axes.every((axis, i) => i === 0 || axis > axes[i - 1]!);
 
@@ -177,7 +183,7 @@ function inferView(draft: Extract<Draft, { op: "view" }>, asked: Shape | undefin
 
 function inferReduce(draft: Extract<Draft, { op: "reduce" }>): Type {
   const { axes, groups, input } = draft;
-  if (input.dtype === "bool") misuse(draft, "reduces numbers only");
+  if (!isSummable(input)) misuse(draft, "reduces f32 and i32 only");
   if (!increasing(axes) || axes.some((axis) => axis < 0 || axis >= input.shape.length))
     misuse(draft, "axes are not increasing axes of the operand");
   if (!groups) return { dtype: input.dtype, shape: input.shape.filter((_, i) => !axes.includes(i)) };
@@ -192,7 +198,8 @@ function inferReduce(draft: Extract<Draft, { op: "reduce" }>): Type {
 
 function inferContract(draft: Extract<Draft, { op: "contract" }>): Type {
   const { a, b, labels, ragged } = draft;
-  if (a.dtype !== "f32" || b.dtype !== "f32") misuse(draft, "contracts f32 only");
+  if (a.dtype !== b.dtype || (a.dtype !== "f32" && !isHalf(a.dtype)))
+    misuse(draft, "contracts f32, or one half width");
   const axes = new Map<string, Axis>();
   for (const [node, text] of [
     [a, labels.a],
@@ -232,7 +239,7 @@ function inferRouted(draft: Extract<Draft, { op: "dispatch" | "combine" }>): Typ
   const [from, to] = op === "dispatch" ? [routed, rows] : [rows, routed];
   if (!sameShape(input.shape.slice(0, from.length), from))
     misuse(draft, `the operand does not begin with [${printShape(from)}]`);
-  if (op === "combine" && per === "token" && input.dtype === "bool") misuse(draft, "sums numbers only");
+  if (op === "combine" && per === "token" && !isSummable(input)) misuse(draft, "sums f32 and i32 only");
   return { dtype: input.dtype, shape: [...to, ...input.shape.slice(from.length)] };
 }
 
@@ -245,7 +252,8 @@ export function infer(draft: Draft, asked: Partial<Type>): Type {
       return { dtype: asked.dtype, shape: asked.shape };
     case "const":
       if (asked.dtype === undefined) return misuse(draft, "has no dtype");
-      if (asked.dtype !== "f32" && !Number.isInteger(draft.value)) misuse(draft, `is no ${asked.dtype}`);
+      if ((asked.dtype === "i32" || asked.dtype === "bool") && !Number.isInteger(draft.value))
+        misuse(draft, `is no ${asked.dtype}`);
       return { dtype: asked.dtype, shape: [] };
     case "size":
       return { dtype: "i32", shape: [] };
@@ -263,7 +271,7 @@ export function infer(draft: Draft, asked: Partial<Type>): Type {
     case "reduce":
       return inferReduce(draft);
     case "scan":
-      if (draft.input.dtype === "bool") misuse(draft, "sums numbers only");
+      if (!isSummable(draft.input)) misuse(draft, "sums f32 and i32 only");
       if (draft.input.shape[draft.axis] === undefined) misuse(draft, "has no such axis");
       return { dtype: draft.input.dtype, shape: draft.input.shape };
     case "contract":

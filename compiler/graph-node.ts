@@ -16,6 +16,7 @@ export function nodeOf(draft: Draft, { dtype, shape }: Type, id: number, origin:
     dtype,
     shape,
     origin,
+    operands: none,
     op: draft.op,
     name: undefined,
     value: undefined,
@@ -46,11 +47,69 @@ export function nodeOf(draft: Draft, { dtype, shape }: Type, id: number, origin:
     batch: undefined,
     stream: undefined,
   };
-  copy(draft, node);
+  node.operands = fill(node, draft);
   return node as Node;
 }
 
-function copy(draft: Draft, node: Fields): void {
-  const [from, to] = [draft, node] as unknown as [Record<string, unknown>, Record<string, unknown>];
-  for (const field in from) to[field] = from[field];
+const none: readonly Node[] = [];
+
+/** Copies what the operation has, and gives the nodes whose values it reads, in the order of its fields. */
+function fill(node: Fields, draft: Draft): readonly Node[] {
+  switch (draft.op) {
+    case "input":
+    case "tensor":
+      node.name = draft.name;
+      return none;
+    case "const":
+      node.value = draft.value;
+      return none;
+    case "size":
+      node.size = draft.size;
+      return none;
+    case "index":
+      return none;
+    case "random":
+      node.stream = draft.stream;
+      return none;
+    case "map":
+      node.fn = draft.fn;
+      return (node.inputs = draft.inputs);
+    case "view":
+      node.view = draft.view;
+      return [(node.input = draft.input)];
+    case "reduce":
+      node.fn = draft.fn;
+      node.axes = draft.axes;
+      node.groups = draft.groups;
+      return [(node.input = draft.input)];
+    case "scan":
+      node.axis = draft.axis;
+      node.exclusive = draft.exclusive;
+      node.reverse = draft.reverse;
+      return [(node.input = draft.input)];
+    case "contract":
+      node.labels = draft.labels;
+      node.ragged = draft.ragged;
+      return [(node.a = draft.a), (node.b = draft.b)];
+    case "choose":
+      node.count = draft.count;
+      node.as = draft.as;
+      return [(node.score = draft.score)];
+    case "route":
+      node.groups = draft.groups;
+      node.bound = draft.bound;
+      return [(node.picks = draft.picks)];
+    case "part":
+      node.part = draft.part;
+      return [(node.route = draft.route)];
+    case "dispatch":
+    case "combine":
+      node.per = draft.per;
+      return [(node.input = draft.input), (node.route = draft.route)];
+    case "take":
+      node.batch = draft.batch;
+      return [(node.table = draft.table), (node.ids = draft.ids)];
+    default:
+      return draft satisfies never;
+  }
 }

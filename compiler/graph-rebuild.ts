@@ -2,6 +2,7 @@
 // Out: what the builder makes of it (its rules may make something else). Does not walk.
 
 import type { Node, RouteNode, Shape } from "./graph.ts";
+import { isDense, sameShape } from "./graph-axis.ts";
 import type { GraphBuilder } from "./graph-builder.ts";
 
 export function rebuildShape(shape: Shape, of: (node: Node) => Node): Shape {
@@ -9,7 +10,45 @@ export function rebuildShape(shape: Shape, of: (node: Node) => Node): Shape {
   return shape.map((axis) => (axis.kind === "dense" ? axis : { ...axis, by: of(axis.by) as RouteNode }));
 }
 
+/** Whether a node over its new operands has the type that it has: rows of a routing follow their routing. */
+function keepsType(node: Node, of: (node: Node) => Node): boolean {
+  if (!node.shape.every(isDense)) return false;
+  for (const operand of node.operands) {
+    const now = of(operand);
+    if (now.dtype !== operand.dtype || !sameShape(now.shape, operand.shape)) return false;
+  }
+  return true;
+}
+
+/** A node over operands of the same types: nothing is inferred again. Undefined: an operation that is rare. */
+function rebuildTyped(builder: GraphBuilder, node: Node, of: (node: Node) => Node): Node | undefined {
+  switch (node.op) {
+    case "map": {
+      const { op, fn, inputs } = node;
+      return builder.make({ op, fn, inputs: inputs.map(of) }, undefined, node);
+    }
+    case "view": {
+      const { op, view, shape } = node;
+      const asked = view.kind === "permute" || view.kind === "pad" ? undefined : { shape };
+      return builder.make({ op, view, input: of(node.input) }, asked, node);
+    }
+    case "reduce": {
+      const { op, fn, axes, groups } = node;
+      return builder.make({ op, fn, axes, groups, input: of(node.input) }, undefined, node);
+    }
+    case "contract": {
+      const { op, labels, ragged } = node;
+      const operands = { op, a: of(node.a), b: of(node.b), labels };
+      return builder.make(ragged === undefined ? operands : { ...operands, ragged }, undefined, node);
+    }
+    default:
+      return undefined;
+  }
+}
+
 export function rebuild(builder: GraphBuilder, node: Node, of: (node: Node) => Node): Node {
+  const typed = keepsType(node, of) ? rebuildTyped(builder, node, of) : undefined;
+  if (typed !== undefined) return typed;
   switch (node.op) {
     case "input":
     case "tensor":

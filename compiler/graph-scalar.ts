@@ -2,6 +2,7 @@
 // constant folding. In: the function, the dtype of its operands, numbers (bool: 0 or 1). Out: a number.
 
 import type { DType, MapFn } from "./graph.ts";
+import { roundHalf } from "./half.ts";
 
 /** erf by Kummer's series, whose terms are all positive: erf x = 2/sqrt(pi) exp(-x^2) sum 2^n x^(2n+1) / (2n+1)!!. */
 export function erf(x: number): number {
@@ -74,6 +75,9 @@ export function evaluateMap(fn: MapFn, dtype: DType, a: number, b: number, c: nu
       return a;
     case "i32":
       return truncate(a);
+    case "bf16":
+    case "f16":
+      return roundHalf(fn, a);
     case "add":
       return whole ? (a + b) | 0 : a + b;
     case "sub":

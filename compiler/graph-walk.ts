@@ -1,44 +1,10 @@
-// Walking a graph: operands, dependencies, order, number of uses, and the same node over other operands.
+// Walking a graph: operands, dependencies, order.
 // Nothing here recurses: a model of many layers is a very deep graph.
 
 import type { Graph, Node, RouteNode, Shape } from "./graph.ts";
-import { NodeMap, type ReadonlyNodeMap } from "./graph-map.ts";
-
-const none: readonly Node[] = [];
 
 /** The nodes whose values a node reads, in the order of its fields. */
-export function operandsOf(node: Node): readonly Node[] {
-  switch (node.op) {
-    case "input":
-    case "tensor":
-    case "const":
-    case "size":
-    case "index":
-    case "random":
-      return none;
-    case "map":
-      return node.inputs;
-    case "view":
-    case "reduce":
-    case "scan":
-      return [node.input];
-    case "contract":
-      return [node.a, node.b];
-    case "choose":
-      return [node.score];
-    case "route":
-      return [node.picks];
-    case "part":
-      return [node.route];
-    case "dispatch":
-    case "combine":
-      return [node.input, node.route];
-    case "take":
-      return [node.table, node.ids];
-    default:
-      return node satisfies never;
-  }
-}
+export const operandsOf = (node: Node): readonly Node[] => node.operands;
 
 /** The routings whose rows a shape speaks of. */
 export function routesOf(shape: Shape): readonly RouteNode[] {
@@ -54,7 +20,7 @@ function isDenseShape(shape: Shape): boolean {
 
 /** Operands, and the routings that a shape names without reading (a broadcast to rows). */
 export function dependenciesOf(node: Node): readonly Node[] {
-  const operands = operandsOf(node);
+  const operands = node.operands;
   if (isDenseShape(node.shape)) return operands;
   const routes = routesOf(node.shape).filter((route) => !operands.includes(route));
   return routes.length === 0 ? operands : [...operands, ...routes];
@@ -85,20 +51,11 @@ export function nodesOf(roots: readonly Node[]): readonly Node[] {
   };
   for (const root of roots) visit(root);
   for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
-    for (const operand of operandsOf(node)) visit(operand);
+    for (const operand of node.operands) visit(operand);
     for (const axis of node.shape) if (axis.kind === "ragged") visit(axis.by);
   }
   const nodes = new Array<Node>(count);
   let at = 0;
   for (const node of seen) if (node !== undefined) nodes[at++] = node;
   return nodes;
-}
-
-/** How many operand places (and outputs) each node fills. */
-export function countUses(graph: Graph, nodes = nodesOf(rootsOf(graph))): ReadonlyNodeMap<number> {
-  const uses = new NodeMap<number>(nodes);
-  const use = (node: Node): void => void uses.set(node, (uses.get(node) ?? 0) + 1);
-  for (const root of rootsOf(graph)) use(root);
-  for (const node of nodes) operandsOf(node).forEach(use);
-  return uses;
 }

@@ -4,10 +4,12 @@
 // A closed set of operations, none named after a model. There is no scatter: `dispatch` and `combine` are each other's
 // transposes, and both gather.
 
+import type { HalfName } from "../runtime/program.ts";
 import type { Size } from "../runtime/size.ts";
 import type { Span } from "../grammar/syntax.ts";
 
-export type DType = "f32" | "i32" | "bool";
+/** Numbers of half width (bf16, f16) come of casts and are moved and contracted, nothing else: sums and functions are f32. */
+export type DType = "f32" | "i32" | "bool" | HalfName;
 
 /** A ragged axis holds the rows that a routing made: ordered by group (expert), then by token. `size` is the static bound on
  * rows; how many are really there is known only when it runs. Two ragged axes are the same when the routing is. */
@@ -31,6 +33,8 @@ interface Common {
   readonly dtype: DType;
   readonly shape: Shape;
   readonly origin: Origin;
+  /** The nodes whose values it reads, in the order of its fields: for all that walks. */
+  readonly operands: readonly Node[];
 }
 
 export type UnaryMap =
@@ -38,8 +42,8 @@ export type UnaryMap =
   | "floor" | "ceil" | "round" | "sign" | "not" | "isnan"
   /** Identity whose gradient is zero. */
   | "stop"
-  /** Casts: numbers to f32, f32 to i32 (truncating), bool to 0 or 1. */
-  | "f32" | "i32";
+  /** Casts: numbers to f32, f32 to i32 (truncating), bool to 0 or 1; f32 to the nearest number of half width, ties to even. */
+  | "f32" | "i32" | HalfName;
 export type BinaryMap =
   // min and max return the other operand when one is NaN; div and mod of i32 are for non-negative numbers
   "add" | "sub" | "mul" | "div" | "mod" | "min" | "max" | "pow" | "lt" | "le" | "eq" | "ne" | "and" | "or" | "xor";
@@ -91,7 +95,7 @@ export interface ScanNode extends Common {
   readonly reverse: boolean;
   readonly input: Node;
 }
-/** out[out labels] = sum over labels not in out of a[labels] * b[labels]; f32. Each label is one letter, each axis has one.
+/** out[out labels] = sum over labels not in out of a[labels] * b[labels]; f32, of operands that are f32 or both of one half width. Each label is one letter, each axis has one.
  * With `ragged`, `row` labels a ragged axis and `group` the dense axis of its groups: the group's index is that of the row,
  * so `rk,ekn->rn` is a product with each row's own matrix, and `rk,rn->ekn` sums each group's rows. */
 export interface ContractNode extends Common {

@@ -1,10 +1,12 @@
-// Numbers of half width: what rounding to bf16 and f16 gives, and how many bytes elements take. In: an f32 as a number. Out: the nearest
-// number of the narrower type, ties to the one whose last bit is 0. Holds them as the f32 that they are; knows no bits.
+// Numbers of half width: what rounding to bf16 and f16 gives, and how many bytes elements take. In: a number. Out: the nearest
+// of the narrower type, ties to the one whose last bit is 0. Holds them as the f32 that they are; knows no bits.
 
 import type { ElementType, HalfType } from "./kernel.ts";
 
-export const isHalf = (type: ElementType | HalfType): type is HalfType => type === "bf16" || type === "f16";
-export const bytesOf = (type: ElementType | HalfType): number => (isHalf(type) ? 2 : 4);
+export const isHalf = (type: string): type is HalfType => type === "bf16" || type === "f16";
+export const bytesOf = (type: ElementType): number => (isHalf(type) ? 2 : 4);
+/** Elements that one asynchronous copy brings: sixteen bytes. */
+export const copiedTogether = (type: ElementType): number => 16 / bytesOf(type);
 
 /** Bits after the leading one, exponent of the smallest normal number, largest number. */
 const formats: Readonly<

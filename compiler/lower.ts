@@ -4,6 +4,7 @@
 // else they are kept aside and copied at the end. Deliberately absent: lifetimes of temporaries (plan.ts).
 
 import type { Graph, Node, PartNode } from "./graph.ts";
+import type { ElementType } from "./kernel.ts";
 import type { LoweredBuffer, LoweredDispatch, LoweredEntry, LoweredPort } from "./lowered.ts";
 import { add as addSizes } from "../runtime/size.ts";
 import { fuse } from "./fuse.ts";
@@ -13,7 +14,7 @@ import { isPacked, readsInPlace } from "./fuse-maker.ts";
 import { isSource } from "./fuse-trace.ts";
 import { number } from "./lower/affine.ts";
 import { lowerColumn } from "./lower/column.ts";
-import { elementOf, sourceMemory, temporary, tensorBuffer } from "./lower/context.ts";
+import { elementOf, sourceMemory, storedType, temporary, tensorBuffer } from "./lower/context.ts";
 import type { LowerContext, MadeKernel } from "./lower/context.ts";
 import { lowerContract } from "./lower/contract.ts";
 import { copyMemory } from "./lower/copy.ts";
@@ -79,7 +80,7 @@ export function lowerGraph(whole: Graph, options: LowerOptions = {}): LoweredEnt
       return made;
     })) {
       const label = path === "" ? title : `${path}: ${title}`;
-      dispatches.push(...launchesOf({ kernel, buffers, label, origin }, stacks));
+      dispatches.push(...launchesOf({ kernel, buffers, label, origin, kind: cluster.kind }, stacks));
     }
   }
   const copies = finalCopies(graph, memories, taken, inPlace, target);
@@ -108,7 +109,7 @@ const lengthOf = (node: Node): Memory["length"] => sizeOf(node.shape);
 
 const outputMemory = (name: string, node: Node): Memory => ({
   key: `output:${name}`,
-  type: elementOf(node),
+  type: storedType(node),
   length: lengthOf(node),
   buffer: { kind: "output", name },
 });
@@ -122,7 +123,7 @@ const numberOf = (node: Node): number | undefined =>
       : undefined;
 
 const updatedMemory = (name: string, node: Node, stacks: Stacks): Memory =>
-  tensorMemory(name, node, { type: elementOf(node), buffer: tensorBuffer(name) }, stacks);
+  tensorMemory(name, node, { type: storedType(node), buffer: tensorBuffer(name) }, stacks);
 
 /** One launch, or one for each part of the stacks that it binds. */
 function launchesOf(whole: LoweredDispatch, stacks: Stacks): readonly LoweredDispatch[] {
@@ -163,21 +164,30 @@ function giveMemory(cluster: Cluster, fusion: Fusion, memories: NodeMap<Memory>)
       node,
       temporary(
         `${node.origin.path} ${node.op === "map" ? node.fn : node.op}`,
-        elementOf(node),
+        storedType(node),
         lengthOf(node),
       ),
     );
   }
 }
 
-/** Results of one contraction kernel share a buffer, one after the other: whoever reads several of them binds one. */
+/** Results of one contraction kernel share a buffer of their type, one after the other: whoever reads several of them binds one. */
 function packResults(cluster: Cluster, memories: NodeMap<Memory>): void {
   const packed = cluster.outputs.filter((node) => isPacked(cluster.kind, node) && !memories.has(node));
+  for (const type of new Set(packed.map(storedType)))
+    pack(
+      packed.filter((node) => storedType(node) === type),
+      type,
+      memories,
+    );
+}
+
+function pack(packed: readonly Node[], type: ElementType, memories: NodeMap<Memory>): void {
   if (packed.length < 2) return;
   const lengths = packed.map(lengthOf);
   const total = lengths.reduce(addSizes, number(0));
   const label = `${packed[0]!.origin.path} ${packed.map((node) => (node.op === "map" ? node.fn : node.op)).join(", ")}`;
-  const memory = temporary(label, "f32", total);
+  const memory = temporary(label, type, total);
   let offset = number(0);
   for (const [i, node] of packed.entries()) {
     memories.set(node, { ...memory, offset });

@@ -1,6 +1,7 @@
 // Lowered entry: kernels in execution order with the buffers each binds. What `lower` hands to `plan`.
 
 import type { Size } from "../runtime/size.ts";
+import type { ClusterKind } from "./fuse-kinds.ts";
 import type { Origin } from "./graph.ts";
 import type { ElementType, Kernel } from "./kernel.ts";
 
@@ -19,13 +20,15 @@ export interface LoweredDispatch {
   readonly label: string;
   /** Of the first node that it computes; absent where nothing in the text asked for it (copies). */
   readonly origin?: Origin;
+  /** Of the cluster that it computes; absent for copies. */
+  readonly kind?: ClusterKind;
   /** Values of sizes that the kernel has beside the session's. */
   readonly launch?: Readonly<Record<string, number>>;
 }
 
 export interface LoweredPort {
   readonly name: string;
-  readonly type: ElementType;
+  readonly type: "f32" | "i32";
   readonly shape: readonly Size[];
   readonly doc?: string;
 }

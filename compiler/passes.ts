@@ -62,6 +62,13 @@ export const passes: readonly Pass[] = [
     does: "new parameters from gradients",
   },
   {
+    name: "narrow",
+    from: "graph",
+    to: "graph",
+    file: "compiler/narrow.ts",
+    does: "operands of contractions in 16 bits, copies of parameters, where a precision is asked for",
+  },
+  {
     name: "fuse",
     from: "graph",
     to: "graph",

@@ -4,7 +4,15 @@
 // `placeOf` knows the lines of the text: what a dispatch comes from, for errors.
 // It places nothing in memory: addresses depend on sizes, and those are the session's (runtime/arena.ts).
 
-import type { Dispatch, Entry, Program, ProgramKernel, TargetName, Temporary } from "../runtime/program.ts";
+import type {
+  Dispatch,
+  Entry,
+  Program,
+  ProgramKernel,
+  StoredName,
+  TargetName,
+  Temporary,
+} from "../runtime/program.ts";
 import { programVersion } from "../runtime/program.ts";
 import { sizeKey } from "../runtime/size.ts";
 import { sameData } from "./same-data.ts";
@@ -16,7 +24,15 @@ import { scratchBytes } from "./wasm/print.ts";
 /** What a program says of its model besides the entries. */
 export type ProgramAbout = Pick<
   Program,
-  "name" | "sizes" | "tensors" | "modalities" | "routers" | "training" | "precision"
+  | "name"
+  | "sizes"
+  | "tensors"
+  | "copies"
+  | "modalities"
+  | "routers"
+  | "training"
+  | "precision"
+  | "undecodable"
 >;
 
 export interface Planned {
@@ -51,7 +67,9 @@ export function plan(
     return kernels.length - 1;
   };
 
-  const tensors = new Map(about.tensors.map((tensor) => [tensor.name, tensor.type]));
+  const tensors = new Map<string, StoredName>(
+    [...about.tensors, ...(about.copies ?? [])].map(({ name, type }) => [name, type]),
+  );
   const planned: Record<string, Entry> = {};
   for (const entry of entries) {
     if (planned[entry.name] !== undefined) throw new Error(`internal: two entries are called ${entry.name}`);
@@ -66,11 +84,13 @@ export function plan(
       ...(about.precision === undefined ? {} : { precision: about.precision }),
       sizes: about.sizes,
       tensors: about.tensors,
+      ...(about.copies === undefined ? {} : { copies: about.copies }),
       kernels: kernels.map(describe),
       entries: planned,
       modalities: about.modalities,
       routers: about.routers,
       ...(about.training === undefined ? {} : { training: about.training }),
+      ...(about.undecodable === undefined ? {} : { undecodable: about.undecodable }),
     },
     kernels,
   };
@@ -108,7 +128,7 @@ function planEntry(
   placeOf: (origin: Origin) => string | undefined,
 ): Entry {
   const indices = new Map<LoweredBuffer, number>();
-  const temporaries: Temporary[] = [];
+  const temporaries: { -readonly [Field in keyof Temporary]: Temporary[Field] }[] = [];
   const written = new Set<string>();
   const types = {
     tensor: tensors,
@@ -139,7 +159,7 @@ function planEntry(
       }
       const index = indices.get(buffer);
       if (index !== undefined) {
-        temporaries[index] = { ...temporaries[index]!, last: at };
+        temporaries[index]!.last = at;
         return { kind: buffer.kind, index };
       }
       // The first to touch a temporary must fill it: arenas are never cleared. A kernel may read what it wrote itself.

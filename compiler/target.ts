@@ -6,6 +6,8 @@ import type { TargetName } from "../runtime/program.ts";
 
 export interface Target {
   readonly name: TargetName;
+  /** What operands of contractions are rounded to; absent: they are f32. */
+  readonly narrow?: HalfType;
   /** Storage buffers that a kernel may bind. */
   readonly bindings: number;
   /** Bytes that one of them may cover, where there is a limit: longer stacks lie in parts. */
@@ -24,8 +26,12 @@ export interface Parallel {
   readonly sums?: number;
   /** Four neighbours in memory are one access of an invocation. */
   readonly vectors?: boolean;
-  /** Matrix units multiply fragments of this type, and contractions may round their operands to it. */
-  readonly matrix?: { readonly type: HalfType };
+  /** Matrix units multiply fragments of this type: contractions of such operands may use them. */
+  readonly matrix?: {
+    readonly type: HalfType;
+    /** Kernels have a second variant of their tiles for devices whose warpgroups multiply. */
+    readonly warpgroups?: boolean;
+  };
 }
 
 /** What WebGPU guarantees of every device. */
@@ -51,11 +57,11 @@ export const targets: Readonly<Record<TargetName, Target>> = {
 /** What every GPU with matrix units gives a workgroup. */
 const scratchBesideMatrix = 98304;
 
-/** The same target, its contractions on matrix units: operands are rounded to `type` on their way, sums and everything else
- * stay f32. Router scores are not rounded. */
-export function onMatrixUnits(target: Target, type: HalfType): Target {
+/** The same target, operands of contractions rounded to `type` (narrow.ts), and on matrix units where it has them; with a variant for
+ * warpgroups that multiply, or without. */
+export function narrowTarget(target: Target, type: HalfType, warpgroups = false): Target {
   const { parallel } = target;
-  if (parallel === undefined) return target;
+  if (target.name !== "cuda" || parallel === undefined) return { ...target, narrow: type };
   const scratch = Math.max(parallel.scratch, scratchBesideMatrix);
-  return { ...target, parallel: { ...parallel, scratch, matrix: { type } } };
+  return { ...target, narrow: type, parallel: { ...parallel, scratch, matrix: { type, warpgroups } } };
 }

@@ -5,7 +5,8 @@
 import { align, layoutArena } from "./arena.ts";
 import type { ArenaLayout, Placed } from "./arena.ts";
 import { tapeBytes } from "./pool-record.ts";
-import type { Program, Tensor } from "./program.ts";
+import { bytesOf } from "./halves.ts";
+import type { Copy, Program, Tensor } from "./program.ts";
 import type { Sizes } from "./size.ts";
 
 export interface EntryMemory {
@@ -21,6 +22,8 @@ export interface EntryMemory {
 
 export interface MemoryPlan {
   readonly parameters: number;
+  /** Of half width, beside parameters or in their place; absent where the program has none. */
+  readonly copies?: number;
   readonly state: number;
   readonly optimiser: number;
   readonly entries: readonly EntryMemory[];
@@ -32,7 +35,8 @@ export interface MemoryPlan {
   readonly total: number;
 }
 
-export const tensorBytes = (tensor: Tensor): number => align(4 * tensor.shape.reduce((a, b) => a * b, 1));
+export const tensorBytes = ({ type, shape }: Tensor | Copy): number =>
+  align(bytesOf(type) * shape.reduce((a, b) => a * b, 1));
 
 /** Values of all symbolic sizes: the given ones, defaults for the others. */
 export const withDefaults = (program: Program, sizes: Sizes = {}): Sizes => ({
@@ -40,13 +44,29 @@ export const withDefaults = (program: Program, sizes: Sizes = {}): Sizes => ({
   ...sizes,
 });
 
-/** The tensors that a session of these entries holds. Optimiser state stays out of sessions that do not train, caches out of
- * those that do not decode: generating costs no optimiser memory, and training no caches. */
-export function heldTensors(program: Program, entries: readonly string[]): readonly Tensor[] {
+/** What dispatches of these entries bind by the name of a tensor. */
+function boundNames(program: Program, entries: readonly string[]): ReadonlySet<string> {
   const bound = new Set<string>();
   for (const name of entries)
     for (const dispatch of program.entries[name]?.dispatches ?? [])
       for (const ref of dispatch.buffers) if (ref.kind === "tensor") bound.add(ref.name);
+  return bound;
+}
+
+/** What a session of these entries has in memory: its tensors, and the copies that they read. A parameter that they read by its
+ * copy only is not there itself. */
+export function heldMemory(program: Program, entries: readonly string[]): readonly (Tensor | Copy)[] {
+  const bound = boundNames(program, entries);
+  const copies = (program.copies ?? []).filter(({ name }) => bound.has(name));
+  const copied = new Set(copies.map(({ of }) => of));
+  const held = heldTensors(program, entries);
+  return [...held.filter(({ name }) => bound.has(name) || !copied.has(name)), ...copies];
+}
+
+/** The tensors that a session of these entries has values of. Optimiser state stays out of sessions that do not train, caches out of
+ * those that do not decode: generating costs no optimiser memory, and training no caches. */
+export function heldTensors(program: Program, entries: readonly string[]): readonly Tensor[] {
+  const bound = boundNames(program, entries);
   const trains = program.tensors.some((tensor) => tensor.role === "optimiser" && bound.has(tensor.name));
   return program.tensors.filter((tensor) => {
     if (isCache(tensor) || tensor.role === "carry") return bound.has(tensor.name);
@@ -91,7 +111,7 @@ export function layoutMemory(program: Program, entries: readonly string[], threa
   const scratchEach = align(most) + 64;
   let top = scratch + threads * scratchEach;
   const tensors = new Map<string, number>();
-  for (const tensor of heldTensors(program, entries)) {
+  for (const tensor of heldMemory(program, entries)) {
     tensors.set(tensor.name, top);
     top += tensorBytes(tensor);
   }
@@ -105,9 +125,12 @@ export function memoryPlan(
   threads = 1,
 ): MemoryPlan {
   const values = withDefaults(program, sizes);
-  const held = heldTensors(program, entries);
-  const sum = (role: Tensor["role"]) =>
-    held.reduce((bytes, tensor) => bytes + (tensor.role === role ? tensorBytes(tensor) : 0), 0);
+  const held = heldMemory(program, entries);
+  const sum = (role: Tensor["role"] | "copy") =>
+    held.reduce(
+      (bytes, one) => bytes + (("role" in one ? one.role : "copy") === role ? tensorBytes(one) : 0),
+      0,
+    );
   const perEntry = entries.map((name): EntryMemory => {
     const entry = program.entries[name];
     if (entry === undefined) throw new Error(`internal: the program has no entry ${name}`);
@@ -115,7 +138,8 @@ export function memoryPlan(
     const at = entry.dispatches[layout.busiest]?.label ?? (layout.busiest < 0 ? "inputs" : "outputs");
     return { name, bytes: layout.bytes, floor: layout.floor, at, alive: aliveAt(layout, layout.busiest) };
   });
-  const parts = { parameters: sum("parameter"), state: sum("state"), optimiser: sum("optimiser") };
+  const copies = program.copies === undefined ? {} : { copies: sum("copy") };
+  const parts = { parameters: sum("parameter"), ...copies, state: sum("state"), optimiser: sum("optimiser") };
   const arena = perEntry.reduce((most, { bytes }) => Math.max(most, bytes), 0);
   const layout = layoutMemory(program, entries, threads);
   const own = layout.scratch + threads * layout.scratchBytes;

@@ -4,6 +4,7 @@
 // Placement is first-fit in several orders, of which the tightest is kept; finding the best is a hard problem, and
 // `floor` says how far from it a layout can be at most.
 
+import { bytesOf } from "./halves.ts";
 import type { BufferRef, Entry } from "./program.ts";
 import { evaluate } from "./size.ts";
 import type { Size, Sizes } from "./size.ts";
@@ -94,8 +95,9 @@ function lifetimes(entry: Entry, sizes: Sizes): Unplaced[] {
         last: entry.dispatches.length,
       };
     }),
-    ...entry.temporaries.map(({ label, length, first, last }): Unplaced => {
-      return { kind: "temporary", name: label, bytes: align(4 * evaluate(length, sizes)), first, last };
+    ...entry.temporaries.map(({ label, type, length, first, last }): Unplaced => {
+      const bytes = align(bytesOf(type) * evaluate(length, sizes));
+      return { kind: "temporary", name: label, bytes, first, last };
     }),
   ];
 }
@@ -121,30 +123,38 @@ function firstFit(
   buffers: readonly Unplaced[],
   order: (a: Unplaced, b: Unplaced) => number,
 ): { offsets: Float64Array; bytes: number } {
-  const offsets = new Float64Array(buffers.length);
+  const count = buffers.length;
+  const offsets = new Float64Array(count);
   const sorted = buffers.map((_, i) => i).sort((a, b) => order(buffers[a]!, buffers[b]!) || a - b);
-  /** Placed buffers by rising offset: one pass over them sees the gaps in order. */
-  const placed: number[] = [];
+  // Placed buffers by rising offset: one pass over them sees the gaps in order. Every buffer is compared with all that are
+  // placed, so what is compared lies side by side.
+  const [firsts, lasts] = [new Int32Array(count), new Int32Array(count)];
+  const [starts, ends] = [new Float64Array(count), new Float64Array(count)];
+  let placed = 0;
   let total = 0;
   for (const i of sorted) {
     const { bytes, first, last } = buffers[i]!;
     if (bytes === 0) continue;
     let offset = 0;
-    for (const j of placed) {
-      const other = buffers[j]!;
-      if (other.last < first || other.first > last) continue;
-      if (offsets[j]! >= offset + bytes) break;
-      offset = Math.max(offset, offsets[j]! + other.bytes);
+    for (let j = 0; j < placed; j++) {
+      if (lasts[j]! < first || firsts[j]! > last) continue;
+      if (starts[j]! >= offset + bytes) break;
+      if (ends[j]! > offset) offset = ends[j]!;
     }
     offsets[i] = offset;
     total = Math.max(total, offset + bytes);
     let low = 0;
-    for (let high = placed.length; low < high;) {
+    for (let high = placed; low < high;) {
       const middle = (low + high) >> 1;
-      if (offsets[placed[middle]!]! <= offset) low = middle + 1;
+      if (starts[middle]! <= offset) low = middle + 1;
       else high = middle;
     }
-    placed.splice(low, 0, i);
+    for (const column of [firsts, lasts, starts, ends]) column.copyWithin(low + 1, low, placed);
+    firsts[low] = first;
+    lasts[low] = last;
+    starts[low] = offset;
+    ends[low] = offset + bytes;
+    placed++;
   }
   return { offsets, bytes: total };
 }

@@ -14,6 +14,7 @@ import {
 import { UserError } from "./errors.ts";
 import type { Tensor } from "./program.ts";
 import type { StoredTensor } from "./safetensors.ts";
+import { decodeIndex, indexEnding } from "./safetensors-index.ts";
 import { codeOf, isFull, reasonOf } from "./system-error.ts";
 
 /** What is used of `node:fs`; tests give one that fails. */
@@ -147,13 +148,36 @@ export function readRunState(path: string, files: CheckpointFiles = nodeFiles): 
   return rescued(file, files, () => decodeRunState(bytes, file));
 }
 
-/** Reads the tensors of any safetensors file, whatever its model. `path` as for `readCheckpoint`. */
+/** Reads the tensors of any safetensors file, or of several with an index, whatever their model. `path` as for `readCheckpoint`. */
 export function readStored(
   path: string,
   files: CheckpointFiles = nodeFiles,
 ): ReadonlyMap<string, StoredTensor> {
+  if (path.endsWith(indexEnding)) return readParts(path, files);
   const { bytes, file } = readFile(path, files);
   return rescued(file, files, () => decodeStored(bytes, file));
+}
+
+function readParts(path: string, files: CheckpointFiles): ReadonlyMap<string, StoredTensor> {
+  const index = decodeIndex(new TextDecoder().decode(readFile(path, files).bytes), path);
+  const all = new Map<string, StoredTensor>();
+  for (const [part, names] of index) {
+    const tensors = readStored(join(dirname(path), part), files);
+    for (const name of names) {
+      const found = tensors.get(name);
+      if (found === undefined)
+        throw new UserError(
+          "R0204",
+          `${path} says that ${part} holds ${JSON.stringify(name)}, which it does not`,
+          {
+            file: path,
+            help: "copy all files of the checkpoint again",
+          },
+        );
+      all.set(name, found);
+    }
+  }
+  return all;
 }
 
 /** Truncated, damaged, no safetensors file. */
@@ -184,7 +208,8 @@ function otherCheckpoints(file: string, files: CheckpointFiles): readonly string
 }
 
 function readFile(path: string, files: CheckpointFiles): { bytes: Uint8Array<ArrayBuffer>; file: string } {
-  const file = path.endsWith(".safetensors") ? path : checkpointPath(path, "last");
+  const named = path.endsWith(".safetensors") || path.endsWith(indexEnding);
+  const file = named ? path : checkpointPath(path, "last");
   let handle: number | undefined;
   try {
     handle = files.openSync(file, readAtOnce);

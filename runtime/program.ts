@@ -11,12 +11,14 @@ export interface Program {
   /** The model's name in its file. */
   readonly name: string;
   readonly target: TargetName;
-  /** What contractions round their operands to on their way to matrix units; sums stay f32. Absent: nothing is rounded. */
+  /** What contractions read, in memory as well: their operands are rounded to it, sums stay f32. Absent: nothing is rounded. */
   readonly precision?: Exclude<Precision, "f32">;
   /** Symbolic sizes (batch `B`, one length per sequence modality, ...): the session gives them numbers. */
   readonly sizes: readonly SizeName[];
   /** Trained tensors, then non-gradient state of layers, then optimiser state: all that a checkpoint holds. */
   readonly tensors: readonly Tensor[];
+  /** Of parameters; absent where there are none. */
+  readonly copies?: readonly Copy[];
   readonly kernels: readonly ProgramKernel[];
   /** By name: `forward`, `decode`, `evaluate`, `train` (gradients of one micro-batch), `update` (one optimiser step). */
   readonly entries: Readonly<Record<string, Entry>>;
@@ -25,11 +27,20 @@ export interface Program {
   readonly training?: Training;
   /** Routed layers, in order, for reports. */
   readonly routers: readonly RouterInfo[];
+  /** Of a model of tokens without `decode`: the lines that need the whole text. */
+  readonly undecodable?: readonly UndecodableLine[];
+}
+
+/** `place` is that of a dispatch; `why` goes on after it, "reads later positions of the text"; `help` is what to write instead. */
+export interface UndecodableLine {
+  readonly place?: string;
+  readonly why: string;
+  readonly help: string;
 }
 
 export type TargetName = "wasm" | "webgpu" | "cuda";
 
-/** Of the operands of contractions. Parameters, sums and everything else are f32. */
+/** Of the operands of contractions. Parameters as they are trained, sums and everything else are f32. */
 export type Precision = "f32" | "bf16" | "f16";
 
 export interface SizeName {
@@ -39,6 +50,9 @@ export interface SizeName {
 }
 
 export type ElementName = "f32" | "i32";
+/** In memory: those of half width are read as f32 and rounded to the nearest when written. */
+export type StoredName = ElementName | HalfName;
+export type HalfName = "bf16" | "f16";
 
 export interface Tensor {
   /** Path in the model: `block.0.attention.wq`. Unique, and the name in a checkpoint. */
@@ -52,6 +66,18 @@ export interface Tensor {
   /** For parameters: frozen tensors get no gradient. */
   readonly frozen?: boolean;
   /** Equal parts, along the first axis, that it lies in where a binding could not cover it; default: one. */
+  readonly parts?: number;
+}
+
+/** What kernels read in the place of a parameter: its numbers, rounded. A session makes it whenever the parameter is written, and `update`
+ * writes both; a session whose entries read only the copy holds nothing else. In no checkpoint. */
+export interface Copy {
+  /** Unique among tensors, too: entries bind it like one. */
+  readonly name: string;
+  /** The parameter. */
+  readonly of: string;
+  readonly type: HalfName;
+  readonly shape: readonly number[];
   readonly parts?: number;
 }
 
@@ -110,7 +136,7 @@ export interface Port {
 
 export interface Temporary {
   readonly label: string;
-  readonly type: ElementName;
+  readonly type: StoredName;
   /** In elements. */
   readonly length: Size;
   /** First and last dispatch (inclusive) that touch it: two temporaries that never live together share memory. */
@@ -184,8 +210,8 @@ export interface Training {
 
 /** Where tensors get their first values from, when not from their initialisers: what `start` says, by tensor. */
 export interface Start {
-  /** Runs and files as written, relative to the `.moe` file; none: the phase before, which is then source 0. */
-  readonly sources: readonly string[];
+  /** Runs and files as written, relative to the `.moe` file, and earlier phases; none: the phase before, which is then source 0. */
+  readonly sources: readonly (string | { readonly phase: string })[];
   /** For messages: as written, and where (`grow.moe:12`); `exact`: it speaks of one tensor, which must be there. */
   readonly rules: readonly { readonly text: string; readonly place: string; readonly exact: boolean }[];
   readonly tensors: readonly { readonly name: string; readonly rule: number; readonly value: StartValue }[];
@@ -212,10 +238,15 @@ export type StartValue =
       readonly kind: "take";
       readonly of: StartValue;
       readonly axis: number;
-      readonly positions: readonly number[];
+      /** Those said, or those of the `count` largest numbers of a vector that is as long as the axis, in the order of the axis. */
+      readonly positions: readonly number[] | { readonly largest: StartValue; readonly count: number };
     }
   | { readonly kind: "concat"; readonly of: readonly StartValue[]; readonly axis: number }
-  | { readonly kind: "stack" | "mean"; readonly of: readonly StartValue[] }
+  | { readonly kind: "stack"; readonly of: readonly StartValue[] }
+  /** Of parts alike; with `weights`, one for each, it is the sum of weight times part over the sum of the weights, which is not 0. */
+  | { readonly kind: "mean"; readonly of: readonly StartValue[]; readonly weights?: readonly number[] }
+  /** The last two axes change places. */
+  | { readonly kind: "transpose"; readonly of: StartValue }
   /** Its initialiser. */
   | { readonly kind: "fresh" };
 
@@ -226,4 +257,6 @@ export interface DataSource {
   readonly path: string;
   /** csv and jsonl: the column or columns; pairs: none. */
   readonly columns?: readonly string[];
+  /** Modalities of one stream line up row by row; each stream has its own order and number of rows. None: the main one. */
+  readonly stream?: string;
 }

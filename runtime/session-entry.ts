@@ -6,9 +6,10 @@ import { elements, layoutArena } from "./arena.ts";
 import type { ArenaLayout } from "./arena.ts";
 import { inWords } from "./in-words.ts";
 import type { Call } from "./pool.ts";
-import type { BufferRef, Dispatch, Entry, Port, Program } from "./program.ts";
+import type { BufferRef, Dispatch, Entry, Port, Program, StoredName } from "./program.ts";
 import { evaluate } from "./size.ts";
 import type { Sizes } from "./size.ts";
+import { storedIn } from "./stored.ts";
 
 export interface Place {
   readonly port: Port;
@@ -32,7 +33,7 @@ export interface BoundBuffer {
   /** Of a temporary, its label; of others, their names. */
   readonly name: string;
   readonly access: "read" | "write" | "update";
-  readonly type: "f32" | "i32";
+  readonly type: StoredName;
   readonly address: number;
   readonly length: number;
   /** No earlier dispatch has touched it: its contents are left from something else. */
@@ -61,7 +62,7 @@ export function prepareEntry(
   addresses: Addresses,
   layout: ArenaLayout = layoutArena(entry, sizes),
 ): PreparedEntry {
-  const tensors = new Map(program.tensors.map((tensor) => [tensor.name, tensor]));
+  const tensors = new Map(storedIn(program).map((stored) => [stored.name, stored]));
   const place =
     (buffers: ArenaLayout["inputs"]) =>
     (port: Port): Place => {

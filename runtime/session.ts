@@ -7,6 +7,7 @@ import { layoutArena } from "./arena.ts";
 import { layoutMemory } from "./arena-plan.ts";
 import { Bindings } from "./bindings.ts";
 import type { Executor, ExecutorOptions, RunOptions, Timing, Visit } from "./executor.ts";
+import { readAs } from "./halves.ts";
 import { initialiseAll } from "./init.ts";
 import { Pool } from "./pool.ts";
 import type { Tape } from "./pool.ts";
@@ -181,7 +182,8 @@ export class Session implements Executor {
    * routing leaves unused hold nothing from before. */
   trace(entry: string, inputs: Inputs, visit: Visit): void {
     const ready = this.#start(this.#bindings.current, entry, inputs);
-    const values = ({ type, address, length }: BoundBuffer) => viewOf(this.#buffer(), type, address, length);
+    const values = ({ type, address, length }: BoundBuffer) =>
+      viewOf(this.#buffer(), readAs(type), address, length);
     for (const [i, dispatch] of ready.dispatches.entries()) {
       for (const buffer of dispatch.buffers) if (buffer.fresh) values(buffer).fill(0);
       this.#pool.runStep(ready.tape!, i);

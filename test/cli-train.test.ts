@@ -18,6 +18,26 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => shell.remove());
 
+test("a model that reads ahead is planned and trained, and says where it does when it is to write", async () => {
+  const text = tinyModel.replace("  x = x + pool", "  y[t, c] = x[t + 1, c]\n  x = x + y + pool");
+  writeFileSync(at("ahead.moe"), text);
+  const line = "ahead.moe:12 reads later positions of the text by an index";
+  expect((await run("plan ahead.moe")).out).toContain(`  no generation: ${line}\n    read none`);
+  expect((await run("train ahead.moe --steps 1 --threads 1")).code).toBe(0);
+  expect(await run("generate runs/ahead")).toEqual({
+    code: 2,
+    out: "",
+    err: `error[R0401]: the model Tiny cannot generate: ${line}\n  = help: read none that is later: \`x[t - 1]\`, or \`x[t + a - 2]\` for \`a\` below 3\n`,
+  });
+});
+
+test("a metric of inference alone is measured, too", async () => {
+  const text = tinyModel.replace(/loss cross_entropy.*/, "$&\n  metric said = 2 in inference");
+  shell.write("said.moe", text.replaceAll("Tiny", "Said"));
+  expect((await run("train said.moe --threads 1 --steps 1")).code).toBe(0);
+  expect((await run("eval runs/said --threads 1")).out).toMatch(/\n {2}said +2\.000\n/);
+});
+
 describe("train", () => {
   test("leaves a folder that has everything, and says what to do next", () => {
     expect(first.code).toBe(0);

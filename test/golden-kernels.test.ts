@@ -8,6 +8,7 @@ import { artifact } from "../compiler/artifact.ts";
 import { planModel, type PlannedModel } from "../compiler/compile.ts";
 import { printKernel } from "../compiler/print-kernel.ts";
 import type { TargetName } from "../runtime/program.ts";
+import { plainText } from "../runtime/webgpu/shader.ts";
 import { stdlib } from "../stdlib/sources.ts";
 
 const path = "examples/app/small.moe";
@@ -41,7 +42,7 @@ describe("the routed layer of examples/app, forward", () => {
     await expect(text).toMatchFileSnapshot("golden/small.kernels.txt");
   });
   test("WGSL", async () => {
-    const text = artifact(planned("webgpu"), "webgpu").shaders.join("\n");
+    const text = artifact(planned("webgpu"), "webgpu").shaders.map(plainText).join("\n");
     await expect(text).toMatchFileSnapshot("golden/small.wgsl");
   });
   test("CUDA C++", async () => {

@@ -7,7 +7,8 @@ import type { Entry, Temporary } from "../runtime/program.ts";
 import { constant, named, type Size } from "../runtime/size.ts";
 import { threefry } from "../runtime/random.ts";
 import { buffer, i, kernel, load, store } from "./helpers/kernels.ts";
-import { blur, dispatch, input, output, regression, speaker, temporary } from "./helpers/hand-written.ts";
+import { blur } from "./helpers/blur.ts";
+import { dispatch, input, output, regression, speaker, temporary } from "./helpers/hand-written.ts";
 
 describe("equal data", () => {
   test.each([

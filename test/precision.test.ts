@@ -58,9 +58,12 @@ describe("a layer for CUDA", () => {
 });
 
 test("no other target has it: the types say so, and one sentence", () => {
-  // @ts-expect-error: only CUDA has a choice.
-  const wrong: CompileRequest<"webgpu"> = { ...request, target: "webgpu", precision: "f16" };
-  expect(() => compile(wrong)).toThrow("precision f16 is for the target cuda, not for webgpu");
+  // @ts-expect-error: WGSL has no such type.
+  const wrong: CompileRequest<"webgpu"> = { ...request, target: "webgpu", precision: "bf16" };
+  expect(() => compile(wrong)).toThrow("the target webgpu has no bf16");
+  // @ts-expect-error: a CPU computes in f32.
+  const slow: CompileRequest = { ...request, precision: "f16" };
+  expect(() => compile(slow)).toThrow("the target wasm has no f16");
 });
 
 const shell = testShell({ "tiny.moe": tinyModel, "data/a.txt": tinyText, "layer.moe": text });
@@ -72,24 +75,35 @@ afterEach(() => {
 const run = (line: string) => shell.run(line.split(" "));
 
 test.each([
-  ["train tiny.moe --precision bf16", "bf16", "--device cuda"],
-  ["train tiny.moe --device webgpu --precision f16", "f16", "--device cuda"],
-  ["build tiny.moe --target webgpu --precision bf16", "bf16", "--target cuda"],
-  ["plan tiny.moe --precision bf16", "bf16", "--target cuda"],
-])("moe %s", async (line, precision, option) => {
+  ["train tiny.moe --precision bf16", "bf16", "by CUDA", "`--device cuda`"],
+  ["train tiny.moe --device webgpu --precision bf16", "bf16", "by CUDA", "`--device cuda`"],
+  ["train tiny.moe --precision f16", "f16", "on GPUs", "`--device cuda` or `--device webgpu`"],
+  ["build tiny.moe --target webgpu --precision bf16", "bf16", "by CUDA", "`--target cuda`"],
+  ["build tiny.moe --precision f16", "f16", "on GPUs", "`--target cuda` or `--target webgpu`"],
+  ["plan tiny.moe --precision bf16", "bf16", "by CUDA", "`--target cuda`"],
+])("moe %s", async (line, precision, only, option) => {
   const { code, out, err } = await run(line);
   expect([code, out]).toEqual([2, ""]);
   expect(err).toBe(
-    `error[C0401]: \`--precision ${precision}\` wants matrix units, which are used by CUDA only\n` +
-      `  = help: add \`${option}\`, or leave out \`--precision\`\n`,
+    `error[C0401]: \`--precision ${precision}\` is computed ${only} only\n` +
+      `  = help: add ${option}, or leave out \`--precision\`\n`,
   );
 });
 
 test("moe plan says it", async () => {
   const line = "plan layer.moe --target cuda --precision bf16";
   expect((await run(line)).out).toMatch(/^Layer {2}batch \d+, contractions of bf16\n/);
-  expect(JSON.parse((await run(`${line} --json`)).out)).toMatchObject({ precision: "bf16" });
-  expect((await run("plan layer.moe --target cuda")).out).not.toContain("contractions of");
+  expect((await run(line)).out).toMatch(
+    /\n {7,}parameters +copies +.*\n.*\n\nParameters that kernels read in bf16\n +32\.0 KiB +pool\.gate\n/s,
+  );
+  const told: unknown = JSON.parse((await run(`${line} --json`)).out);
+  const bytes = 2 * 4 * 64 * 64;
+  expect(told).toMatchObject({
+    precision: "bf16",
+    copies: ["gate", "up", "down"].map((name) => ({ of: `pool.${name}`, type: "bf16", bytes })),
+  });
+  const plain = (await run("plan layer.moe --target cuda")).out;
+  expect(plain).not.toMatch(/contractions of|copies/);
 });
 
 test.skipIf(!hasCompiler)("moe train, eval and generate with it", { timeout: 120_000 }, async () => {

@@ -6,7 +6,7 @@ import { plan } from "../compiler/plan.ts";
 import type { Program } from "../runtime/program.ts";
 import { constant } from "../runtime/size.ts";
 import { layoutGpu, type GpuLayout } from "../runtime/webgpu/layout.ts";
-import { blur } from "./helpers/hand-written.ts";
+import { blur } from "./helpers/blur.ts";
 import { add, buffer, f, kernel, load, store, workgroup } from "./helpers/kernels.ts";
 
 describe("the layout", () => {

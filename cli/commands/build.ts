@@ -67,7 +67,7 @@ async function buildFolder(shell: Shell, file: string, options: BuildOptions): P
   const folder = resolve(shell.folder, shown);
   const read = compileFile(shell, file, options);
   if (read === undefined) return exitCodes.findings;
-  checkPrecision(options.precision, options.target?.includes("cuda") === true, "--target cuda");
+  checkPrecision(options.precision, options.target ?? [], "--target");
   const targets = [...new Set(options.target ?? [])].flatMap((target) => (target === "wasm" ? [] : [target]));
   const others = targets.map((target) => compileFor(shell.folder, file, options, target));
   const files = await contents(read, others);

@@ -24,7 +24,7 @@ export interface PlanOptions extends CompileOptions {
 }
 
 export async function plan(shell: Shell, file: string, options: PlanOptions): Promise<ExitCode> {
-  checkPrecision(options.precision, options.target === "cuda", "--target cuda");
+  checkPrecision(options.precision, [options.target ?? "wasm"], "--target");
   const read = planFile(shell, file, options);
   if (read === undefined) return exitCodes.findings;
   const { program } = read;
@@ -64,30 +64,56 @@ function print(result: Plan, all: boolean, paint: Paint): string {
     `${paint.bold(result.model)}  ${paint.dim(sizes.join(", "))}\n${summary}`,
     head("Memory"),
     memoryTable(result),
+    ...(result.copies === undefined
+      ? []
+      : [head(`Parameters that kernels read in ${result.precision}`), copyTable(result, all, paint)]),
     ...Object.entries(result.memory)
       .slice(0, 1)
       .map(([use, memory]) => head(`Largest tensors while ${use} is fullest`) + largest(memory, all, paint)),
     head("Entries"),
     entryTable(result.entries),
+    ...(result.undecodable ?? []).map(
+      ({ place = "it", why, help }) => `  no generation: ${place} ${why}\n    ${paint.dim(help)}\n`,
+    ),
     ...chosen.map((entry) => head(`Kernels of ${entry.name}`) + kernelTable(entry, all, paint)),
     refusalList(result, all, head, paint),
   ].join("");
 }
 
-function memoryTable({ memory }: Plan): string {
-  const rows = Object.entries(memory).map(
-    ([use, { parameters, gradients, optimiser, state, arena, total }]) => [
-      use,
-      ...[parameters, gradients, optimiser, state, arena, total].map((size) =>
-        size === 0 ? "" : bytes(size),
-      ),
-    ],
-  );
-  return table(
-    [["", "parameters", "gradients", "optimiser", "state", "values", "total"], ...rows],
-    "lrrrrrr",
-    "  ",
-  );
+function memoryTable({ memory, copies }: Plan): string {
+  const copied = copies === undefined ? [] : ["copies"];
+  const rows = Object.entries(memory).map(([use, held]) => {
+    const { parameters, gradients, optimiser, state, arena, total } = held;
+    const sizes = [
+      parameters,
+      ...copied.map(() => held.copies ?? 0),
+      gradients,
+      optimiser,
+      state,
+      arena,
+      total,
+    ];
+    return [use, ...sizes.map((size) => (size === 0 ? "" : bytes(size)))];
+  });
+  const titles = ["", "parameters", ...copied, "gradients", "optimiser", "state", "values", "total"];
+  return table([titles, ...rows], `l${"r".repeat(titles.length - 1)}`, "  ");
+}
+
+/** What lies beside the parameters, or in their place where nothing else is read; layers that are alike in one row. */
+function copyTable({ copies = [] }: Plan, all: boolean, paint: Paint): string {
+  const sums = new Map<string, { readonly bytes: number; readonly times: number }>();
+  for (const { of, bytes: size } of copies) {
+    const label = foldedLabel(of);
+    const before = sums.get(label) ?? { bytes: 0, times: 0 };
+    sums.set(label, { bytes: before.bytes + size, times: before.times + 1 });
+  }
+  const rows = [...sums].map(([label, { bytes: size, times }]) => [
+    bytes(size),
+    times === 1 ? "" : `${times} x`,
+    label,
+  ]);
+  const shown = all ? rows : rows.slice(0, shownRows);
+  return table(shown, "rrl", "  ") + more(rows.length - shown.length, paint);
 }
 
 /** Names of sizes that every model may have, in words. */

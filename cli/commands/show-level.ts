@@ -66,7 +66,8 @@ function code(
   entry: string | undefined,
 ): string {
   const { program } = planned;
-  if (program.target === "webgpu") return wanted(artifact(planned, "webgpu").shaders).map(plainText).join("\n");
+  if (program.target === "webgpu")
+    return wanted(artifact(planned, "webgpu").shaders).map(plainText).join("\n");
   if (program.target === "cuda" && entry !== undefined)
     throw new UserError("C0401", "the code for CUDA is one text for all entries", {
       help: "leave out `--entry`, or show its kernels with `--level kernel`",

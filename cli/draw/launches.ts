@@ -4,6 +4,7 @@
 import type { LoweredBuffer, LoweredEntry } from "../../compiler/lowered.ts";
 import type { Program } from "../../runtime/program.ts";
 import { evaluate, type Sizes } from "../../runtime/size.ts";
+import { bytesOf } from "../../runtime/halves.ts";
 import { splitStep, stepBelow } from "./paths.ts";
 
 export interface Launch {
@@ -83,7 +84,10 @@ export function launchGroups(
     const launch: Launch = {
       label: rest === "" ? what : `${rest}: ${what}`,
       kernel: kernel.name,
-      bytes: kernel.buffers.reduce((sum, buffer) => sum + 4 * evaluate(buffer.length, sizes), 0),
+      bytes: kernel.buffers.reduce(
+        (sum, buffer) => sum + bytesOf(buffer.type) * evaluate(buffer.length, sizes),
+        0,
+      ),
       multiplyAdds: kernel.multiplyAdds === undefined ? 0 : evaluate(kernel.multiplyAdds, sizes),
       buffers: buffers.map((buffer, i) => `${kernel.buffers[i]!.access} ${bufferName(buffer)}`),
     };

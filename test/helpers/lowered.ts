@@ -40,7 +40,7 @@ export function allocate(entry: LoweredEntry, environment: Environment): Map<Low
         memory.set(buffer, whole.subarray(part * count, (part + 1) * count));
         continue;
       }
-      const data = type === "f32" ? new Float32Array(count).fill(NaN) : new Int32Array(count).fill(1 << 28);
+      const data = type === "i32" ? new Int32Array(count).fill(1 << 28) : new Float32Array(count).fill(NaN);
       const given =
         buffer.kind === "tensor"
           ? environment.tensors.get(buffer.name)

@@ -89,3 +89,9 @@ export const spread = (picks: Rows, n: number, weight: (token: number, expert: n
   picks.map((row, token) =>
     Array.from({ length: n }, (_, expert) => (row.includes(expert) ? weight(token, expert) : 0)),
   );
+
+/** What was given first: values that no gradient changes. */
+export const stopped = (): ((x: Rows) => Rows) => {
+  let first: Rows | undefined;
+  return (x) => (first ??= x.map((row) => [...row]));
+};
