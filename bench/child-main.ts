@@ -3,6 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { tuneEngine } from "../cli/engine.ts";
 import { planOf } from "../cli/planned.ts";
 import { compile, planModel } from "../compiler/compile.ts";
 import { memoryPlan, withDefaults } from "../runtime/arena-plan.ts";
@@ -14,6 +15,8 @@ const start = performance.now();
 const seconds = (): number => (performance.now() - start) / 1000;
 const peak = (): number => process.resourceUsage().maxRSS * 1024;
 
+// As the command does.
+tuneEngine();
 const [name, argument] = process.argv.slice(2) as [ChildName, string];
 console.log(JSON.stringify(await measure()));
 

@@ -10,6 +10,9 @@ import { signOf } from "./graph-sign.ts";
 type MapRule = (back: Backward, node: MapNode, gradient: Node) => void;
 
 const flat: MapRule = () => {};
+const afterwards: MapRule = (_, { fn }) => {
+  throw new Error(`internal: ${fn} comes after differentiation (narrow.ts)`);
+};
 
 /** `value`, or 0 where the gradient is 0, unless `divisor` is never 0. */
 const unlessZero = ({ builder }: Backward, gradient: Node, divisor: Node, value: Node): Node =>
@@ -79,6 +82,8 @@ export const mapRules: { readonly [F in MapFn]: MapRule } = {
   stop: flat,
   f32: flat,
   i32: flat,
+  bf16: afterwards,
+  f16: afterwards,
   add: (back, node, gradient) => {
     for (const input of node.inputs) back.give(input, gradient);
   },

@@ -6,7 +6,7 @@ import type { Node, Shape } from "./graph.ts";
 import { NodeMap, NodeSet, type ReadonlyNodeMap, type ReadonlyNodeSet } from "./graph-map.ts";
 import { operandsOf } from "./graph-walk.ts";
 import { elements, estimate } from "./estimate.ts";
-import { isVirtual, mayStore, readOperands } from "./fuse-kinds.ts";
+import { isNarrowed, isVirtual, mayStore, readOperands } from "./fuse-kinds.ts";
 import { workOf } from "./lower/map-functions.ts";
 import type { Users } from "./stream-region.ts";
 
@@ -41,7 +41,8 @@ export function storeRepeated(
       count += times;
       inRows &&= isRowWise(anchor, latest);
     }
-    const [read, write] = inRows ? [1, 1] : [readCost, writeCost];
+    const width = isNarrowed(node) ? 0.5 : 1;
+    const [read, write] = inRows ? [1, 1] : [width * readCost, width * writeCost];
     if (users.of(node).every((user) => repeatsInside(user) || perRow.has(user))) perRow.add(node);
     else if (
       mayStore(node) &&

@@ -5,6 +5,7 @@
 import type { ContractNode, Node, ReduceNode } from "./graph.ts";
 import { elements } from "./estimate.ts";
 import { operandsOf } from "./graph-walk.ts";
+import { isHalf } from "./half.ts";
 import { contractRoles } from "./lower/contract-roles.ts";
 import { reductionOf } from "./lower/reduction.ts";
 import type { Parallel } from "./target.ts";
@@ -131,6 +132,9 @@ export function isSmallReduction(node: ReduceNode | ContractNode, rank: number):
   if (array.some(({ kind }) => kind === "ragged")) return false;
   return elements(node.shape.slice(0, rank)) >= 64 && elements(array) * elements(inner) <= mostSmall;
 }
+
+/** Whether a node is rounded to half width for contractions, which read it through views and gathers. */
+export const isNarrowed = (node: Node): boolean => node.op === "map" && isHalf(node.fn);
 
 /** Contractions with equal keys can share one staging of the left operand. */
 export function siblingKey(node: ContractNode): string {

@@ -7,6 +7,7 @@ import { sameShape } from "./graph-axis.ts";
 import { NodeMap, type ReadonlyNodeMap, type ReadonlyNodeSet } from "./graph-map.ts";
 import { operandsOf } from "./graph-walk.ts";
 import { elements } from "./estimate.ts";
+import { isHalf } from "./half.ts";
 import type { Cluster } from "./fuse.ts";
 import { axisName, readsOf } from "./fuse-trace.ts";
 import type { Read, TraceMemo } from "./fuse-trace.ts";
@@ -292,7 +293,7 @@ export class ClusterMaker {
     const bound = new Set<Node | string>();
     const bind = (node: Node, maker: Draft): void =>
       void bound.add(
-        isPacked(maker.kind, node) && !this.roots.has(node) ? `results of ${maker.index}` : node,
+        isPacked(maker.kind, node) && !this.roots.has(node) ? `${node.dtype} of ${maker.index}` : node,
       );
     const over = this.replacedBy(draft, members);
     const read = (leaf: Node): void => {
@@ -384,9 +385,9 @@ export function homeOf(
   return read === undefined ? undefined : homeOf(draft, read.node, reads);
 }
 
-/** Results of one contraction kernel lie in one buffer (unless they leave the entry): they count as one binding. */
+/** Results of one type of one contraction kernel lie in one buffer (unless they leave the entry): they count as one binding. */
 export const isPacked = (kind: ClusterKind, node: Node): boolean =>
-  (kind === "contract" || kind === "stream") && node.dtype === "f32";
+  (kind === "contract" || kind === "stream") && (node.dtype === "f32" || isHalf(node.dtype));
 
 /** Whether a node that becomes a tensor's value may be written while the tensor is read: every element by itself. */
 export const readsInPlace = (reads: readonly Read[], tensor: string, node: Node): boolean =>

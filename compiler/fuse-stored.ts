@@ -1,12 +1,14 @@
 // Which nodes get memory, before clusters are made: everything that is no element-wise function or view, the last of a
-// contraction's epilogue, what keeps kernels within their bindings, and what costs too much to compute again (fuse-cost.ts).
+// contraction's epilogue, what is rounded to half width, what keeps kernels within their bindings, and what costs too much to compute again (fuse-cost.ts).
 // In: nodes in order and their users. Out: the set of stored nodes. Deliberately absent: clusters (fuse.ts).
 
 import type { Node } from "./graph.ts";
 import { NodeMap, NodeSet } from "./graph-map.ts";
 import { sameShape } from "./graph-axis.ts";
 import { storeRepeated } from "./fuse-cost.ts";
-import { isVirtual, mayStore, readOperands } from "./fuse-kinds.ts";
+import { isNarrowed, isVirtual, mayStore, readOperands } from "./fuse-kinds.ts";
+import { isSource } from "./fuse-trace.ts";
+import { operandsOf } from "./graph-walk.ts";
 import { canonical } from "./lower/parts.ts";
 import type { Users } from "./stream-region.ts";
 
@@ -27,13 +29,43 @@ export function chooseStored(
       const join = joinOf(node, users);
       if (join !== undefined) stored.add(join);
     }
+  // What is rounded is written once, in half the bytes, by the kernel that computes it. Where none does, cost decides.
+  for (const node of nodes) if (isNarrowed(node) && !inlined.has(node) && isMade(node)) stored.add(node);
   limitLeaves(nodes, stored, mostLeaves, inlined);
   storeRepeated(nodes, users, stored, inlined);
   limitLeaves(nodes, stored, mostLeaves, inlined);
   return stored;
 }
 
-/** The last map that all uses of a contraction's result lead to: its epilogue ends there. */
+/** Whether functions lead to a node from what a kernel makes anyway, at its own places. */
+const isMade = (node: Node): boolean =>
+  isBelow(
+    node,
+    isStoredAnyway,
+    (at) => at.op === "map" || (at.op === "view" && at.view.kind === "broadcast"),
+  );
+
+const isStoredAnyway = (node: Node): boolean => !isVirtual(node) && !isSource(node);
+
+/** Whether what a node is computed from has such a node, as far as one may look through what comes before. */
+function isBelow(
+  node: Node,
+  wanted: (node: Node) => boolean,
+  through: (node: Node) => boolean = isVirtual,
+): boolean {
+  const rest = [...operandsOf(node)];
+  const seen = new Set<Node>();
+  for (let at = rest.pop(); at !== undefined; at = rest.pop()) {
+    if (seen.has(at)) continue;
+    seen.add(at);
+    if (wanted(at)) return true;
+    if (through(at)) rest.push(...operandsOf(at));
+  }
+  return false;
+}
+
+/** The last map that all uses of a contraction's result lead to: its epilogue ends there. What is rounded on the way is stored
+ * as well, and whoever reads that is no use of the result. */
 function joinOf(root: Node, users: Users): Node | undefined {
   let join: Node | undefined;
   const open = new Map<number, Node>();
@@ -45,14 +77,21 @@ function joinOf(root: Node, users: Users): Node | undefined {
     return !users.isRoot(node);
   };
   if (!enqueue(root)) return undefined;
+  let rounded = false;
+  /** What waits for a later kernel is in no epilogue of this one. */
+  const found = (): Node | undefined =>
+    rounded && join !== undefined && isBelow(join, (at) => isStoredAnyway(at) && at.id > root.id)
+      ? undefined
+      : join;
   for (let steps = 0; open.size > 0 && steps < 48; steps++) {
     const first = Math.min(...open.keys());
     const node = open.get(first)!;
     open.delete(first);
     if (open.size === 0) join = node;
-    if (!enqueue(node)) return join;
+    if (isNarrowed(node)) rounded = true;
+    else if (!enqueue(node)) return found();
   }
-  return join;
+  return found();
 }
 
 /** Leaves of virtual nodes are bounded, so that no kernel needs more buffers than it may bind. */

@@ -6,7 +6,8 @@
 import type { ContractNode, Node, PartNode, Shape } from "./graph.ts";
 import { number, read, variable } from "./lower/affine.ts";
 import type { Affine } from "./lower/affine.ts";
-import type { Expr } from "./kernel.ts";
+import type { ElementType, Expr } from "./kernel.ts";
+import { storedAs } from "./kernel-type.ts";
 import { literal } from "./lower/expr.ts";
 import { operandsOf } from "./graph-walk.ts";
 import { signatureOf, type NodeTexts } from "./lower/signature.ts";
@@ -29,13 +30,13 @@ export const axisName = (axis: number): string => `i${axis}`;
 export const identity = (shape: Shape, prefix = "i"): Affine[] =>
   shape.map((axis, i) => variable(`${prefix}${i}`, 0, { bound: axis.size }));
 
-const nowhere = (key: string, type: "f32" | "i32"): Memory => ({
+const nowhere = (key: string, type: ElementType): Memory => ({
   key,
   type,
   length: number(1),
   buffer: { kind: "temporary", label: "", type, length: number(1) },
 });
-const nowhereOf = (node: Node): Memory => nowhere(`%${node.id}`, node.dtype === "f32" ? "f32" : "i32");
+const nowhereOf = (node: Node): Memory => nowhere(`%${node.id}`, storedAs(node.dtype));
 
 /** Nodes that exist before any kernel runs, and the parts of routings. */
 export const isSource = (node: Node): boolean => node.op === "input" || node.op === "tensor";

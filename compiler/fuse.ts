@@ -12,14 +12,14 @@
 // Deliberately absent: how nodes find their clusters (fuse-maker.ts), and how a cluster becomes statements (lower/).
 
 import type { Graph, Node } from "./graph.ts";
-import { NodeMap, NodeSet, type ReadonlyNodeMap } from "./graph-map.ts";
-import { nodesOf, operandsOf, rootsOf } from "./graph-walk.ts";
+import { NodeSet, type ReadonlyNodeMap } from "./graph-map.ts";
+import { nodesOf, rootsOf } from "./graph-walk.ts";
 import { chooseStored } from "./fuse-stored.ts";
 import { isSource } from "./fuse-trace.ts";
 import type { Read, TraceMemo } from "./fuse-trace.ts";
 import type { ClusterKind } from "./fuse-kinds.ts";
 import { ClusterMaker } from "./fuse-maker.ts";
-import { canonical } from "./lower/parts.ts";
+import { usersIn } from "./fuse-users.ts";
 import { nodeTexts, type NodeTexts } from "./lower/signature.ts";
 import { planStreams, type Exception, type Stream, type StreamPlan } from "./stream-plan.ts";
 import { targets, type Target } from "./target.ts";
@@ -67,19 +67,8 @@ export function fuse(graph: Graph, options: FuseOptions = {}): Fusion {
   const bindings = options.bindings ?? target.bindings;
   const roots = new Set(rootsOf(graph));
   const nodes = nodesOf([...roots]);
-  const users = new NodeMap<Node[]>(nodes);
-  const uses = new NodeMap<number>(nodes);
-  for (const root of roots) uses.set(root, 1);
-  for (const node of nodes)
-    for (const operand of operandsOf(node)) {
-      const key = canonical(operand);
-      uses.set(key, (uses.get(key) ?? 0) + 1);
-      const list = users.get(key);
-      if (list === undefined) users.set(key, [node]);
-      else if (list.at(-1) !== node) list.push(node);
-    }
+  const { users: usersOf, uses } = usersIn(nodes, roots);
   const whole = options.fuse === false;
-  const usersOf = { of: (node: Node) => users.get(node) ?? none, isRoot: (node: Node) => roots.has(node) };
   const replaced = replacements(graph);
   const texts = nodeTexts(nodes);
   /** Everything once; again where streams turn out to bind too much: with each sum by itself, then with tiles stored. */
@@ -116,8 +105,6 @@ export function fuse(graph: Graph, options: FuseOptions = {}): Fusion {
   };
   return attempt(new Map(), []);
 }
-
-const none: readonly Node[] = [];
 
 function everything(nodes: readonly Node[], roots: ReadonlySet<Node>): NodeSet {
   const stored = new NodeSet(nodes);

@@ -17,14 +17,16 @@ const isView = (node: Node, kind: ViewNode["view"]["kind"]): node is ViewNode =>
 /** A rule of one function, or of any. */
 type MapRule = Rule<MapNode> & { readonly fn?: MapFn };
 
+const isWhole = ({ dtype }: Node): boolean => dtype === "i32" || dtype === "bool";
+
 /** Never infinite and never NaN. */
 function bounded(node: Node): boolean {
-  if (node.dtype !== "f32" || node.op === "random") return true;
+  if (isWhole(node) || node.op === "random") return true;
   const value = constantOf(node);
   if (value !== undefined) return Number.isFinite(value);
   if (isView(node, "broadcast") || isView(node, "reshape") || isView(node, "permute"))
     return bounded(node.input);
-  return isMap(node, "f32") && node.inputs[0]!.dtype !== "f32";
+  return isMap(node, "f32") && isWhole(node.inputs[0]!);
 }
 
 /** What a node negates, seen through a repeat (signs move inside repeats, see "map before broadcast"). */
@@ -192,7 +194,7 @@ const logic: readonly MapRule[] = [
     isMap(x, "i32") && x.inputs[0]!.dtype === "bool" ? b.cast(x.inputs[0]!, "f32") : undefined,
   ),
   unary("i32 of f32 of a whole number", "i32", (b, x) =>
-    isMap(x, "f32") && x.inputs[0]!.dtype !== "f32" ? b.cast(x.inputs[0]!, "i32") : undefined,
+    isMap(x, "f32") && isWhole(x.inputs[0]!) ? b.cast(x.inputs[0]!, "i32") : undefined,
   ),
   unary("stop stop x", "stop", (_b, x) => (isMap(x, "stop") ? x : undefined)),
   {

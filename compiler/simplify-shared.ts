@@ -1,14 +1,15 @@
 // Rules that are only worth it when a value has no other user, or when what they need is in the graph anyway. They look
 // at a whole simplified graph, so they are tried while it is rebuilt, not while nodes are made.
-// In: an old node, how often each old node is used, old contractions by operand. Out: what it equals in the new builder.
+// In: an old node, how often each old contraction is used, old contractions by operand. Out: what it equals in the new builder.
 
 import type { ContractNode, Graph, MapNode, Node } from "./graph.ts";
 import type { GraphBuilder } from "./graph-builder.ts";
 import { NodeMap, type ReadonlyNodeMap } from "./graph-map.ts";
-import { countUses } from "./graph-walk.ts";
+import { rootsOf } from "./graph-walk.ts";
 import { range } from "./simplify-rule.ts";
 
 export interface Surroundings {
+  /** How many operand places (and outputs) each contraction fills. */
   readonly uses: ReadonlyNodeMap<number>;
   /** Contractions that read a node. */
   readonly contractions: ReadonlyNodeMap<readonly ContractNode[]>;
@@ -16,17 +17,21 @@ export interface Surroundings {
 
 export function surroundingsOf(graph: Graph, nodes: readonly Node[]): Surroundings {
   const contractions = new NodeMap<ContractNode[]>(nodes);
-  const reads = (node: ContractNode, operand: Node): void => {
-    const known = contractions.get(operand);
-    if (known === undefined) contractions.set(operand, [node]);
-    else known.push(node);
+  const uses = new NodeMap<number>(nodes);
+  const use = (node: Node): void => {
+    if (node.op === "contract") uses.set(node, (uses.get(node) ?? 0) + 1);
   };
-  for (const node of nodes)
-    if (node.op === "contract") {
-      reads(node, node.a);
-      if (node.b !== node.a) reads(node, node.b);
+  rootsOf(graph).forEach(use);
+  for (const node of nodes) {
+    for (const operand of node.operands) use(operand);
+    if (node.op !== "contract") continue;
+    for (const operand of node.a === node.b ? [node.a] : node.operands) {
+      const known = contractions.get(operand);
+      if (known === undefined) contractions.set(operand, [node]);
+      else known.push(node);
     }
-  return { uses: countUses(graph, nodes), contractions };
+  }
+  return { uses, contractions };
 }
 
 export interface SharedRule {

@@ -6,9 +6,9 @@
 
 import type { Graph, Node } from "./graph.ts";
 import { GraphBuilder } from "./graph-builder.ts";
-import { NodeMap } from "./graph-map.ts";
+import { NodeMap, type ReadonlyNodeMap } from "./graph-map.ts";
 import { rebuild } from "./graph-rebuild.ts";
-import { dependenciesOf, nodesOf, rootsOf } from "./graph-walk.ts";
+import { nodesOf, rootsOf } from "./graph-walk.ts";
 import { contractRules } from "./simplify-contract.ts";
 import { mapRules, rulesByFunction, stopRule } from "./simplify-map.ts";
 import { reduceRules } from "./simplify-reduce.ts";
@@ -61,6 +61,13 @@ const noRules: readonly SharedRule[] = [];
 const userRules = new Map<Node["op"], SharedRule[]>();
 for (const rule of [...sharedRules, ...tileRules])
   userRules.set(rule.op, [...(userRules.get(rule.op) ?? []), rule]);
+
+/** Whether something else became of an operand, or of a routing that the shape names. */
+function isStale(node: Node, made: ReadonlyNodeMap<Node>): boolean {
+  for (const operand of node.operands) if (made.has(operand)) return true;
+  for (const axis of node.shape) if (axis.kind === "ragged" && made.has(axis.by)) return true;
+  return false;
+}
 
 /** More passes than any graph needed; a set of rules that undo each other must not hang. */
 const passLimit = 12;
@@ -116,8 +123,7 @@ export function simplify(graph: Graph, { removeStops = false, trace }: SimplifyO
         break;
       }
       if (!applied || made.has(node)) continue;
-      if (dependenciesOf(node).some((operand) => of(operand) !== operand))
-        made.set(node, rebuild(builder, node, of));
+      if (isStale(node, made)) made.set(node, rebuild(builder, node, of));
     }
     return applied ? renamed(old, of) : old;
   };

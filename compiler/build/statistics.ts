@@ -37,7 +37,8 @@ export class Carrier {
       if (size === undefined) throw new Error(`internal: ${name} has no static shape, it cannot be carried`);
       return size;
     });
-    if (node.dtype === "bool") throw new Error(`internal: ${name} is no number, it cannot be carried`);
+    if (node.dtype !== "f32" && node.dtype !== "i32")
+      throw new Error(`internal: ${name} is ${node.dtype}, it cannot be carried`);
     const reader = builder.tensor(name, shape, node.dtype);
     this.readers.set(node, reader);
     this.tensors.push({ name, role: "carry", type: node.dtype, shape, init: { kind: "constant", value: 0 } });
