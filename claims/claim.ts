@@ -15,8 +15,10 @@ export interface Arm {
  * `metric NAME`: the mean of a metric or of a loss with a name. `violation`: largest load / mean load - 1 (MaxVio of arXiv 2408.15664),
  * the mean over routers; 0 is even. `calls`: true experts that work on a token, summed over the model's routers. `nulls`: the share of
  * picks that are null experts. `arithmetic`: multiply-adds for a token, as the planner counts them, with the picks that were really made.
+ * `specialisation NAME`: how much an expert tells of the modality NAME (specialisation.ts), the mean over routers; 0 is nothing, 1 all.
  */
-export type Measure = `metric ${string}` | "violation" | "calls" | "nulls" | "arithmetic";
+export type Measure =
+  `metric ${string}` | `specialisation ${string}` | "violation" | "calls" | "nulls" | "arithmetic";
 
 /** What the paper predicts of the arm, against the other. `lower`, `higher`: there is a difference; the rest: there is none that is
  * worse than `margin`, a share of the other arm's value. */
@@ -28,6 +30,8 @@ export type Comparison = Prediction & {
   readonly measure: Measure;
   readonly arm: string;
   readonly against: string;
+  /** Changes are compared: the arm less this one, the other less that one. */
+  readonly from?: { readonly arm: string; readonly against: string };
 };
 
 export interface Claim {
@@ -43,6 +47,8 @@ export interface Claim {
   readonly entries: readonly string[];
   /** What it is tried on, in a few words. */
   readonly data: string;
+  /** What the paper leaves open or has larger, what was taken here, and why. */
+  readonly choices?: string;
   readonly arms: readonly Arm[];
   /** Initial values, the order of the data and all randomness; every arm gets each. */
   readonly seeds: readonly number[];

@@ -11,7 +11,7 @@ import { prepareData } from "./data.ts";
 import { readResults } from "./results.ts";
 import { hashesOf, runClaims } from "./run.ts";
 import { predictionText } from "./statistics.ts";
-import { effectText, weigh, type Weighed } from "./table.ts";
+import { comparisonText, effectText, weigh, type Weighed } from "./table.ts";
 import { work, Workers } from "./workers.ts";
 import type { Claim } from "./claim.ts";
 
@@ -72,7 +72,7 @@ const printed = (weighed: readonly Weighed[]): string =>
     .map(({ claim, standing, verdict, comparisons }) => {
       const head = `\n${claim.title} (${claim.name}): ${verdict ?? "not run"}${standing === "stale" ? ", stale" : ""}\n`;
       const rows = comparisons.map(({ comparison, effect, verdict: each }) => [
-        `${comparison.measure}: ${comparison.arm} - ${comparison.against}`,
+        comparisonText(comparison),
         predictionText(comparison),
         effectText(effect),
         each,

@@ -7,7 +7,9 @@
 
 import { createHash } from "node:crypto";
 import { dirname } from "node:path";
+import { phaseNames } from "../compiler/compile.ts";
 import { elaborateModel, type Built } from "../compiler/elaborate/model.ts";
+import type { StartPlan } from "../compiler/elaborate/start.ts";
 import { keyOfSize } from "../compiler/graph-axis.ts";
 import { GraphBuilder } from "../compiler/graph-builder.ts";
 import type { Node } from "../compiler/graph.ts";
@@ -67,6 +69,13 @@ function builtText(built: Built): readonly string[] {
 export const recipeOf = ({ data, batch, length, steps, accumulate, holdOut }: Training): string =>
   JSON.stringify({ data, batch, length, steps, accumulate, holdOut });
 
+/** What a phase begins with; where its rules stand does not count. Files would count by their bytes: claims start from phases only. */
+function startText({ sources, rules }: StartPlan): string {
+  const file = sources.find((source) => typeof source === "string");
+  if (file !== undefined) throw new Error(`internal: a claim starts from ${file}`);
+  return JSON.stringify([sources, rules.map(({ target, value }) => [target, value])]);
+}
+
 async function dataHash({ data }: Training, base: string): Promise<string> {
   const hash = createHash("sha256");
   for (const { modality, reader, path, columns = [] } of data) {
@@ -92,23 +101,26 @@ export async function meaningOf(
   trained: string | undefined = undefined,
 ): Promise<Meaning> {
   const model = loadModel(hostOf(), file);
-  const elaborate = (which: string, mode: "training" | "inference"): Built => {
-    const { built, diagnostics } = elaborateModel(model, which, { mode, builder: new GraphBuilder() });
+  const elaborate = (which: string, mode: "training" | "inference", phase?: string): Built => {
+    const of = phase === undefined ? {} : { phase };
+    const { built, diagnostics } = elaborateModel(model, which, { mode, builder: new GraphBuilder(), ...of });
     if (built !== undefined) return built;
     throw new Error(`internal: ${which} of ${file}: ${diagnostics.map(({ message }) => message).join("; ")}`);
   };
-  const learning = elaborate(trained ?? name, "training");
-  const plan = learning.training;
-  if (plan === undefined) throw new Error(`internal: ${name} of ${file} has no \`train\` block`);
-  const data = await dataHash(plan.training, dirname(file));
-  const recipe = [recipeOf(plan.training), data].join(" ");
-  const settings = JSON.stringify([plan.clip, plan.freeze, plan.rates]);
-  const parts = [
-    String(machinery),
-    recipe,
-    settings,
-    ...builtText(learning),
-    ...builtText(elaborate(name, "inference")),
-  ];
+  const taught = trained ?? name;
+  const recipes: string[] = [];
+  const phases: string[] = [];
+  for (const phase of phaseNames(model, taught)) {
+    const learning = elaborate(taught, "training", phase);
+    const plan = learning.training;
+    if (plan === undefined) throw new Error(`internal: ${name} of ${file} has no \`train\` block`);
+    const data = await dataHash(plan.training, dirname(file));
+    recipes.push([recipeOf(plan.training), data].join(" "));
+    const settings = JSON.stringify([plan.clip, plan.freeze, plan.rates]);
+    const start = plan.start === undefined ? [] : [startText(plan.start)];
+    phases.push(settings, ...start, ...builtText(learning));
+  }
+  const recipe = recipes.join("\n");
+  const parts = [String(machinery), recipe, ...phases, ...builtText(elaborate(name, "inference"))];
   return { hash: sha(parts.join("\n")), recipe };
 }

@@ -1,5 +1,4 @@
-// Measuring an arm: a model is trained with one seed and looked at on all held-out data. In: an arm's models and a seed. Out: plain
-// numbers. Everything runs in this process, on one thread, with the project's own compiler and runtime.
+// Measuring an arm: a model with trained tensors is looked at on all held-out data. In: a model, tensors, a seed. Out: plain numbers.
 
 import { dirname } from "node:path";
 import { costOf } from "../cli/cost.ts";
@@ -7,14 +6,16 @@ import { countParameters, expertTensors } from "../cli/report/parameters.ts";
 import { nullShare, violation } from "../cli/report/measure.ts";
 import { trainingSizes } from "../cli/sessions.ts";
 import { withDefaults } from "../runtime/arena-plan.ts";
-import type { Data } from "../runtime/data/data.ts";
+import type { Batch, Data } from "../runtime/data/data.ts";
 import { openData } from "../runtime/data/open-node.ts";
 import { evaluate } from "../runtime/evaluate.ts";
 import type { Loads, Numbers } from "../runtime/metrics.ts";
-import type { Program, RouterInfo, Tensor, Training } from "../runtime/program.ts";
-import { openSession, type Session, type Values } from "../runtime/session.ts";
-import { train } from "../runtime/train.ts";
+import type { Program, RouterInfo, Tensor } from "../runtime/program.ts";
+import type { Outputs } from "../runtime/session-values.ts";
+import type { Session } from "../runtime/session.ts";
 import { compileModel } from "./compiling.ts";
+import { Specialisation } from "./specialisation.ts";
+import { open, recipe, type Trained } from "./train.ts";
 import type { Measure } from "./claim.ts";
 
 export interface Measured {
@@ -24,48 +25,12 @@ export interface Measured {
   readonly nulls: number;
   readonly calls: number;
   readonly arithmetic: number;
+  /** By modality of whole numbers. Absent: measured before there was such a measure. */
+  readonly specialisation?: Numbers;
   readonly parameters: number;
   readonly steps: number;
   /** Of training, in this process. What else the machine does is in it. */
   readonly seconds: number;
-}
-
-export interface Trained {
-  readonly tensors: ReadonlyMap<string, Values>;
-  readonly steps: number;
-  readonly seconds: number;
-}
-
-const open = async (
-  { program, wasm }: ReturnType<typeof compileModel>,
-  seed: number,
-  entries: readonly string[],
-): Promise<Session> =>
-  openSession(program, wasm, { threads: 1, sizes: trainingSizes(program), seed, entries });
-
-const recipe = (program: Program, seed: number): Training => {
-  if (program.training === undefined) throw new Error(`internal: ${program.name} has no \`train\` block`);
-  return { ...program.training, seed };
-};
-
-/** Trains a model. Nothing is saved: a run that is killed begins again. */
-export async function trainArm(file: string, model: string, seed: number): Promise<Trained> {
-  const compiled = compileModel(file, model);
-  const { program } = compiled;
-  const data = await openData(recipe(program, seed), program.modalities, dirname(file));
-  const session = await open(compiled, seed, ["train", "update"]);
-  try {
-    const { step, seconds } = await train(session, data, {
-      recipe: { evaluateEvery: 0, checkpointEvery: 0, patience: 0 },
-      evaluateBatches: 0,
-    });
-    const kept = session.tensors().filter(({ role }) => role === "parameter" || role === "state");
-    const tensors = new Map(kept.map(({ name }) => [name, session.read(name)]));
-    return { tensors, steps: step, seconds };
-  } finally {
-    session.dispose();
-    data.close();
-  }
 }
 
 /** Measures a model with trained tensors: its own, or those of another model that has all that it needs. */
@@ -78,14 +43,18 @@ export async function measureArm(
   const compiled = compileModel(file, model);
   const { program } = compiled;
   const training = recipe(program, seed);
-  const data = await openData(training, program.modalities, dirname(file));
+  // What the model does not read, its routing may still be measured by.
+  const modalities = program.modalities.map((each) =>
+    each.ports.length === 0 ? { ...each, ports: [each.name] } : each,
+  );
+  const data = await openData(training, modalities, dirname(file));
   const session = await open(compiled, seed, ["evaluate"]);
   try {
     for (const { name, role } of session.tensors())
       if (role !== "optimiser" && role !== "carry" && !tensors.has(name))
         throw new Error(`internal: ${model} needs the tensor ${name}, which was not trained`);
     session.load(tensors);
-    const { metrics, loads, rows } = await look(session, data, training.steps);
+    const { metrics, loads, specialisation, rows } = await look(session, data, training.steps);
     const { routers } = program;
     const mean = (of: (router: RouterInfo) => number): number =>
       routers.length === 0 ? 0 : routers.reduce((sum, router) => sum + of(router), 0) / routers.length;
@@ -95,6 +64,7 @@ export async function measureArm(
       nulls: mean(({ name, experts }) => nullShare(loads[name]!, experts)),
       calls: routers.reduce((sum, router) => sum + trueCalls(router, loads) / rows.tokens, 0),
       arithmetic: arithmetic(program, loads, rows.tokens),
+      specialisation,
       parameters: countParameters(program, ({ width }) => width).total,
       steps,
       seconds,
@@ -108,16 +78,22 @@ export async function measureArm(
 const trueCalls = ({ name, experts }: RouterInfo, loads: Loads): number =>
   loads[name]!.slice(0, experts).reduce((sum, load) => sum + load, 0);
 
-async function look(
-  session: Session,
-  data: Data,
-  step: number,
-): Promise<{ readonly metrics: Numbers; readonly loads: Loads; readonly rows: { readonly tokens: number } }> {
-  const found = await evaluate(session, data.held, { step });
+interface Looked {
+  readonly metrics: Numbers;
+  readonly loads: Loads;
+  readonly specialisation: Numbers;
+  readonly rows: { readonly tokens: number };
+}
+
+async function look(session: Session, data: Data, step: number): Promise<Looked> {
+  const told = new Specialisation(session.program.routers);
+  const visit = (batch: Batch, outputs: Outputs): void => told.add(batch, outputs);
+  const found = await evaluate(session, data.held, { step, visit });
   if (found === undefined) throw new Error("internal: nothing is held out");
   return {
     metrics: found.metrics,
     loads: found.loads,
+    specialisation: told.shares(),
     rows: { tokens: found.batches * tokensOf(session.program) },
   };
 }
@@ -177,7 +153,8 @@ export function valueOf(measured: Measured, measure: Measure): number {
     case "arithmetic":
       return measured[measure];
     default: {
-      const value = measured.metrics[measure.slice("metric ".length)];
+      const [kind, name] = measure.split(" ") as ["metric" | "specialisation", string];
+      const value = kind === "metric" ? measured.metrics[name] : measured.specialisation?.[name];
       if (value === undefined) throw new Error(`internal: there is no ${measure}`);
       return value;
     }

@@ -2,7 +2,7 @@
 // that made it. It is written whole after every run, so that whoever is interrupted loses only what was in progress; an old run is
 // kept until a new one takes its place.
 
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeWhole } from "../cli/files.ts";
 import type { Claim } from "./claim.ts";
@@ -20,10 +20,12 @@ export type Results = Readonly<Record<string, Readonly<Record<string, RunRecord>
 export type Hashes = Readonly<Record<string, string>>;
 
 export const modelsPath = (folder: string, claim: Claim): string => join(folder, claim.name, "models.moe");
-const resultsPath = (folder: string, claim: Claim): string => join(folder, claim.name, "results.json");
+const resultsPath = (folder: string, name: string): string => join(folder, name, "results.json");
 
-export function readResults(folder: string, claim: Claim): Results {
-  const path = resultsPath(folder, claim);
+export const readResults = (folder: string, { name }: Claim): Results => resultsIn(folder, name);
+
+function resultsIn(folder: string, name: string): Results {
+  const path = resultsPath(folder, name);
   return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as Results) : {};
 }
 
@@ -40,13 +42,21 @@ export function writeResults(folder: string, claim: Claim, results: Results): vo
       ),
     ]),
   );
-  writeWhole(resultsPath(folder, claim), `${JSON.stringify(kept, null, 1)}\n`);
+  writeWhole(resultsPath(folder, claim.name), `${JSON.stringify(kept, null, 1)}\n`);
 }
 
 export const withRun = (results: Results, arm: string, seed: number, run: RunRecord): Results => ({
   ...results,
   [arm]: { ...results[arm], [seed]: run },
 });
+
+/** A run that means the same, with the same seed, of whichever claim: many compare something with the same plain model. */
+export function twinOf(folder: string, hash: string, seed: number): RunRecord | undefined {
+  for (const name of readdirSync(folder))
+    for (const runs of Object.values(resultsIn(folder, name)))
+      if (runs[seed]?.hash === hash) return runs[seed];
+  return undefined;
+}
 
 /** `stale`: all runs are there, and some are of something that meant another thing. */
 export type Standing = "current" | "stale" | "incomplete";

@@ -3,8 +3,18 @@
 
 import { meaningOf } from "./meaning.ts";
 import { armOf, type Claim } from "./claim.ts";
-import { measureArm, trainArm, type Measured } from "./measure.ts";
-import { jobsOf, modelsPath, readResults, withRun, writeResults, type Hashes, type Job } from "./results.ts";
+import { measureArm, type Measured } from "./measure.ts";
+import {
+  jobsOf,
+  modelsPath,
+  readResults,
+  twinOf,
+  withRun,
+  writeResults,
+  type Hashes,
+  type Job,
+} from "./results.ts";
+import { trainArm } from "./train.ts";
 
 /** What each arm means now. Errors: internal, when arms do not train on the same data in the same way. */
 export async function hashesOf(folder: string, claim: Claim): Promise<Hashes> {
@@ -56,15 +66,19 @@ export async function runClaims(claims: readonly Claim[], options: RunOptions): 
     for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
       const what = `${job.claim}: ${job.trained}, seed ${job.seed}`;
       try {
-        const measured = await execute(job);
         const { claim, hashes } = known.get(job.claim)!;
+        const twins = job.measured.map((arm) => twinOf(folder, hashes[arm]!, job.seed));
+        const had = twins.every((twin) => twin !== undefined);
+        const measured = had
+          ? Object.fromEntries(job.measured.map((arm, i) => [arm, twins[i]!]))
+          : await execute(job);
         // Read again: another process may have written since.
         let results = readResults(folder, claim);
         for (const [arm, values] of Object.entries(measured))
           results = withRun(results, arm, job.seed, { hash: hashes[arm]!, ...values });
         writeResults(folder, claim, results);
         const seconds = Object.values(measured)[0]?.seconds ?? 0;
-        say(`${++done} of ${all}  ${what}  ${seconds.toFixed(0)} s`);
+        say(`${++done} of ${all}  ${what}  ${had ? "as in another claim" : `${seconds.toFixed(0)} s`}`);
       } catch (error) {
         failed++;
         say(`${what} failed: ${error instanceof Error ? error.message : String(error)}`);

@@ -25,8 +25,12 @@ export function weigh(claim: Claim, results: Results, hashes: Hashes): Weighed {
   const values = (arm: string, measure: Measure): number[] =>
     claim.seeds.map((seed) => valueOf(results[arm]![seed]!, measure));
   const comparisons = claim.comparisons.map((comparison) => {
-    const { arm, against, measure } = comparison;
-    const effect = pairedEffect(values(arm, measure), values(against, measure));
+    const { arm, against, measure, from } = comparison;
+    const side = (name: string, base: string | undefined): number[] => {
+      const before = base === undefined ? undefined : values(base, measure);
+      return values(name, measure).map((value, i) => value - (before?.[i] ?? 0));
+    };
+    const effect = pairedEffect(side(arm, from?.arm), side(against, from?.against));
     return { comparison, effect, verdict: verdictOf(comparison, effect) };
   });
   return {
@@ -49,7 +53,19 @@ export function effectText({ mean, reach }: Effect): string {
 }
 
 const measureText = (measure: Measure): string =>
-  measure === "violation" ? "MaxVio" : measure.replace("metric ", "");
+  measure === "violation"
+    ? "MaxVio"
+    : measure.replace("metric ", "").replace("specialisation ", "specialisation by ");
+
+/** An arm, or its change from another. */
+const sideText = (comparison: Comparison, side: "arm" | "against"): string => {
+  const { [side]: name, from } = comparison;
+  return from === undefined ? name : `(${name} − ${from[side]})`;
+};
+
+/** What is compared, in a line. */
+export const comparisonText = (comparison: Comparison): string =>
+  `${measureText(comparison.measure)}: ${sideText(comparison, "arm")} − ${sideText(comparison, "against")}`;
 
 const marked = ({ standing, verdict }: Weighed): string =>
   standing === "incomplete" ? "not run" : standing === "stale" ? `${verdict!} (stale)` : verdict!;
@@ -66,7 +82,7 @@ export const summaryTable = (weighed: readonly Weighed[]): string =>
       return comparisons.map(({ comparison, effect, verdict }, i) => [
         i === 0 ? head : "",
         i === 0 ? `**${marked(each)}**` : "",
-        `${measureText(comparison.measure)}: ${comparison.arm} − ${comparison.against}`,
+        comparisonText(comparison),
         predictionText(comparison),
         effectText(effect),
         comparisons.length === 1 ? "" : verdict,
@@ -115,13 +131,13 @@ export function claimSection(weighed: Weighed): string {
   const { claim, standing, comparisons } = weighed;
   const facts = [
     `**The paper.** ${claim.says} ${claim.paper} (${claim.source})`,
-    `**Here.** ${claim.data} Seeds: ${claim.seeds.join(", ")}. The models are in [claims/${claim.name}/models.moe](../claims/${claim.name}/models.moe).`,
+    `**Here.** ${claim.data}${claim.choices === undefined ? "" : ` ${claim.choices}`} Seeds: ${claim.seeds.join(", ")}. The models are in [claims/${claim.name}/models.moe](../claims/${claim.name}/models.moe).`,
   ];
   if (standing === "incomplete")
     return [...facts, `Not run: \`npm run claims -- ${claim.name}\`.`].join("\n\n");
   const lines = comparisons.map(
     ({ comparison, effect, verdict }) =>
-      `- ${measureText(comparison.measure)} of ${comparison.arm}, predicted ${predictionText(comparison)} than ${comparison.against}: ${number(effect.arm)} against ${number(effect.against)}, ${effectText(effect)} (SE ${number(effect.standardError)}): **${verdict}**`,
+      `- ${measureText(comparison.measure)} of ${sideText(comparison, "arm")}, predicted ${predictionText(comparison)} than ${sideText(comparison, "against")}: ${number(effect.arm)} against ${number(effect.against)}, ${effectText(effect)} (SE ${number(effect.standardError)}): **${verdict}**`,
   );
   const stale =
     standing === "stale"

@@ -2,23 +2,25 @@
 // claims are well-formed, and that their page is the one that their results make, without running any.
 
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildSync } from "esbuild";
 import { afterAll, describe, expect, test, vi } from "vitest";
 import { armOf, type Prediction } from "../claims/claim.ts";
 import { prepareData, twoTasks } from "../claims/data.ts";
+import { novelLines } from "../claims/data-lines.ts";
 import { hostOf } from "../claims/compiling.ts";
 import { claims } from "../claims/list.ts";
 import { checkModule } from "../compiler/compile.ts";
 import { meaningOf } from "../claims/meaning.ts";
-import { measureArm, trainArm, type Measured } from "../claims/measure.ts";
+import { measureArm, type Measured } from "../claims/measure.ts";
 import { jobsOf, modelsPath, readResults, standingOf, type Job, type Results } from "../claims/results.ts";
 import { doJob, hashesOf, runClaims } from "../claims/run.ts";
 import { overall, pairedEffect, verdictOf } from "../claims/statistics.ts";
 import { withResults } from "../claims/page.ts";
 import { claimsPage, effectText, weigh } from "../claims/table.ts";
+import { trainArm } from "../claims/train.ts";
 import { Workers } from "../claims/workers.ts";
 import { tinyClaim, tinyModels, writeTinyClaim } from "./helpers/claims.ts";
 
@@ -191,6 +193,19 @@ describe("running", () => {
     );
   });
 
+  test("what another claim has measured already is taken from there", async () => {
+    const folder = freshFolder();
+    await runClaims([tinyClaim], inProcess(folder));
+    cpSync(join(folder, "tiny", "models.moe"), join(folder, "again", "models.moe"));
+    const again = { ...tinyClaim, name: "again", seeds: [2, 3, 4] };
+    const done: Job[] = [];
+    await runClaims([again], inProcess(folder, done));
+    expect(done.map(({ trained, seed }) => `${trained} ${seed}`)).toEqual(["one 4", "two 4"]);
+    const [first, second] = [readResults(folder, tinyClaim), readResults(folder, again)];
+    expect(second["two as one"]!["3"]).toEqual(first["two as one"]!["3"]);
+    expect(standingOf(again, second, await hashesOf(folder, again))).toBe("current");
+  });
+
   test("a job that fails is told, and the others are kept", async () => {
     const folder = freshFolder();
     const said: string[] = [];
@@ -284,6 +299,15 @@ describe("the claims", () => {
       weighed.push(weigh(claim, readResults("claims", claim), await hashesOf("claims", claim)));
     const page = readFileSync("docs/claims.md", "utf8");
     expect(page).toBe(await withResults(page, weighed));
+  });
+
+  test("lines of the novel are of one length, from all of it", () => {
+    expect(novelLines(3, 24)).toMatchInlineSnapshot(`
+      "{"line":"ETYMOLOGY. (Supplied by "}
+      {"line":"rom the mint. He was int"}
+      {"line":" strength of the masonry"}
+      "
+    `);
   });
 
   test("made data are the same in every run", () => {
