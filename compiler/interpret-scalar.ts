@@ -46,6 +46,10 @@ const functions: Record<UnaryFn, (x: number) => number> = {
   sign: (x) => (x > 0 ? 1 : x < 0 ? -1 : 0),
   not: (x) => 1 - x,
   isnan: (x) => Number(Number.isNaN(x)),
+  order: (x) => {
+    const [bits] = new Int32Array(Float32Array.of(x).buffer) as unknown as [number];
+    return bits < 0 ? bits ^ 0x7fffffff : bits;
+  },
   bf16: (x) => roundHalf("bf16", x),
   f16: (x) => roundHalf("f16", x),
 };
@@ -53,7 +57,7 @@ const functions: Record<UnaryFn, (x: number) => number> = {
 /** `type` is the operand's. */
 export function applyUnary(fn: UnaryFn, type: ScalarType, x: number): number {
   const result = functions[fn](x);
-  return type === "f32" ? Math.fround(result) : result | 0;
+  return type === "f32" && fn !== "order" ? Math.fround(result) : result | 0;
 }
 
 function smaller(a: number, b: number): number {

@@ -54,6 +54,8 @@ export interface Kernel {
 export type UnaryFn =
   | "neg" | "abs" | "exp" | "log" | "sqrt" | "tanh" | "sin" | "cos" | "erf" | "floor" | "ceil" | "round" | "sign"
   | "not" | "isnan"
+  /** f32 to i32: the bits as a number that is in order like the f32; -0 comes before 0, NaN beyond the infinities. */
+  | "order"
   /** The nearest number of that type, ties to even: what storing it there and reading it again gives. */
   | HalfType;
 export type BinaryFn =

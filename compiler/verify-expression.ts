@@ -12,7 +12,7 @@ import type {
   UnaryFn,
   ValueType,
 } from "./kernel.ts";
-import { isVector, readAs, scalarOf } from "./kernel-type.ts";
+import { isVector, readAs, scalarOf, typeOfUnary } from "./kernel-type.ts";
 import { printExpr } from "./print-kernel.ts";
 
 export interface Checker {
@@ -72,6 +72,7 @@ const unaryTypes: Record<UnaryFn, readonly ValueType[]> = {
   ceil: floats,
   round: floats,
   isnan: floats,
+  order: floats,
   bf16: floats,
   f16: floats,
   not: bools,
@@ -133,8 +134,7 @@ export function check(checker: Checker, scope: Scope, expr: Expr): void {
     case "unary":
       check(checker, scope, expr.a);
       if (!unaryTypes[expr.fn].includes(expr.a.type)) wrong(`no ${expr.fn} of ${expr.a.type}`);
-      if (expr.type !== (expr.fn === "isnan" ? boolOf(expr.a.type) : expr.a.type))
-        wrong(`the operand is ${expr.a.type}`);
+      if (expr.type !== typeOfUnary(expr.fn, expr.a.type)) wrong(`the operand is ${expr.a.type}`);
       return;
     case "binary":
       check(checker, scope, expr.a);

@@ -64,6 +64,10 @@ const cases: readonly Case[] = [
       return cast(type, "i32", { op: "unary", type: booleans(type), fn: "not", a: nan });
     },
   },
+  {
+    ...{ what: "order", element: "f32", out: "i32", pairs: single(floats.filter((x) => !Number.isNaN(x))) },
+    make: (type, a) => ({ op: "unary", type: type === "f32" ? "i32" : "i32x4", fn: "order", a }),
+  },
   ...(["add", "sub", "mul", "div", "min", "max", "pow"] as const).map((fn): Case => ({
     ...{ ...floating, what: fn, pairs: fn === "pow" ? powers : pairsOf(floats) },
     make: (_, a, b) => binary(fn, a, b),

@@ -3,6 +3,7 @@
 
 import { describe, expect, test } from "vitest";
 import { runKernel } from "../compiler/interpret-kernel.ts";
+import { applyUnary } from "../compiler/interpret-scalar.ts";
 import type { BinaryFn, Expr, Kernel, UnaryFn, ValueType } from "../compiler/kernel.ts";
 import { verifyKernel } from "../compiler/verify-kernel.ts";
 import {
@@ -146,6 +147,20 @@ describe("unary functions", () => {
         return boolToNumber(type, "i32", { op: "unary", type: bool, fn: "not", a: nan });
       },
       0,
+    );
+  });
+  test("order of f32 is that of its numbers", () => {
+    const numbers = floats.filter((x) => !Number.isNaN(x));
+    compare(
+      "f32",
+      "i32",
+      single(numbers),
+      (type, [a]) => ({ op: "unary", type: type === "f32" ? "i32" : "i32x4", fn: "order", a: a! }),
+      0,
+    );
+    const rising = [...numbers].sort((a, b) => a - b).map((x) => applyUnary("order", "f32", Math.fround(x)));
+    expect(rising.filter((x) => x !== -1 && x !== 0)).toEqual(
+      rising.filter((x) => x !== -1 && x !== 0).sort((a, b) => a - b),
     );
   });
   test.each(["neg", "abs", "sign"] as const)("%s of i32", (fn) => {

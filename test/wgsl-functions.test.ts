@@ -154,6 +154,10 @@ describe.skipIf(device === undefined)(`on WebGPU${why}`, () => {
         make: (type, a) => ({ op: "unary", type, fn, a }),
       });
     await check({
+      ...{ what: "order", element: "f32", out: "i32", pairs: single(floats.filter((x) => !Number.isNaN(x))) },
+      make: (type, a) => ({ op: "unary", type: type === "f32" ? "i32" : "i32x4", fn: "order", a }),
+    });
+    await check({
       ...{ what: "isnan", element: "f32", out: "i32", pairs: single(floats) },
       make: (type, a) => {
         const bool = booleans(type);

@@ -239,6 +239,7 @@ function printUnary(unit: Unit, fn: UnaryFn, type: ScalarType, a: Text): Text {
   if (fn === "abs") return unary(`${type === "f32" ? "fabsf" : "abs"}(${a.text})`);
   if (fn === "sign") return unary(`${use(unit, "sign_of")}(${a.text})`);
   if (fn === "isnan") return unary(`${use(unit, "is_nan")}(${a.text})`);
+  if (fn === "order") return unary(`${use(unit, "order_of")}(${a.text})`);
   if (isHalf(fn)) {
     use(unit, "half");
     return unary(`to_float(to_${fn}(${a.text}))`);

@@ -13,6 +13,7 @@ export type FunctionName =
   | "bool4"
   | "sign_of"
   | "is_nan"
+  | "order_of"
   | "truncate"
   | "pow_of"
   | "ceil_of"
@@ -53,6 +54,15 @@ ${fn} int sign_of(int x) {
 }`,
   },
   is_nan: { calls: [], text: `${fn} bool is_nan(float x) {\n  return x != x;\n}` },
+  order_of: {
+    calls: [],
+    text: `
+// The bits as a number that is in order like x.
+${fn} int order_of(float x) {
+  const int bits = __float_as_int(x);
+  return bits ^ (int)((unsigned)(bits >> 31) >> 1);
+}`,
+  },
   truncate: {
     calls: [],
     text: `

@@ -7,11 +7,9 @@ import type { Expr } from "../kernel.ts";
 import type { Affine } from "./affine.ts";
 import type { ClusterKernel } from "./context.ts";
 import { binary, float, integer, invocation, select } from "./expr.ts";
-import { dealt, together } from "./team.ts";
+import { dealt, joinCost, together } from "./team.ts";
 
 const nowhere = integer(2 ** 31 - 1);
-/** What it takes to join the values of a workgroup, in steps of ranking one score against another. */
-const joinCost = 16;
 
 /** Whether it is less work for a workgroup than to rank every score among all. */
 export const isFew = (count: number, scores: number, workgroup: number): boolean => {

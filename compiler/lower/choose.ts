@@ -1,7 +1,7 @@
 // Selection in a row: the ids of the `count` largest scores in falling order, or which scores those are.
 // In: a choose node as a stage of a row kernel. Out: statements. Few, by one invocation: kept sorted while the row is read
-// once; by a workgroup: choose-together.ts. Many, or a number known only at launch: each score is ranked by counting the
-// scores before it.
+// once; by a workgroup: choose-together.ts. Many, or a number known only at launch: marks go to those above a threshold that is
+// found first (choose-threshold.ts); ids, and marks in short rows, come of ranking each score by counting the scores before it.
 // Ties go to the lower index; NaN and -inf are never chosen. Deliberately absent: sorting networks.
 
 import type { ChooseNode } from "../graph.ts";
@@ -13,9 +13,10 @@ import { isWideChoice } from "../fuse-kinds.ts";
 import { fixed, number, variable } from "./affine.ts";
 import type { Affine } from "./affine.ts";
 import type { ClusterKernel } from "./context.ts";
+import { countWhere } from "./choose-count.ts";
+import { chooseAbove, isLong, type ScoreAt } from "./choose-threshold.ts";
 import { chooseTogether, isFew } from "./choose-together.ts";
-import { binary, cast, extract, float, integer, literal, select, sizeExpr, splat } from "./expr.ts";
-import type { Lanes } from "./expr.ts";
+import { binary, float, integer, literal, select, sizeExpr, splat } from "./expr.ts";
 import { bindKept, keepValue } from "./keep.ts";
 import type { Keep } from "./keep.ts";
 import { extentOf } from "./space.ts";
@@ -146,6 +147,8 @@ function ranked(
     return chooseTogether(kernel, node, { count: few, extent, scoreAt }, store);
   }
   const score = scoresOf(kernel, node, row, extent);
+  if (node.as === "mask" && isLong(kernel, axis.size))
+    return chooseAbove(kernel, { extent, bound: axis.size, wanted, scoreAt: score }, store);
   const chosen = emitter.var(integer(0));
   dealt(kernel, { to: extent, bound: axis.size }, (index) => {
     const own = emitter.let(score(index, 1));
@@ -170,8 +173,6 @@ function ranked(
   dealt(kernel, { from, to: wanted }, (index) => store(index, integer(-1)));
 }
 
-type ScoreAt = (at: Affine, lanes: Lanes) => Expr;
-
 const scoreOf =
   ({ values }: ClusterKernel, node: ChooseNode, row: At): ScoreAt =>
   (index, lanes) =>
@@ -193,8 +194,8 @@ function scoresOf(kernel: ClusterKernel, node: ChooseNode, row: At, extent: Expr
 }
 
 /** How many scores come before one's own. */
-function rankOf(
-  kernel: ClusterKernel,
+const rankOf = (
+  { emitter, values }: ClusterKernel,
   scoreAt: ScoreAt,
   {
     own,
@@ -202,37 +203,21 @@ function rankOf(
     extent,
     bound,
   }: { readonly own: Expr; readonly id: Expr; readonly extent: Expr; readonly bound: Size },
-): Expr {
-  const { emitter, values } = kernel;
-  const scalar = emitter.var(integer(0));
-  const vector = emitter.vectors ? emitter.var(literal("i32", 0, 4)) : scalar;
-  emitter.lanesFrom(
-    integer(0),
-    extent,
-    bound,
-    (other, lanes) => {
-      const score = emitter.let(scoreAt(other, lanes));
-      const position: Expr =
-        lanes === 1
-          ? values.index(other)
-          : binary("add", splat(values.index(other)), {
-              op: "vector",
-              type: "i32x4",
-              lanes: [integer(0), integer(1), integer(2), integer(3)],
-            });
-      const [mine, at] = lanes === 1 ? [own, id] : [splat(own), splat(id)];
-      const before = binary(
-        "or",
-        binary("lt", mine, score),
-        binary("and", binary("eq", mine, score), binary("lt", position, at)),
-      );
-      const into = lanes === 1 ? scalar : vector;
-      into.set(binary("add", into.get, cast(lanes === 1 ? "i32" : "i32x4", before)));
-    },
-    true,
-  );
-  if (!emitter.vectors) return scalar.get;
-  let sum: Expr = scalar.get;
-  for (const lane of [0, 1, 2, 3] as const) sum = binary("add", sum, extract(vector.get, lane));
-  return emitter.let(sum);
-}
+): Expr =>
+  countWhere(emitter, extent, bound, (other, lanes) => {
+    const score = emitter.let(scoreAt(other, lanes));
+    const position: Expr =
+      lanes === 1
+        ? values.index(other)
+        : binary("add", splat(values.index(other)), {
+            op: "vector",
+            type: "i32x4",
+            lanes: [integer(0), integer(1), integer(2), integer(3)],
+          });
+    const [mine, at] = lanes === 1 ? [own, id] : [splat(own), splat(id)];
+    return binary(
+      "or",
+      binary("lt", mine, score),
+      binary("and", binary("eq", mine, score), binary("lt", position, at)),
+    );
+  });

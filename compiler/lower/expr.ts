@@ -3,7 +3,7 @@
 // Deliberately absent: anything about the graph.
 
 import type { BinaryFn, Expr, ScalarType, UnaryFn, ValueType } from "../kernel.ts";
-import { isVector, scalarOf, vectorOf } from "../kernel-type.ts";
+import { isVector, scalarOf, typeOfUnary, vectorOf } from "../kernel-type.ts";
 import { float, int as integer, local, sizeOf as sizeExpr } from "../schedule/expr.ts";
 
 export type Lanes = 1 | 4;
@@ -26,7 +26,7 @@ export function splat(a: Expr): Expr {
 
 export const unary = (fn: UnaryFn, a: Expr): Expr => ({
   op: "unary",
-  type: fn === "isnan" ? withLanes("bool", isVector(a.type) ? 4 : 1) : a.type,
+  type: typeOfUnary(fn, a.type),
   fn,
   a,
 });

@@ -14,6 +14,9 @@ import { binary, integer, invocation, local } from "./expr.ts";
 /** The smallest workgroup that is worth one: as many invocations as the hardware runs in step. */
 export const leastWorkgroup = 32;
 
+/** What it takes to join the values of a workgroup, in steps of looking at one of them. */
+export const joinCost = 16;
+
 /** The least power of two that is no less. */
 export const powerAbove = (count: number): number => 2 ** Math.ceil(Math.log2(Math.max(1, count)));
 

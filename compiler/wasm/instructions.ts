@@ -43,6 +43,7 @@ export const instructions = {
   "f32.mul": [0x94, "f32"],
   "f32.div": [0x95, "f32"],
   "f32.convert_i32_s": [0xb2, "f32"],
+  "i32.reinterpret_f32": [0xbc, "i32"],
   "i32.trunc_sat_f32_s": [saturating + 0, "i32"],
   "i32x4.splat": [simd + 0x11, "v128"],
   "f32x4.splat": [simd + 0x13, "v128"],

@@ -49,6 +49,19 @@ export function lowerUnary(at: Flow, fn: UnaryFn, type: ValueType, a: Value): Va
       return x4 ? operation(at, "v128.not", a) : operation(at, "i32.eqz", a);
     case "isnan":
       return operation(at, x4 ? "f32x4.ne" : "f32.ne", a, a);
+    case "order": {
+      // Negative floats have a sign and a size, integers a complement: all bits but the first turn over.
+      const [shift, clear, turn] = x4
+        ? (["i32x4.shr_s", "i32x4.shr_u", "v128.xor"] as const)
+        : (["i32.shr_s", "i32.shr_u", "i32.xor"] as const);
+      const bits = x4 ? a : operation(at, "i32.reinterpret_f32", a);
+      return operation(
+        at,
+        turn,
+        bits,
+        operation(at, clear, operation(at, shift, bits, i32(at, 31)), i32(at, 1)),
+      );
+    }
     case "sign":
       return sign(at, type, a);
     case "bf16":

@@ -146,6 +146,7 @@ const ownFunctions: Partial<Record<UnaryFn, FunctionName>> = {
   cos: "cos_of",
   erf: "erf_of",
   isnan: "is_nan",
+  order: "order_of",
   bf16: "round_bf16",
   f16: "round_f16",
 };
@@ -153,7 +154,7 @@ const ownFunctions: Partial<Record<UnaryFn, FunctionName>> = {
 function printUnary(shader: Shader, fn: UnaryFn, a: Expr): Text {
   const type = scalarOf(a.type);
   const value = literalOf(a);
-  if (value !== undefined && fn !== "not" && fn !== "isnan")
+  if (value !== undefined && fn !== "not" && fn !== "isnan" && fn !== "order")
     return literal(shader, type, applyUnary(fn, type, value));
   const own = fn === "sign" && type === "f32" ? "sign_of" : ownFunctions[fn];
   if (own !== undefined) return unary(`${use(shader, own, a.type)}(${expression(shader, a)})`);

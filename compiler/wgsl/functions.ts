@@ -10,6 +10,7 @@ import { threefryRounds } from "../c-like/threefry.ts";
 
 export type FunctionName =
   | "is_nan"
+  | "order_of"
   | "smaller"
   | "larger"
   | "sign_of"
@@ -62,6 +63,15 @@ const texts: Readonly<Record<FunctionName, Text>> = {
     text: `
 fn is_nan(x: T) -> B {
   return (bitcast<U>(x) & U(0x7fffffffu)) > U(0x7f800000u);
+}`,
+  },
+  order_of: {
+    calls: [],
+    text: `
+/// The bits as a number that is in order like x.
+fn order_of(x: T) -> I {
+  let bits = bitcast<I>(x);
+  return bits ^ bitcast<I>(bitcast<U>(bits >> U(31u)) >> U(1u));
 }`,
   },
   smaller: {
