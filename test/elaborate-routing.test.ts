@@ -114,6 +114,17 @@ model M {
     expect(program.built.routers).toMatchObject([{ name: "router", experts: 4, nulls: 4, width: 5 }]);
   });
 
+  test("gates that were made on their own know their null experts from the pool that they are given to", () => {
+    const program = buildText(`${scaling}
+model M {
+  modality x = features(4)
+  pool = Scale(4) * 2 + zero + copy * 2
+  g = Plain { k = 3, N = 5 }(x)
+  logits = pool(x) by g
+}`);
+    expect(program.built.routers).toMatchObject([{ experts: 2, nulls: 3, width: 3 }]);
+  });
+
   test("an expert of a whole sequence under a router of one vector for each", () => {
     const program = buildText(
       `${scaling}

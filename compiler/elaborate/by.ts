@@ -2,11 +2,13 @@
 // inputs reads what the experts read. In: Syntax. Out: the merged result.
 
 import type { Expression, Span } from "../../grammar/syntax.ts";
+import { known } from "../../runtime/size.ts";
 import { frameOf, report, type ApplyHints, type Elaboration } from "./elaboration.ts";
 import { areInputs, asInstance, evaluateArguments } from "./instance.ts";
 import { openMask } from "./modality-mask.ts";
 import { countsOf } from "./pool.ts";
 import { headOf } from "./repeated.ts";
+import { reportNulls } from "./router.ts";
 import { applyPool } from "./run-pool.ts";
 import { lookUp, type Scope } from "./scope.ts";
 import { toTensor } from "./align.ts";
@@ -83,6 +85,7 @@ export function gatesFor(
     }
     value = of.parts.apply(of, asInstance(value, span), inputs.slice(0, wants), span, hints);
   }
+  if (value.kind === "gates") reportNulls(of, value, known(nulls.poly ?? []) ?? 0);
   return gatesOrReport(of, value, span);
 }
 

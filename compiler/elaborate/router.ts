@@ -259,3 +259,11 @@ export function returnGates(of: Elaboration): Value {
   }
   return gates;
 }
+
+/** Gates that were made on their own learn which of their experts are null ones from the first pool with such that they are given to. */
+export function reportNulls(of: Elaboration, gates: Gates, nulls: number): void {
+  const { routers } = of.collected;
+  const at = routers.findIndex(({ picks }) => picks === gates.picks.node);
+  const made = routers[at];
+  if (made?.nulls === 0) routers[at] = { ...made, experts: made.experts - nulls, nulls };
+}

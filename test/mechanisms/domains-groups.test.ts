@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { signedNumbers } from "../helpers/differential.ts";
 import { runMechanism, type Given, type Mechanism } from "../helpers/mechanism.ts";
 import {
+  added,
   columnMeans,
   columnOf,
   counts,
@@ -71,6 +72,12 @@ describe("group aggregation (MIGA)", () => {
     runMechanism(
       run(", attention_each = true"),
       formula((given, group, said) => hear(given, "each", group, said)),
+    );
+  });
+  test("with a residual, what was said is added to what was heard", () => {
+    runMechanism(
+      run(", residual = true"),
+      formula((given, _, said) => hear(given, "hear", 0, said).map((row, i) => added(row, said[i]!))),
     );
   });
   test("without attention it is a mixture of linear experts", () => {

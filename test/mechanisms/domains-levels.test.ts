@@ -93,13 +93,15 @@ describe("experts of whole sequences", () => {
   const gate = (
     { x, matrix, length }: Given,
     b: number,
+    ofLast = false,
   ): { readonly picks: number[]; readonly p: number[] } => {
-    const p = softmax(times(columnMeans(x.slice(b * length, (b + 1) * length)), matrix("router.w", 4)));
+    const tokens = x.slice(b * length, (b + 1) * length);
+    const p = softmax(times(ofLast ? tokens.at(-1)! : columnMeans(tokens), matrix("router.w", 4)));
     return { picks: largest(p, 2), p };
   };
-  const understanding = `layer Seen(x: [T, 4]) -> [T, 4] {
+  const understanding = (settings: string): string => `layer Seen(x: [T, 4]) -> [T, 4] {
   param features: [2, ${M}, ${E}] = normal(1)
-  UnderstandingExperts(4, ${M}, ${E})(x, features)
+  UnderstandingExperts(4, ${M}, ${E}${settings})(x, features)
 }`;
   const view = ({ tensor }: Given, set: number, tokens: Rows): Rows => {
     const at = (name: string, columns: number): Rows => rowsOf(tensor(`pool.${set}.${name}`), columns);
@@ -112,10 +114,13 @@ describe("experts of whole sequences", () => {
       return weighted(share, values!).map((value, d) => w * row[d]! + (1 - w) * value);
     });
   };
-  test("for understanding: features, features, copies", () => {
-    const mechanism = { text: `${text}\n${understanding}`, apply: "Seen(x)", width: 4, on: "gpu" } as const;
-    runMechanism(mechanism, (given) => {
-      const gates = range(given.batch).map((b) => gate(given, b));
+  test.each([
+    ["the mean token", "", false],
+    ["the last one", ", of_last = true", true],
+  ])("for understanding: features, features, copies; the router reads %s", (_, settings, ofLast) => {
+    const of = `${text}\n${understanding(settings)}`;
+    runMechanism({ text: of, apply: "Seen(x)", width: 4, on: ofLast ? "wasm" : "gpu" }, (given) => {
+      const gates = range(given.batch).map((b) => gate(given, b, ofLast));
       return {
         out: gates.flatMap(({ picks, p }, b) => {
           const tokens = given.x.slice(b * given.length, (b + 1) * given.length);
@@ -128,8 +133,13 @@ describe("experts of whole sequences", () => {
       };
     });
   });
-  test.each([1, 2])("for generation: noise, nothing, copies; numbers %d", (seed) => {
-    const mechanism = { text, apply: "GenerationExperts(4, deviation = 0.5)(x)", width: 4, seed };
+  test.each([
+    [1, "", false],
+    [2, "", false],
+    [2, ", alone = true, of_last = true", true],
+  ])("for generation: noise, nothing, copies; numbers %d%s", (seed, settings, other) => {
+    const apply = `GenerationExperts(4, deviation = 0.5${settings})(x)`;
+    const mechanism = { text, apply, width: 4, seed };
     runMechanism({ ...mechanism, on: seed === 1 ? "gpu" : "wasm" }, (given) => {
       const [u, v] = given.draws;
       const normal = u!.map(
@@ -137,9 +147,9 @@ describe("experts of whole sequences", () => {
       );
       return {
         out: given.x.map((row, t) => {
-          const { picks, p } = gate(given, Math.floor(t / given.length));
+          const { picks, p } = gate(given, Math.floor(t / given.length), other);
           const experts = [
-            row.map((value, d) => value + 0.5 * normal[4 * t + d]!),
+            row.map((value, d) => (other ? 0 : value) + 0.5 * normal[4 * t + d]!),
             row.map(() => 0),
             row,
             row,
