@@ -9,7 +9,7 @@ import { inside, isFile, isFolder, readBytes, weightsTrouble, type BytesSource }
 import type { Program, Start } from "./program.ts";
 import { decodeSafetensors } from "./safetensors.ts";
 import type { Values } from "./session-values.ts";
-import { startValues, type StartSource } from "./start.ts";
+import type { StartSource } from "./start.ts";
 
 /** A file for each source of the recipe, by its name there; or nothing of them: every tensor begins with its initialiser. */
 export type StartFiles = Readonly<Record<string, BytesSource>> | "fresh";
@@ -60,6 +60,8 @@ export async function readStart(
       { help: `give a file for each of its sources: ${wanted(start)}` },
     );
   const sources = await Promise.all(names.map(async (name) => sourceOf(name, given[name]!)));
+  // Most models start from nothing: a page that runs one does not load this.
+  const { startValues } = await import("./start.ts");
   return startValues(savedTensors(program), start, sources, seed).values;
 }
 

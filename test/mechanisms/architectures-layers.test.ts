@@ -2,6 +2,7 @@
 // papers' formulas, and what must hold of them exactly.
 
 import { describe, expect, test } from "vitest";
+import { nodesOf } from "../../compiler/graph-walk.ts";
 import { signedNumbers } from "../helpers/differential.ts";
 import { buildText } from "../helpers/elaborate.ts";
 import { runMechanism, type Given, type Mechanism, type Wanted } from "../helpers/mechanism.ts";
@@ -206,6 +207,19 @@ moe Nulls(D)(x: [D]) -> [D] {
     expect(new Set(active).size).toBeGreaterThan(1);
     out.forEach((row, t) => expect(row[0]).toBeCloseTo(active[t]! > 0 ? 1 : 0, 9));
   });
+  test("who is not chosen does not run: not even numbers that are none come through", () => {
+    // Everybody likes experts 1 and 4, a true one and a null one, best.
+    const w = [0, 1, 2].map((d) => [0, 4, 0, 0, 3].map((value) => (d === 0 ? value : 0)));
+    const x = Array.from({ length: 10 }, (_, t) => [1, ...signedNumbers(80 + t, 2)]);
+    const gain = [
+      [NaN, NaN, NaN],
+      [1, 2, 3],
+      [NaN, NaN, NaN],
+    ];
+    const { out, load } = runMechanism({ ...mechanism(2), tensors: { x, gain, "router.w": w } });
+    expect(load).toEqual([0, 10, 0, 0, 10]);
+    out.forEach((row, t) => row.forEach((value, d) => expect(value).toBeCloseTo((d + 1) * x[t]![d]!, 6)));
+  });
   test("the task gives the columns of null experts no gradient", () => {
     const text = mechanism(3).text.replace("balance = 0.3", "balance = 0");
     const { gradients, picks } = runMechanism({ ...mechanism(3), text, on: "double" });
@@ -363,5 +377,24 @@ layer Mixing(D)(x: [T, D]) -> [T, D] {
   });
   test("two tokens further, the embedding first, late in the run", () => {
     runMechanism(mechanism("depth = 2, embedding_first = true", { step: 676 }), formula(2, 0.1, true));
+  });
+  test("it is gone at inference", () => {
+    const tensors = (mode: "training" | "inference"): string[] => {
+      const { built } = buildText(
+        `${text}
+model M {
+  modality text = tokens(vocab = 5)
+  param table: [5, 2]
+  h = table[text]
+  ahead = MultiToken { Block = Mixing }(h, table, transpose(table), text.next) in training
+  logits = h @ transpose(table)
+}`,
+        { mode },
+      );
+      const read = nodesOf([...built.outputs, ...built.losses].map(({ node }) => node));
+      return read.flatMap((node) => (node.op === "tensor" ? [node.name] : [])).sort();
+    };
+    expect(tensors("training")).toContain("multitoken.project.0");
+    expect(tensors("inference")).toEqual(["table"]);
   });
 });

@@ -220,6 +220,10 @@ layer Probe(N)(score: [N]) -> [N] {
     const nobody = [0, 0, 0, 0];
     expect(Math.abs(union([nobody, nobody], 2))).toBeLessThan(1e-4);
   });
+  test("the probabilities of a token sum to 1: chunks of one token have their mean, 1 / N", () => {
+    for (const row of rows) expect(union([row], 1)).toBeCloseTo(1 / 4, 4);
+    expect(union([rows[0]!.map((value) => 64 * value)], 1)).toBeCloseTo(1 / 4, 4);
+  });
   test("tokens behind the last whole chunk count in none", () => {
     const all = identity.map((row) => [...row]);
     expect(union([...all, [1, 0, 0, 0]], 4)).toBe(union(all, 4));

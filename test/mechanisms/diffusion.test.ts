@@ -116,6 +116,15 @@ layer Times(D)(x: [T, D]) -> [D] {
   test("every expert has exactly B C tokens", () => {
     for (const seed of [1, 2, 3]) expect(run({ seed }).load).toEqual([9, 9, 9, 9]);
   });
+  test.each([
+    [0.01, 1],
+    [1, 2],
+    [2.5, 4],
+    [9, 6],
+  ])("of six tokens an expert takes, at a factor of %d: %d", (factor, room) => {
+    const apply = `ConditionedChoice { N = 4, capacity_factor = ${factor} }(Times(x), x)`;
+    expect(run({ apply }).load).toEqual(new Array<number>(N).fill(3 * room));
+  });
   test("the weights of a token that was taken sum to 2.5", () => {
     const { out, picks } = run({ apply: "ConditionedChoice { N = 4, capacity_factor = 1 }(Times(x), x)" });
     expect(picks.filter((row) => row.every((e) => e < 0)).length, "somebody was left out").toBeGreaterThan(0);

@@ -9,6 +9,7 @@ import {
   largest,
   logsumexp,
   mean,
+  range,
   softmax,
   sum,
   times,
@@ -203,14 +204,44 @@ layer Pools(T, N)(z: [T, N]) -> [T, N] {
     expect(pooled.picks).toEqual(plain.picks);
     expect(pooled.out).toEqual(plain.out);
   });
-  test("another document in the sequence changes nothing", () => {
-    const [a, b, c] = [noiseRows(5, 5, N), noiseRows(6, 3, N), noiseRows(7, 3, N)];
-    const [one, other] = [
-      gates(2, 2, { tensors: { x: [...a, ...b] } }),
-      gates(2, 2, { tensors: { x: [...a, ...c] } }),
-    ];
-    expect(one.out.slice(0, 5)).toEqual(other.out.slice(0, 5));
-    expect(one.out.slice(5)).not.toEqual(other.out.slice(5));
+  test("another document in the sequence changes nothing, behind it or before it", () => {
+    const [a, b, c, d] = [noiseRows(5, 5, N), noiseRows(6, 3, N), noiseRows(7, 3, N), noiseRows(8, 5, N)];
+    const out = (first: Rows, second: Rows): Rows =>
+      gates(2, 2, { tensors: { x: [...first, ...second] } }).out;
+    const [one, behind, before] = [out(a, b), out(a, c), out(d, b)];
+    expect(one.slice(0, 5)).toEqual(behind.slice(0, 5));
+    expect(one.slice(5)).not.toEqual(behind.slice(5));
+    expect(one.slice(5)).toEqual(before.slice(5));
+    expect(one.slice(0, 5)).not.toEqual(before.slice(0, 5));
+  });
+  test("experts that are shut are as experts that are not there", () => {
+    const kept = [0, 1, 3];
+    const open = range(N).map((e) => (kept.includes(e) ? 1 : 0));
+    const x = noiseRows(9, 8, N);
+    const at = (apply: string, rows: Rows): ReturnType<typeof runMechanism> =>
+      runMechanism({
+        text: `import std.documents { Open }
+function Kept(N)(z: [N]) -> [N] {
+  open[e: N] = if e == 2 or e == 4 then 0 else 1
+  0 * z + open
+}`,
+        apply,
+        width: rows[0]!.length,
+        experts: rows[0]!.length,
+        batch: 1,
+        length: 8,
+        on: "double",
+        tensors: { x: rows },
+      });
+    const shut = at("Open { k = 2 }(x, Kept(x))", x);
+    const gone = at(
+      "Open { k = 2 }(x, 0 * x + 1)",
+      x.map((row) => kept.map((e) => row[e]!)),
+    );
+    expect(shut.picks).toEqual(gone.picks.map((row) => row.map((e) => kept[e]!)));
+    expect(shut.out.map((row) => kept.map((e) => row[e]!))).toEqual(gone.out);
+    expect(shut.load).toEqual(open.map((there, e) => (there > 0 ? gone.load[kept.indexOf(e)]! : 0)));
+    expect(shut.losses["z"]).toBeCloseTo(gone.losses["z"]!, 12);
   });
   test("weights of a whole pool sum to 1, of the best of it to less", () => {
     for (const row of gates(3, 3).out) expect(sum(row)).toBeCloseTo(1, 12);

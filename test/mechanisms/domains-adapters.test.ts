@@ -144,6 +144,19 @@ describe("low-rank experts over one network (MixLoRA)", () => {
     });
     expect(found["balance"]).toBeCloseTo(2.060739, 5);
   });
+  test("an even load of k experts a token costs k times the coefficient", () => {
+    const x = range(6).map((t) => range(3).map((e) => 2 - ((e - t + 6) % 3)));
+    const { load, losses } = runMechanism({
+      ...layer(""),
+      apply: "MixtureOfAdapters(3, 2, N = 3, R = 1)(x)",
+      batch: 1,
+      length: 6,
+      on: "double",
+      tensors: { x, "router.w": identity },
+    });
+    expect(load).toEqual([4, 4, 4]);
+    expect(losses["balance"]).toBeCloseTo(0.02, 10);
+  });
 });
 
 describe("low-rank changes mixed for a whole text (SteloCoder)", () => {

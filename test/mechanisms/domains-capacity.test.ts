@@ -367,4 +367,21 @@ describe("a Switch layer in an encoder", () => {
       losses: { balance: 0.01 },
     }));
   });
+  test("of experts that begin as copies of one, it does not matter who answers", () => {
+    const copies = (values: readonly number[]): number[] => range(N).flatMap(() => values);
+    const tensors = {
+      "pool.up": copies(noiseRows(1, 1, 6)[0]!),
+      "pool.down": copies(noiseRows(2, 1, 6)[0]!),
+    };
+    const run = (seed: number): Found =>
+      runMechanism(
+        layer(", factor = 4, scaled = false", {
+          on: "double",
+          tensors: { ...tensors, x: noiseRows(3, 10, 3), "switchfeedforward.w": noiseRows(seed, 3, N) },
+        }),
+      );
+    const [one, other] = [run(4), run(5)];
+    expect(other.picks).not.toEqual(one.picks);
+    expect(other.out).toEqual(one.out);
+  });
 });

@@ -128,6 +128,18 @@ layer Pair(x: [${2 * classes}]) -> [1] {
     expect(between(2, loss, binary([0.7, 0.7, 0.7, 0.7], p2))).toBeCloseTo(0, 9);
     expect(between(2, loss, binary([1, 1, 0, 0], [1, 1, 0, 0]))).toBeCloseTo(Math.log(2), 6);
   });
+  test.each([1, 2, 3])("it is never below 0, and the same from both sides: numbers %d", (seed) => {
+    const rows = (of: number): Rows => rowsOf(noise(of, 15), 3).map(softmax);
+    const [p, q] = [rows(seed), rows(seed + 10)];
+    const both = (a: Rows, b: Rows): number =>
+      between(
+        3,
+        "MutualInformation(both[0], both[1])",
+        a.map((row, t) => [...row, ...b[t]!]),
+      );
+    expect(both(p, q)).toBeGreaterThan(0);
+    expect(both(q, p)).toBeCloseTo(both(p, q), 12);
+  });
 });
 
 describe("a second model that shall not agree (D-BAT)", () => {

@@ -148,6 +148,11 @@ layer Day(D)(x: [D]) -> [1] {
     expect(of(moved, came!)).toBeCloseTo(-of(predicted!, came!), 6);
     expect(of([2, 2, 2, 2], came!)).toBe(0);
   });
+  test("equal predictions have a finite gradient", () => {
+    const x = came!.map((value) => [2, value]);
+    const { gradients } = runMechanism({ ...mechanism, batch: 1, length: 4, tensors: { x } });
+    expect(gradients["inputs"]!.every(Number.isFinite)).toBe(true);
+  });
 });
 
 describe("mixtures of sources of text (GAugLLM)", () => {

@@ -1,4 +1,5 @@
-// Answers that are left out by chance and a gate with a budget (NLLB), against plain loops over their formulas; what must hold exactly.
+// Answers that are left out by chance, a gate with a budget (NLLB) and a pyramid of experts that correct a fixed network (DeepSpeed-MoE), against
+// plain loops over their formulas; what must hold exactly.
 
 import { describe, expect, test } from "vitest";
 import { runMechanism, type Given, type Mechanism, type Wanted } from "../helpers/mechanism.ts";
@@ -156,6 +157,37 @@ describe("a network for all or the experts, with a budget", () => {
     const [shut, open, half] = [at(-60), at(60), at(0)];
     half.flat().forEach((value, i) => expect(2 * value).toBeCloseTo(shut.flat()[i]! + open.flat()[i]!, 9));
     expect(range(half.length).some((t) => shut[t]![0] !== open[t]![0])).toBe(true);
+  });
+});
+
+test("a pyramid: a fixed network and one expert that corrects it, more experts in the deeper layer", () => {
+  const text = `import std.layers { DenseResidual }
+import std.experts { Relu }
+import std.routers { TopK }
+layer Pyramid(x: [3]) -> [3] {
+  repeat i in 2 {
+    x = DenseResidual(
+      ${D}, if i < 1 then 2 else 4, H = ${H}, Ffn = Relu, Router = TopK { k = 1, renormalise = false }
+    )(x)
+  }
+  x
+}`;
+  runMechanism({ text, apply: "Pyramid(x)", width: D }, (given) => {
+    let out = given.x;
+    let balance = 0;
+    for (const [i, experts] of [2, 4].entries()) {
+      const path = `denseresidual.${i}`;
+      const p = out.map((row) => softmax(times(row, given.matrix(`${path}.router.w`, experts))));
+      const picks = p.map((row) => largest(row, 1));
+      const f = counts(picks, experts).map((count) => count / picks.length);
+      balance += 0.01 * experts * dot(f, columnMeans(p));
+      out = out.map((row, t) => {
+        const e = picks[t]![0]!;
+        const corrected = network(given, `${path}.pool`, e, row);
+        return network(given, `${path}.fixed`, 0, row).map((value, d) => value + p[t]![e]! * corrected[d]!);
+      });
+    }
+    return { out, losses: { balance } };
   });
 });
 

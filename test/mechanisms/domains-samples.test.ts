@@ -124,6 +124,31 @@ describe("a classifier for each kind of sample (CMoE)", () => {
       }).out;
     expect(run(0.1)).toEqual(run(3));
   });
+  /** What the balance alone does to the biases of the router, and who was chosen. */
+  const balanced = (score: string, tensors: Mechanism["tensors"] = {}) => {
+    const { gradients, load, picks } = runMechanism({
+      text: `import std.classifiers { ClassifierMixture, Select, ${score} }`,
+      apply: `ClassifierMixture(3, 2, N = 4, Router = Select { Score = ${score} })(x)`,
+      width: D,
+      out: C,
+      on: "double",
+      tensors: { ...tensors, probe: new Array<number>(12).fill(0) },
+    });
+    return { slope: gradients["classifiermixture.router.bias"]!, load, picks };
+  };
+  test("the balance of sigmoid scores lowers all that are used; that of softmax scores moves them against each other", () => {
+    const { slope, load } = balanced("Logistic");
+    slope.forEach((value, e) =>
+      load[e]! > 0 ? expect(value).toBeGreaterThan(0) : expect(value).toBeCloseTo(0, 12),
+    );
+    const against = balanced("Softmax").slope;
+    expect(sum(against)).toBeCloseTo(0, 12);
+    expect(Math.max(...against)).toBeGreaterThan(1e-4);
+  });
+  test.each(["Logistic", "Softmax"])("of equal scores the first expert has all samples: %s", (score) => {
+    const zeros = { "router.matrix": new Array<number>(12).fill(0), "router.bias": [0, 0, 0, 0] };
+    expect(balanced(score, zeros).picks).toEqual(range(6).map(() => [0]));
+  });
 });
 
 describe("convolutions", () => {

@@ -190,6 +190,17 @@ describe("a gate over features", () => {
     });
     out.flat().forEach((value, i) => expect(value).toBeCloseTo(x[i]!, 12));
   });
+  test("multiplies by numbers between 0 and 2, whatever was learned", () => {
+    const x = [...signedNumbers(1, 18)];
+    const A = [...signedNumbers(2, 24)].map((value) => 9 * value);
+    const tensors = { x, A, B: [...signedNumbers(3, 24)] };
+    const text = "import std.tasks { FeatureGate }";
+    const { out } = runMechanism({ text, apply: "FeatureGate(x)", width: 3, tensors, on: "double" });
+    const factors = out.flat().map((value, i) => value / x[i]!);
+    for (const factor of factors) expect(Math.abs(factor - 1)).toBeLessThan(1);
+    expect(Math.max(...factors)).toBeGreaterThan(1.5);
+    expect(Math.min(...factors)).toBeLessThan(0.5);
+  });
 });
 
 describe("gates with allowed sets", () => {
@@ -247,6 +258,18 @@ describe("gates with allowed sets", () => {
     expect(after.map((row) => row.slice(0, 4))).toEqual(before.map((row) => row.slice(0, 4)));
     expect(after.map((row) => row.slice(4))).not.toEqual(before.map((row) => row.slice(4)));
   });
+  test.each([1, 2])(
+    "weights of what is open sum to 1: experts that all say 1 are heard as 1, levels: %d",
+    (levels) => {
+      const each = (name: string, level: number): string => `customgates.${level}.eachexpert.pool.${name}`;
+      const same = range(levels).flatMap((level) => [
+        [each("w", level), new Array<number>(level === 0 ? 60 : 80).fill(0)] as const,
+        [each("bias", level), new Array<number>(20).fill(1)] as const,
+      ]);
+      const { out } = runMechanism(extraction(levels, { on: "double", tensors: Object.fromEntries(same) }));
+      for (const value of out.flat()) expect(value).toBeCloseTo(1, 12);
+    },
+  );
 });
 
 describe("groups of tasks (HoME)", () => {
@@ -303,5 +326,31 @@ describe("groups of tasks (HoME)", () => {
   test("several experts in each set", () => {
     const apply = "GroupedTasks(3, 1, 4, own = 2, grouped = 3, common = 2, Ffn = Neurons)(x, group)";
     runMechanism(flat("GroupedTasks, Neurons", apply, 4, { on: "gpu" }), formula(2, 3, 2, neurons));
+  });
+  /** Biases so large that no neuron of the second level is silent. */
+  const biases: Readonly<Record<string, readonly number[]>> = {
+    "groupedtasks.customgates.eachexpert.pool.bias": [3, 3, 3],
+    "groupedtasks.eachexpert.0.pool.bias": [30],
+    "groupedtasks.eachexpert.1.pool.bias": [30, 30],
+    "groupedtasks.eachexpert.2.pool.bias": [30, 30, 30, 30],
+  };
+  test.each([
+    ["a task's own", "eachexpert.2", 1, [1]],
+    ["a group's", "eachexpert.1", 1, [2, 3]],
+    ["the common one", "eachexpert.0", 0, [0, 1, 2, 3]],
+    // The other group hears of it by the stream that all share.
+    ["a group's on the first level", "customgates.eachexpert", 0, [0, 1, 2, 3]],
+  ])("which tasks see an expert: %s", (_, path, which, seen) => {
+    const name = `groupedtasks.${path}.pool.bias`;
+    const run = (more: number): Rows => {
+      const moved = biases[name]!.map((bias, n) => (n === which ? bias + more : bias));
+      const mechanism = flat("GroupedTasks, Neurons", "GroupedTasks(3, 1, 4, Ffn = Neurons)(x, group)", 4);
+      return runMechanism({ ...mechanism, on: "double", tensors: { ...biases, [name]: moved } }).out;
+    };
+    const [before, after] = [run(0), run(2)];
+    before.forEach((row, token) => {
+      const changed = range(4).filter((t) => row[t] !== after[token]![t]);
+      expect(changed).toEqual(seen);
+    });
   });
 });

@@ -149,6 +149,23 @@ describe("routed, null and shared experts in one softmax", () => {
       return { out: made.weight, losses: { balance: made.balance } };
     });
   });
+  test("where every routed and shared expert says 1, a token gets what the null ones leave of 1", () => {
+    const text = `${head}
+expert One(D, H)(x: [D]) -> [D] {
+  param gain: [D]
+  1 + 0 * gain * x
+}`;
+    const apply = "DynamicCapacity(4, 4, N = 3, Ffn = One)(x)";
+    const lost = new Set<boolean>();
+    runMechanism({ text, apply, width: 4, length: 6 }, (given) => {
+      const { z, zShared } = parts(given);
+      const made = choose(z, zShared, 0.7);
+      made.picks.forEach((row) => lost.add(row.includes(N)));
+      const out = given.x.map((row, t) => row.map(() => 1 - made.weight[t]![N]!));
+      return { out, losses: { balance: made.balance } };
+    });
+    expect(lost).toEqual(new Set([true, false]));
+  });
   test("a token that takes null experts only gets the shared ones only", () => {
     // The null expert is the last of four, and all tokens are alike.
     const x = new Array<number[]>(6).fill([1, 0, 0, 0]);

@@ -1,7 +1,8 @@
 // Experts and layers of the standard library that the field builds on, against plain loops over their papers' formulas: values and gradients.
 
 import { describe, expect, test } from "vitest";
-import { runMechanism, type Given } from "../helpers/mechanism.ts";
+import { buildText } from "../helpers/elaborate.ts";
+import { runMechanism, type Given, type Mechanism } from "../helpers/mechanism.ts";
 import {
   columnOf,
   dot,
@@ -13,6 +14,7 @@ import {
   unit,
   type Rows,
 } from "../helpers/plain.ts";
+import { noiseRows } from "../helpers/plain-networks.ts";
 
 const silu = (x: number): number => x * sigmoid(x);
 const gelu = (x: number): number => x * normalBelow(x);
@@ -58,6 +60,50 @@ describe("experts", () => {
       },
       formula,
     );
+  });
+});
+
+describe("a change of low rank (LoRA)", () => {
+  const text = `import std.experts { LowRank }
+layer Adapted(D, O)(x: [D]) -> [O] {
+  param base: [D, O]
+  change = LowRank(D, O, R = 2, scale = 1.5)
+  x @ base + change(x)
+}`;
+  const mechanism: Mechanism = { text, apply: "Adapted(3, 4)(x)", width: 3, out: 4 };
+  test("is one matrix with its base: base + scale * down up", () => {
+    runMechanism({ ...mechanism, on: "gpu" }, ({ x, matrix }) => {
+      const [down, up] = [matrix("down", 2), matrix("up", 4)];
+      const merged = matrix("base", 4).map((row, i) =>
+        times(down[i]!, up).map((value, o) => row[o]! + 1.5 * value),
+      );
+      return { out: x.map((row) => times(row, merged)) };
+    });
+  });
+  test("begins as the base, to the last bit, and its second matrix learns first", () => {
+    const { built } = buildText(`${text}
+model M {
+  modality text = tokens(vocab = 3)
+  param table: [3, 3]
+  logits = Adapted(3, 3)(table[text])
+}`);
+    const init = (part: string): unknown => built.tensors.find(({ name }) => name.endsWith(part))!.init;
+    expect(init(".up")).toMatchObject({ value: 0 });
+    expect(init(".down")).not.toMatchObject({ value: 0 });
+    const [x, base] = [noiseRows(1, 6, 3), noiseRows(2, 3, 4)];
+    const up = new Array<number>(8).fill(0);
+    const begun = runMechanism({ ...mechanism, on: "wasm", tensors: { x, base, up } });
+    const plain = runMechanism({
+      ...mechanism,
+      text: "layer Base(D, O)(x: [D]) -> [O] {\n  param base: [D, O]\n  x @ base\n}",
+      apply: "Base(3, 4)(x)",
+      tensors: { x, base },
+    });
+    expect(begun.out).toEqual(plain.out);
+    const gradient = (part: string): readonly number[] =>
+      Object.entries(begun.gradients).find(([name]) => name.endsWith(part))![1];
+    for (const value of gradient(".down")) expect(Math.abs(value)).toBe(0);
+    expect(Math.max(...gradient(".up").map(Math.abs))).toBeGreaterThan(1e-3);
   });
 });
 

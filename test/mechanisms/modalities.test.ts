@@ -172,6 +172,34 @@ describe("two modalities in one sequence", () => {
     expect(before(run(changed, "training"))).not.toEqual(before(run(x, "training")));
     expect(before(run(changed, "inference"))).toEqual(before(run(x, "inference")));
   });
+  test("an expert sees exactly its share of tokens, all of its modality", () => {
+    // Expert i says the i-th unit vector, so that a column of the output is what it wrote.
+    const unit = [0, 1, 2, 3].map((i) => [0, 1, 2, 3].map((d) => (i === d ? 1 : 0)));
+    for (const seed of [1, 2, 3]) {
+      const { out } = runMechanism({
+        text: `${text}
+expert Mark(D, H)(x: [D]) -> [D] {
+  param mark: [D]
+  mark + 0 * x
+}`,
+        apply: "ModalityExperts(4, 2, P = 3, first = 2, second = 2, Ffn = Mark)(x)",
+        width: 4,
+        batch: 2,
+        length: 7,
+        seed,
+        on: "double",
+        tensors: { "of_first.mark": unit.slice(0, 2), "of_second.mark": unit.slice(2) },
+      });
+      const seen = unit.map((_, i) => out.flatMap((row, t) => (row[i]! > 0 ? [t % 7 < 3] : [])));
+      // 6 and 8 tokens of the batch, two experts each.
+      expect(seen).toEqual([
+        [true, true, true],
+        [true, true, true],
+        [false, false, false, false],
+        [false, false, false, false],
+      ]);
+    }
+  });
   test("a modality that is absent takes nothing away from the other", () => {
     const alone = (P: number): Rows =>
       runMechanism({
@@ -190,6 +218,23 @@ describe("two modalities in one sequence", () => {
         },
       }).out.slice(P);
     expect(alone(0)).toEqual(alone(2));
+    const first = (second: number): Rows =>
+      runMechanism({
+        text,
+        apply: "ModalityExperts(4, 2, P = 6, first = 2, second = 3, noise = false)(x)",
+        width: 4,
+        batch: 1,
+        length: 6 + second,
+        on: "double",
+        tensors: {
+          x: [...noiseRows(2, 6, 4), ...noiseRows(7, second, 4)],
+          "router.0.w": noiseRows(1, 4, 2),
+          "of_first.gate": noiseRows(3, 8, 2),
+          "of_first.up": noiseRows(4, 8, 2),
+          "of_first.down": noiseRows(5, 4, 4),
+        },
+      }).out.slice(0, 6);
+    expect(first(0)).toEqual(first(2));
   });
 });
 
