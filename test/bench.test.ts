@@ -107,7 +107,7 @@ describe("in processes of their own", () => {
   });
 
   test("training's memory is what the plan says, within a tenth", () => {
-    const section = memorySection(1, [["examples/book", "examples/book/book.moe"]]);
+    const section = memorySection(3, [["examples/book", "examples/book/book.moe"]]);
     expectFinite(section);
     const [session, growth, whole] = section.rows;
     for (const row of [session!, whole!]) expect(meets(row), `${row.name}: ${row.note}`).toBe(true);
