@@ -122,50 +122,51 @@ describe.skipIf(chromiumPath === undefined)("the playground in Chromium", () => 
     await line.hover();
     // Six lines of 2 × 2 + 2 numbers, one of them for each point: 2 × 2 multiplications and as many additions.
     await shown(".cost", "Cost in Plane (lines): 36 parameters (36), 6 active per example");
-    expect(await page.textContent(".cost")).toContain("8 FLOP per example");
+    await expect.poll(() => page.textContent(".cost")).toContain("8 FLOP per example");
 
     await line.click();
     await page.keyboard.press("Shift+F12");
     await shown(".places [role=status]", "Line: 1 of 2 places");
-    expect(await page.locator(".place").allTextContents()).toEqual(["Line", "Line"]);
+    await expect.poll(() => page.locator(".place").allTextContents()).toEqual(["Line", "Line"]);
     await page.keyboard.press("F8");
     await shown(".places [role=status]", "2 of 2");
-    expect(await page.textContent(".cm-activeLine")).toContain("lines");
+    await expect.poll(() => page.textContent(".cm-activeLine")).toContain("lines");
     await page.keyboard.press("Shift+F8");
     await shown(".places [role=status]", "1 of 2");
     await page.click(".places [aria-label='Close the references']");
-    expect(await page.locator(".place").count()).toBe(0);
+    await expect.poll(() => page.locator(".place").count()).toBe(0);
 
     const before = await textOf(page);
     await page.keyboard.press("F2");
     await page.getByLabel("New name of Line").fill("Plane");
     await page.keyboard.press("Enter");
     await shown(".rename [role=alert]", "Plane already means something here");
-    expect(await textOf(page)).toBe(before);
+    await expect.poll(() => textOf(page)).toBe(before);
     await page.getByLabel("New name of Line").fill("Border");
     await page.keyboard.press("Enter");
     await page.locator(".rename").waitFor({ state: "detached" });
-    expect(await textOf(page)).toBe(before.replace(/\bLine\b/g, "Border"));
+    await expect.poll(() => textOf(page)).toBe(before.replace(/\bLine\b/g, "Border"));
     await page.keyboard.press("Control+z");
-    expect(await textOf(page)).toBe(before);
+    await expect.poll(() => textOf(page)).toBe(before);
     await page.locator("#editor .cm-line", { hasText: "logits = " }).getByText("TopK").click();
     await page.keyboard.press("F2");
     await shown("[role=alert]", "Nothing to rename: TopK belongs to the standard library.");
     await page.keyboard.press("Escape");
-    expect(await page.getByText("Nothing to rename").count()).toBe(0);
+    await expect.poll(() => page.getByText("Nothing to rename").count()).toBe(0);
 
     await page.keyboard.press("Control+Shift+O");
     const chosen = page.locator("#entries [aria-selected=true]");
     await shown("#entries [aria-selected=true]", "logits lines(point) by TopK");
     await page.keyboard.press("Escape");
     await page.click("#outline");
+    await shown("#entries [aria-selected=true]", "logits lines(point) by TopK");
     await page.keyboard.press("b");
-    expect(await chosen.textContent()).toBe("bias [F]");
+    await expect.poll(() => chosen.textContent()).toBe("bias [F]");
     await page.keyboard.press("ArrowUp");
     await page.keyboard.press("Enter");
-    expect(await page.isVisible("#entries")).toBe(false);
-    expect(await page.evaluate(() => getSelection()!.toString())).toBe("enter");
-    expect(await page.textContent(".cm-activeLine")).toContain("param enter");
+    await expect.poll(() => page.isVisible("#entries")).toBe(false);
+    await expect.poll(() => page.evaluate(() => getSelection()!.toString())).toBe("enter");
+    await expect.poll(() => page.textContent(".cm-activeLine")).toContain("param enter");
 
     const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
     const touched = await open("?embed=dark", phone);
