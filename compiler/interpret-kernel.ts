@@ -24,6 +24,7 @@ import {
 import { applyBinary, applyCast, applyUnary } from "./interpret-scalar.ts";
 import type { Expr, Kernel, Stmt } from "./kernel.ts";
 import { isVector, readAs, scalarOf } from "./kernel-type.ts";
+import { someStatement } from "./kernel-walk.ts";
 import { forDevice } from "./variant.ts";
 
 export function runKernel(
@@ -209,12 +210,10 @@ function indexOf(run: Invocation, statement: MatrixStmt): number {
   return statement.op === "fragment" && statement.is.of !== "sums" ? whole(run, statement.is.index) : 0;
 }
 
-const hasBarrier = (statement: Stmt): boolean =>
-  statement.op === "barrier" ||
-  isMatrix(statement) ||
-  statement.op === "reduce" ||
-  (statement.op === "for" && statement.body.some(hasBarrier)) ||
-  (statement.op === "if" && (statement.then.some(hasBarrier) || statement.otherwise.some(hasBarrier)));
+const hasBarrier = (statement: Stmt): boolean => someStatement([statement], meets);
+
+const meets = (statement: Stmt): boolean =>
+  statement.op === "barrier" || isMatrix(statement) || statement.op === "reduce";
 
 function execute(run: Invocation, statements: readonly Stmt[]): void {
   for (const statement of statements)

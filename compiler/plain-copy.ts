@@ -3,39 +3,23 @@
 
 import { copiedTogether } from "./half.ts";
 import { readAs } from "./kernel-type.ts";
+import { replaced, someStatement } from "./kernel-walk.ts";
 import type { ElementType, Expr, Kernel, Stmt } from "./kernel.ts";
 import { add, branch, int } from "./schedule/expr.ts";
 
 type CopyStmt = Extract<Stmt, { readonly op: "copy" }>;
 
 export function withPlainCopies(kernel: Kernel): Kernel {
-  if (!kernel.body.some(copies)) return kernel;
+  if (!someStatement(kernel.body, copies)) return kernel;
   const types = new Map(kernel.scratch.map(({ name, type }) => [name, type]));
-  const plain = (list: readonly Stmt[]): Stmt[] =>
-    list.flatMap((statement): Stmt[] => {
-      switch (statement.op) {
-        case "copy":
-          return plainCopy(statement, types.get(statement.scratch)!);
-        case "group":
-        case "wait":
-          return [];
-        case "for":
-          return [{ ...statement, body: plain(statement.body) }];
-        case "if":
-          return [{ ...statement, then: plain(statement.then), otherwise: plain(statement.otherwise) }];
-        default:
-          return [statement];
-      }
-    });
-  return { ...kernel, body: plain(kernel.body) };
+  const plain = (statement: Stmt): readonly Stmt[] => {
+    if (statement.op === "copy") return plainCopy(statement, types.get(statement.scratch)!);
+    return copies(statement) ? [] : [statement];
+  };
+  return { ...kernel, body: replaced(kernel.body, plain) };
 }
 
-const copies = (statement: Stmt): boolean =>
-  statement.op === "copy" ||
-  statement.op === "group" ||
-  statement.op === "wait" ||
-  (statement.op === "for" && statement.body.some(copies)) ||
-  (statement.op === "if" && (statement.then.some(copies) || statement.otherwise.some(copies)));
+const copies = ({ op }: Stmt): boolean => op === "copy" || op === "group" || op === "wait";
 
 function plainCopy({ scratch, index, buffer, from, there }: CopyStmt, type: ElementType): Stmt[] {
   const read = readAs(type);

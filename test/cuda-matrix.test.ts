@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { printCuda } from "../compiler/cuda/print.ts";
 import { roundHalf } from "../compiler/half.ts";
 import { runKernel } from "../compiler/interpret-kernel.ts";
+import { replaced } from "../compiler/kernel-walk.ts";
 import type { Expr, Fragment, HalfType, Kernel, Stmt } from "../compiler/kernel.ts";
 import { printKernel } from "../compiler/print-kernel.ts";
 import { verifyKernel } from "../compiler/verify-kernel.ts";
@@ -275,18 +276,10 @@ describe.skipIf(!hasCompiler)("on the host", () => {
 
 describe("refused", () => {
   const good = matrixKernel(cases[0]!);
-  const change = (from: (statement: Stmt) => Stmt | undefined): Kernel => {
-    const walk = (list: readonly Stmt[]): Stmt[] =>
-      list.flatMap((each): Stmt[] => {
-        const changed = from(each);
-        if (changed === undefined) return [];
-        if (changed.op === "for") return [{ ...changed, body: walk(changed.body) }];
-        if (changed.op === "if")
-          return [{ ...changed, then: walk(changed.then), otherwise: walk(changed.otherwise) }];
-        return [changed];
-      });
-    return { ...good, body: walk(good.body) };
-  };
+  const change = (from: (statement: Stmt) => Stmt | undefined): Kernel => ({
+    ...good,
+    body: replaced(good.body, (each) => [from(each) ?? []].flat()),
+  });
 
   test("by the verifier", () => {
     expect(() => verifyKernel({ ...good, workgroup: 48 })).toThrow("wants whole warps");

@@ -2,6 +2,7 @@
 // and shared memory is never touched twice in one bank at once. What they compute is gpu-matrix.test.ts's, by the interpreter.
 
 import { describe, expect, test } from "vitest";
+import { replaced, statementsIn } from "../compiler/kernel-walk.ts";
 import type { Kernel, Stmt } from "../compiler/kernel.ts";
 import { targets } from "../compiler/target.ts";
 import { evaluate } from "../runtime/size.ts";
@@ -10,14 +11,8 @@ import { hasCompiler, loadKernels, type HostKernels } from "./helpers/cuda-host.
 import { add, i } from "./helpers/kernels.ts";
 import { expectResult, layouts, prepareFor, withMatrix } from "./helpers/gpu-contraction.ts";
 
-const walk = (list: readonly Stmt[]): readonly Stmt[] =>
-  list.flatMap((each) => {
-    if (each.op === "for") return [each, ...walk(each.body)];
-    if (each.op === "if") return [each, ...walk(each.then), ...walk(each.otherwise)];
-    return [each];
-  });
 const counted = ({ body }: Kernel, op: Stmt["op"]): number =>
-  walk(body).filter((each) => each.op === op).length;
+  statementsIn(body).filter((each) => each.op === op).length;
 
 function runOn(
   library: HostKernels,
@@ -100,14 +95,7 @@ describe.skipIf(!hasCompiler)("on the host", () => {
   const item: Case = { half: "bf16", m: 32, n: 32, k: 256 };
   const changed = (change: (statement: Stmt) => readonly Stmt[]): Kernel => {
     const { kernel } = prepareFor(item, withMatrix("bf16", 32));
-    const each = (list: readonly Stmt[]): Stmt[] =>
-      list.flatMap((statement): readonly Stmt[] => {
-        if (statement.op === "for") return [{ ...statement, body: each(statement.body) }];
-        if (statement.op === "if")
-          return [{ ...statement, then: each(statement.then), otherwise: each(statement.otherwise) }];
-        return change(statement);
-      });
-    return { ...kernel, body: each(kernel.body) };
+    return { ...kernel, body: replaced(kernel.body, change) };
   };
   const without = (op: Stmt["op"]): Kernel =>
     changed((statement) => (statement.op === op ? [] : [statement]));

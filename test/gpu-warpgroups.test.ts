@@ -5,6 +5,7 @@
 import { describe, expect, test } from "vitest";
 import { printCuda } from "../compiler/cuda/print.ts";
 import { runKernel } from "../compiler/interpret-kernel.ts";
+import { replaced, statementsIn } from "../compiler/kernel-walk.ts";
 import type { Kernel, Stmt } from "../compiler/kernel.ts";
 import { printKernel } from "../compiler/print-kernel.ts";
 import { targets, type Parallel } from "../compiler/target.ts";
@@ -55,12 +56,7 @@ function expectFirstTile(item: Case, { buffers, expectedAt }: Prepared): void {
 type Product = Extract<Stmt, { readonly op: "product" }>;
 
 const products = (list: readonly Stmt[]): number =>
-  list.reduce((sum, each) => {
-    if (each.op === "product") return sum + 1;
-    if (each.op === "for") return sum + products(each.body);
-    if (each.op === "if") return sum + products(each.then) + products(each.otherwise);
-    return sum;
-  }, 0);
+  statementsIn(list).filter(({ op }) => op === "product").length;
 
 test("not where an operand is computed on the way", () => {
   const { kernel } = prepareFor({ ...large, halved: "b" }, device("bf16"));
@@ -165,17 +161,10 @@ describe.skipIf(!hasCompiler)("on the host", () => {
 
 describe("refused", () => {
   const kernel = prepared(cases[0]!).kernel;
-  const inside = (change: (statement: Stmt) => readonly Stmt[]): Kernel => {
-    const each = (list: readonly Stmt[]): Stmt[] =>
-      list.flatMap((statement): readonly Stmt[] => {
-        if (statement.op === "for") return [{ ...statement, body: each(statement.body) }];
-        if (statement.op === "if")
-          return [{ ...statement, then: each(statement.then), otherwise: each(statement.otherwise) }];
-        if (statement.op === "variant") return [{ ...statement, warpgroups: each(statement.warpgroups) }];
-        return change(statement);
-      });
-    return { ...kernel, body: each(kernel.body) };
-  };
+  const inside = (change: (statement: Stmt) => readonly Stmt[]): Kernel => ({
+    ...kernel,
+    body: replaced(kernel.body, change),
+  });
   const withProduct = (change: (product: Product) => Stmt): Kernel =>
     inside((each) => [each.op === "product" ? change(each) : each]);
 

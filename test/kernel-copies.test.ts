@@ -4,6 +4,7 @@
 import { describe, expect, test } from "vitest";
 import { printCuda } from "../compiler/cuda/print.ts";
 import { runKernel } from "../compiler/interpret-kernel.ts";
+import { replaced } from "../compiler/kernel-walk.ts";
 import type { ElementType, Expr, Kernel, Stmt } from "../compiler/kernel.ts";
 import { withPlainCopies } from "../compiler/plain-copy.ts";
 import { printKernel } from "../compiler/print-kernel.ts";
@@ -130,16 +131,10 @@ describe("what they mean", () => {
 });
 
 /** The same kernel, each statement changed. */
-function changed(tested: Kernel, change: (statement: Stmt) => readonly Stmt[]): Kernel {
-  const each = (list: readonly Stmt[]): Stmt[] =>
-    list.flatMap((statement): readonly Stmt[] => {
-      if (statement.op === "for") return [{ ...statement, body: each(statement.body) }];
-      if (statement.op === "if")
-        return [{ ...statement, then: each(statement.then), otherwise: each(statement.otherwise) }];
-      return change(statement);
-    });
-  return { ...tested, body: each(tested.body) };
-}
+const changed = (tested: Kernel, change: (statement: Stmt) => readonly Stmt[]): Kernel => ({
+  ...tested,
+  body: replaced(tested.body, change),
+});
 const good = pipeline(32, "f32");
 const without = (op: Stmt["op"]): Kernel => changed(good, (each) => (each.op === op ? [] : [each]));
 const withCopy = (parts: Partial<Extract<Stmt, { op: "copy" }>>, of = good): Kernel =>

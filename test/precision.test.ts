@@ -4,7 +4,8 @@
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { compileFor } from "../cli/compiling.ts";
 import { compile, type CompileRequest } from "../compiler/compile.ts";
-import type { Stmt } from "../compiler/kernel.ts";
+import { someStatement } from "../compiler/kernel-walk.ts";
+import type { Kernel } from "../compiler/kernel.ts";
 import { fakeDriver, hasCompiler, hostImage } from "./helpers/cuda-host.ts";
 import { testShell, tinyModel, tinyText } from "./helpers/cli.ts";
 import { hostOf } from "./helpers/elaborate.ts";
@@ -26,13 +27,7 @@ model Layer {
 
 const request = { host: hostOf({ "main.moe": text }), path: "main.moe", verify: true } as const;
 
-const multiplies = (list: readonly Stmt[]): boolean =>
-  list.some(
-    (each) =>
-      each.op === "multiply" ||
-      (each.op === "for" && multiplies(each.body)) ||
-      (each.op === "if" && (multiplies(each.then) || multiplies(each.otherwise))),
-  );
+const multiplies = ({ body }: Kernel): boolean => someStatement(body, ({ op }) => op === "multiply");
 
 describe("a layer for CUDA", () => {
   test.each(["f32", "bf16", "f16"] as const)("in %s", (precision) => {
@@ -41,7 +36,7 @@ describe("a layer for CUDA", () => {
     expect(program.precision).toBe(precision === "f32" ? undefined : precision);
     expect(source.includes(`mma.sync.aligned.m16n8k16.row.col.f32.${precision}`)).toBe(precision !== "f32");
     const used = program.entries["forward"]!.dispatches.map(
-      ({ kernel, label }) => [label, multiplies(kernels[kernel]!.body)] as const,
+      ({ kernel, label }) => [label, multiplies(kernels[kernel]!)] as const,
     );
     expect(used.filter(([label]) => label.startsWith("pool: contract")).length).toBe(2);
     for (const [label, matrix] of used)

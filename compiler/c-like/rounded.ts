@@ -3,7 +3,8 @@
 // of the type it needs no rounding. Everything not understood counts as any f32.
 
 import { roundHalf } from "../half.ts";
-import type { Expr, HalfType, Kernel, Stmt } from "../kernel.ts";
+import { statementsIn } from "../kernel-walk.ts";
+import type { Expr, HalfType, Kernel } from "../kernel.ts";
 
 export interface Rounded {
   readonly type: HalfType;
@@ -13,14 +14,9 @@ export interface Rounded {
 
 export function roundedIn({ buffers, scratch, body }: Kernel, type: HalfType): Rounded {
   const memory = new Set([...buffers, ...scratch].flatMap((each) => (each.type === type ? [each.name] : [])));
-  const given: { readonly name: string; readonly value: Expr }[] = [];
-  const walk = (list: readonly Stmt[]): void => {
-    for (const each of list)
-      if (each.op === "let" || each.op === "var" || each.op === "set") given.push(each);
-      else if (each.op === "for") walk(each.body);
-      else if (each.op === "if") [each.then, each.otherwise].forEach(walk);
-  };
-  walk(body);
+  const given = statementsIn(body).filter(
+    (each) => each.op === "let" || each.op === "var" || each.op === "set",
+  );
   // All of them, less those that get something else, until none is left that does.
   const locals = new Set(given.map(({ name }) => name));
   const rounded = { type, locals, memory };

@@ -253,6 +253,13 @@ fn pow_of(a: T, b: T) -> T {
   },
 };
 
+/** What all of them are called, for one number and for four. */
+export const functionNames = (): readonly string[] =>
+  (Object.keys(texts) as FunctionName[]).flatMap((name) => [
+    functionName(name, "f32"),
+    functionName(name, "vec4f"),
+  ]);
+
 /** Whether it needs infinity from the launch: no shader may spell it. */
 export const readsLaunch = (name: FunctionName): boolean =>
   name === "log_of" || name === "pow_of" || texts[name].calls.some(readsLaunch);

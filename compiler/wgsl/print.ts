@@ -9,18 +9,12 @@ import { known } from "../../runtime/size.ts";
 import { Names } from "../c-like/names.ts";
 import { roundedIn } from "../c-like/rounded.ts";
 import { isHalf } from "../half.ts";
-import type { Kernel, Stmt } from "../kernel.ts";
+import { someStatement } from "../kernel-walk.ts";
+import type { Kernel } from "../kernel.ts";
 import { withPlainCopies } from "../plain-copy.ts";
 import { readAs } from "../kernel-type.ts";
 import { elementOf, sizeText, type Shader } from "./expression.ts";
-import {
-  functionName,
-  functionTexts,
-  readsLaunch,
-  threefryText,
-  type FunctionName,
-  type Width,
-} from "./functions.ts";
+import { functionName, functionNames, functionTexts, readsLaunch, threefryText } from "./functions.ts";
 import { calledBy, elementOfReduction, reducerText } from "./reduce.ts";
 import { statements, type Body, type Reduction } from "./statement.ts";
 import { taken } from "./words.ts";
@@ -43,15 +37,8 @@ export function printShader(kernel: Kernel, options: Pick<WgslOptions, "label"> 
 }
 
 /** Whether it combines values of a workgroup. */
-function reduces({ workgroup, body }: Kernel): boolean {
-  const within = (list: readonly Stmt[]): boolean =>
-    list.some((statement) => {
-      if (statement.op === "for") return within(statement.body);
-      if (statement.op === "if") return within(statement.then) || within(statement.otherwise);
-      return statement.op === "reduce";
-    });
-  return workgroup > 1 && within(body);
-}
+const reduces = ({ workgroup, body }: Kernel): boolean =>
+  workgroup > 1 && someStatement(body, ({ op }) => op === "reduce");
 
 export function printWgsl(given: Kernel, options: WgslOptions = {}): string {
   const kernel = withPlainCopies(given);
@@ -67,8 +54,7 @@ export function printWgsl(given: Kernel, options: WgslOptions = {}): string {
     "invocation_index",
   ])
     names.reserve(name);
-  for (const name of ["threefry", "ceil_of", "floor_of"]) names.reserve(name);
-  reserveFunctions(names);
+  for (const name of ["threefry", "ceil_of", "floor_of", ...functionNames()]) names.reserve(name);
   for (const { name } of [...kernel.buffers, ...kernel.scratch]) {
     const made = names.ofMemory(name);
     names.reserve(`load4_${made}`);
@@ -100,7 +86,7 @@ export function printWgsl(given: Kernel, options: WgslOptions = {}): string {
       : [`  if (workgroup >= ${sizeText(body, kernel.grid)}) {`, "    return;", "  }"];
 
   for (const reduction of words.keys())
-    for (const [name, width] of calledBy(reduction))
+    for (const [name, width] of calledBy(reduction, subgroups))
       body.functions.set(functionName(name, width), [name, width]);
   // One array for all reductions of a type: devices need not have more scratch than fusion counts on.
   const memories = new Map(
@@ -161,15 +147,6 @@ function needsF16(kernel: Kernel): boolean {
 }
 
 const oneLine = (text: string): string => text.replaceAll(/\s+/g, " ");
-
-function reserveFunctions(names: Names): void {
-  const all: readonly FunctionName[] = [
-    ...(["is_nan", "smaller", "larger", "sign_of", "truncate", "power_of_two", "exp_of", "log_of"] as const),
-    ...(["tanh_of", "sin_of", "cos_of", "erf_of", "pow_of", "lost", "round_f16", "round_bf16"] as const),
-  ];
-  for (const name of all)
-    for (const width of ["f32", "vec4f"] as Width[]) names.reserve(functionName(name, width));
-}
 
 function bindings(shader: Shader): string[] {
   const { kernel, names } = shader;

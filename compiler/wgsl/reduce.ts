@@ -17,8 +17,14 @@ export interface Reducer {
 }
 
 /** Functions of functions.ts that reductions call. */
-export const calledBy = (reduction: Reduction): readonly (readonly [FunctionName, Width])[] =>
-  reduction === "min f32" ? [["smaller", "f32"]] : reduction === "max f32" ? [["larger", "f32"]] : [];
+export function calledBy(
+  reduction: Reduction,
+  subgroups: boolean,
+): readonly (readonly [FunctionName, Width])[] {
+  if (reduction !== "min f32" && reduction !== "max f32") return [];
+  const own = reduction === "min f32" ? "smaller" : "larger";
+  return [[own, "f32"], ...(subgroups ? ([["order_of", "f32"]] as const) : [])];
+}
 
 export const elementOfReduction = (reduction: Reduction): "f32" | "i32" =>
   reduction.endsWith("f32") ? "f32" : "i32";
@@ -83,9 +89,7 @@ function acrossLanes(reduction: Reduction): string[] {
   if (fn === "add" || type === "i32") return [`  all = ${across}(all);`];
   const last = fn === "min" ? "0x7fffffff" : "i32(-2147483648)";
   return [
-    "  let bits = bitcast<i32>(all);",
-    `  let key = select(bits ^ ((bits >> 31u) & 0x7fffffff), ${last}, is_nan(all));`,
-    `  let found = ${across}(key);`,
+    `  let found = ${across}(select(order_of(all), ${last}, is_nan(all)));`,
     "  all = bitcast<f32>(found ^ ((found >> 31u) & 0x7fffffff));",
   ];
 }

@@ -4,6 +4,7 @@
 
 import { runKernel } from "../../compiler/interpret-kernel.ts";
 import type { Environment } from "../../compiler/interpret-graph.ts";
+import { replaced } from "../../compiler/kernel-walk.ts";
 import type { Expr, Kernel, Stmt } from "../../compiler/kernel.ts";
 import type { LoweredEntry } from "../../compiler/lowered.ts";
 import { evaluate } from "../../runtime/size.ts";
@@ -21,22 +22,17 @@ function fusedIn(value: unknown): number {
   return Object.values(expr).reduce((sum: number, each) => sum + fusedIn(each), here);
 }
 
-function counted(statements: readonly Stmt[]): readonly Stmt[] {
-  return statements.flatMap((statement): readonly Stmt[] => {
-    if (statement.op === "for") return [{ ...statement, body: counted(statement.body) }];
-    if (statement.op === "if")
-      return [{ ...statement, then: counted(statement.then), otherwise: counted(statement.otherwise) }];
-    const many = fusedIn(statement);
-    if (many === 0) return [statement];
-    const value = add(load(counter, workgroup, "i32"), i(many));
-    return [statement, { op: "store", buffer: counter, index: workgroup, value }];
-  });
+function counted(statement: Stmt): readonly Stmt[] {
+  const many = statement.op === "for" || statement.op === "if" ? 0 : fusedIn(statement);
+  if (many === 0) return [statement];
+  const value = add(load(counter, workgroup, "i32"), i(many));
+  return [statement, { op: "store", buffer: counter, index: workgroup, value }];
 }
 
 const withCounter = (kernel: Kernel): Kernel => ({
   ...kernel,
   buffers: [...kernel.buffers, { name: counter, type: "i32", access: "update", length: kernel.grid }],
-  body: counted(kernel.body),
+  body: replaced(kernel.body, counted),
 });
 
 export function executedMultiplyAdds(entry: LoweredEntry, environment: Environment): readonly number[] {

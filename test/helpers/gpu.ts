@@ -2,6 +2,7 @@
 // In: entries lowered for it. Out: failures, where a kernel takes more than it has.
 
 import { expect } from "vitest";
+import { someStatement } from "../../compiler/kernel-walk.ts";
 import type { Expr, Kernel, Stmt } from "../../compiler/kernel.ts";
 import type { LoweredEntry } from "../../compiler/lowered.ts";
 import type { Target } from "../../compiler/target.ts";
@@ -50,10 +51,7 @@ export function expectUniform(kernel: Kernel): void {
     }
   };
   const meets = (statement: Stmt): boolean =>
-    statement.op === "barrier" ||
-    statement.op === "reduce" ||
-    (statement.op === "for" && statement.body.some(meets)) ||
-    (statement.op === "if" && [...statement.then, ...statement.otherwise].some(meets));
+    someStatement([statement], ({ op }) => op === "barrier" || op === "reduce");
   const walk = (body: readonly Stmt[]): void => {
     for (const statement of body) {
       if (statement.op === "let" && same(statement.value)) uniform.add(statement.name);
