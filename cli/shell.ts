@@ -1,5 +1,9 @@
 // Shell: all that a command sees of the process it runs in, so that tests can give it another one. Node only.
 
+import { UserError } from "../runtime/errors.ts";
+import { reasonOf } from "../runtime/system-error.ts";
+import { fail } from "./exit.ts";
+
 /** Where a command runs, what it prints to, and how it learns that it is to stop. */
 export interface Shell {
   /** Paths that the user gives are relative to it. */
@@ -21,17 +25,11 @@ export interface Shell {
 
 export function processShell(): Shell {
   const { stdout, stderr, stdin, env } = process;
-  // A reader that has seen enough (`moe explain | head`) is no error.
-  for (const stream of [stdout, stderr])
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EPIPE") process.exit();
-      throw error;
-    });
   const colour = (terminal: boolean): boolean =>
     (env["NO_COLOR"] ?? "") === "" &&
     env["TERM"] !== "dumb" &&
     (terminal || (env["FORCE_COLOR"] ?? "0") !== "0");
-  return {
+  const shell: Shell = {
     folder: process.cwd(),
     environment: env,
     out: (text) => void stdout.write(text),
@@ -61,4 +59,21 @@ export function processShell(): Shell {
       };
     },
   };
+  for (const [stream, name] of [
+    [stdout, "standard output"],
+    [stderr, "standard error"],
+  ] as const)
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      // A reader that has seen enough (`moe explain | head`) is no error; a file on a full disk is one.
+      if (error.code === "EPIPE") process.exit();
+      process.exit(
+        fail(
+          shell,
+          new UserError("C0201", `cannot write ${name}: ${reasonOf(error)}`, {
+            help: "make room, or write it to another place",
+          }),
+        ),
+      );
+    });
+  return shell;
 }

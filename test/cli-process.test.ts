@@ -1,6 +1,6 @@
 // The real command in processes of its own: exit codes, pipes, signals, and how little of it is loaded to say what it can do.
 
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -31,13 +31,31 @@ afterAll(() => shell.remove());
 test("help needs nothing of the compiler, the grammar or the runtime's sessions", () => {
   const loaded = bundler.loadedBy(metafile, `${folder}/cli.js`);
   const inputs = loaded.flatMap((file) => Object.keys(metafile.outputs[file]!.inputs));
-  expect(inputs.filter((file) => !file.startsWith("cli/"))).toEqual(["runtime/errors.ts"]);
+  expect(inputs.filter((file) => !file.startsWith("cli/"))).toEqual([
+    "runtime/errors.ts",
+    "runtime/system-error.ts",
+  ]);
   expect(inputs.filter((file) => file.startsWith("cli/commands/"))).toEqual([]);
 });
 
 test("a pipe that closes early is no error", () => {
   const line = `"${process.execPath}" "${cli}" explain 2>&1 | head -n 1`;
   expect(execFileSync("sh", ["-c", line], { encoding: "utf8" })).toBe("Syntax\n");
+});
+
+test.runIf(process.platform === "linux")("a full disk behind standard output is one message", () => {
+  for (const line of ["explain", "explain C0101", "plan tiny.moe --json"]) {
+    const { status, stderr } = spawnSync("sh", ["-c", `"${process.execPath}" "${cli}" ${line} > /dev/full`], {
+      cwd: shell.folder,
+      encoding: "utf8",
+    });
+    expect({ status, stderr }).toEqual({
+      status: 2,
+      stderr:
+        "error[C0201]: cannot write standard output: the disk is full\n" +
+        "  = help: make room, or write it to another place\n",
+    });
+  }
 });
 
 /** Runs until it ends; `interrupt` says after which text of standard error, and how often, Ctrl-C is pressed. */
