@@ -7,7 +7,9 @@ import { join, relative, resolve, sep } from "node:path";
 import type { Host } from "../compiler/model.ts";
 import { UserError } from "../runtime/errors.ts";
 import { stdlib } from "../stdlib/sources.ts";
+import { fail } from "./exit.ts";
 import { readText, sha256 } from "./files.ts";
+import type { Shell } from "./shell.ts";
 
 export interface Sources extends Host {
   /** Texts read so far, by module path, without the standard library's. */
@@ -54,7 +56,7 @@ function modulePathOf(folder: string, given: string): string {
   return chosen.split(sep).join("/");
 }
 
-/** What the command is about: the files that were named, or every `.moe` file below the folder. */
+/** What the command is about: the files that were named, or every `.moe` file below the folder. Whether they can be read shows later. */
 export function modulePaths(folder: string, given: readonly string[]): string[] {
   if (given.length === 0) {
     const all = moeFilesIn(folder);
@@ -65,7 +67,7 @@ export function modulePaths(folder: string, given: readonly string[]): string[] 
   }
   const paths = given.flatMap((each) => {
     const absolute = resolve(folder, each);
-    if (!existsSync(absolute) || !statSync(absolute).isDirectory()) return [modulePath(folder, each)];
+    if (!existsSync(absolute) || !statSync(absolute).isDirectory()) return [modulePathOf(folder, each)];
     const inside = moeFilesIn(absolute).map((file) => modulePathOf(folder, join(absolute, file)));
     if (inside.length > 0) return inside;
     throw new UserError("C0105", `there is no \`.moe\` file in ${each}`, {
@@ -73,6 +75,21 @@ export function modulePaths(folder: string, given: readonly string[]): string[] 
     });
   });
   return [...new Set(paths)];
+}
+
+/** Does the same with each file. One that cannot be used is told of, and the others go on. Says whether all could. */
+export function withEach(shell: Shell, paths: readonly string[], act: (path: string) => void): boolean {
+  const told = new Set<string>();
+  for (const path of paths)
+    try {
+      act(path);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      // Several may import one that cannot be read.
+      if (!told.has(error.message)) fail(shell, error);
+      told.add(error.message);
+    }
+  return told.size === 0;
 }
 
 const skipped = new Set(["node_modules", "dist", "build", "runs", "coverage"]);

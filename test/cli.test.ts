@@ -1,7 +1,15 @@
 // The command line as a user meets it: help, usage, exit codes, files of every bad kind. Commands run inside this process with
 // their output caught; cli-process.test.ts starts the real one.
 
-import { chmodSync, existsSync, readdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { makeProgram } from "../cli/program.ts";
@@ -246,6 +254,28 @@ describe("check", () => {
     );
   });
 
+  test("a file that cannot be read is told of, and the others go on", async () => {
+    const { run } = shell({
+      "a.moe": tinyModel,
+      "b.moe": Uint8Array.of(0x66, 0, 1, 2),
+      "c.moe": `import "./b.moe" { X }\n${tinyModel}`,
+      "d.moe": broken,
+    });
+    const unread = "error[C0103]: b.moe is not text: byte 1 is zero\n  = help: give a text file in UTF-8\n";
+    const { code, out, err } = await run(["check"]);
+    expect({ code, out }).toEqual({ code: 2, out: "a.moe is well\nd.moe has 1 error\n" });
+    // What imports it says the same thing, which is said once.
+    expect(err.split(unread)).toHaveLength(2);
+    expect(err).toContain("--> d.moe:");
+    expect(err.endsWith("1 error in 2 files\n")).toBe(true);
+    const json = await run(["check", "--json"]);
+    expect({ code: json.code, err: json.err }).toEqual({ code: 2, err: unread });
+    expect(JSON.parse(json.out)).toMatchObject({ files: ["a.moe", "d.moe"], errors: 1 });
+    const given = await run(["check", "gone.moe", "a.moe"]);
+    expect({ code: given.code, out: given.out }).toEqual({ code: 2, out: "a.moe is well\n" });
+    expect(given.err).toContain("error[C0101]: there is no file gone.moe");
+  });
+
   test("warnings are no errors, but with --strict", async () => {
     const unused = tinyModel.replace("{ SwiGLU }", "{ SwiGLU, Gelu }");
     const { run } = shell({ "tiny.moe": unused });
@@ -282,6 +312,17 @@ describe("fmt", () => {
     expect(readdirSync(folder).sort()).toEqual(["tiny.moe", "well.moe"]);
   });
 
+  test("a file that cannot be read is told of, and the others go on", async () => {
+    const { run, folder } = shell({ "a.moe": Uint8Array.of(0), "b.moe": "model  M{}" });
+    expect(await run(["fmt"])).toEqual({
+      code: 2,
+      out: "formatted b.moe\n",
+      err: "error[C0103]: a.moe is not text: byte 0 is zero\n  = help: give a text file in UTF-8\n",
+    });
+    expect(readFileSync(join(folder, "b.moe"), "utf8")).toBe("model M {}\n");
+    expect((await run(["fmt", "--check"])).out).toBe("");
+  });
+
   test("follows links", async () => {
     const { run, folder } = shell({ "real.moe": ugly });
     symlinkSync("real.moe", join(folder, "link.moe"));
@@ -305,6 +346,39 @@ describe("fmt", () => {
     expect(code).toBe(1);
     expect(err).toContain("bad.moe is left as it is");
     expect(readFileSync(join(folder, "bad.moe"), "utf8")).toBe("model {");
+  });
+});
+
+test("the plan of a model without parameters has no share of them", async () => {
+  const { run } = shell({ "m.moe": "model M {\n  modality x = features(2)\n  logits = x\n}\n" });
+  const { code, out } = await run(["plan", "m.moe"]);
+  expect(code).toBe(0);
+  expect(out).toContain("active per example       0\n");
+  expect(out).not.toContain("NaN");
+});
+
+describe("graph", () => {
+  test("replaces an older drawing, and nothing else", async () => {
+    const { run, folder } = shell({
+      "m.moe": "model M {\n  modality x = features(2)\n  logits = x\n}\n",
+      "m.html": "mine",
+    });
+    const refused = (file: string) => ({
+      code: 2,
+      out: "",
+      err:
+        `error[C0202]: ${file} is there already, and is no drawing of moe's\n` +
+        "  = help: choose another name with --out, or move the file\n",
+    });
+    expect(await run(["graph", "m.moe"])).toEqual(refused("m.html"));
+    expect(readFileSync(join(folder, "m.html"), "utf8")).toBe("mine");
+    for (const file of ["a.svg", "a.html"])
+      for (let time = 0; time < 2; time++)
+        expect(await run(["graph", "m.moe", "-o", file])).toEqual({ code: 0, out: `${file}\n`, err: "" });
+    // A page of one's own that shows such a drawing.
+    const page = `<!doctype html>\n<html><body>${readFileSync(join(folder, "a.svg"), "utf8")}</body></html>`;
+    writeFileSync(join(folder, "mine.html"), page);
+    expect(await run(["graph", "m.moe", "-o", "mine.html"])).toEqual(refused("mine.html"));
   });
 });
 

@@ -1,5 +1,6 @@
 // moe fmt: the one style. In: files, or standard input as `-`. Out: the files rewritten where they differ, or (`--check`) a
-// list of those that would be. A file with syntax errors is left as it is. Line ends are those of Unix.
+// list of those that would be. A file with syntax errors is left as it is, and one that cannot be
+// read is told of; the others go on. Line ends are those of Unix.
 
 import { resolve } from "node:path";
 import { format } from "../../grammar/format.ts";
@@ -8,7 +9,7 @@ import { exitCodes, type ExitCode } from "../exit.ts";
 import { readText, writeWhole } from "../files.ts";
 import { plural } from "../numbers.ts";
 import type { Shell } from "../shell.ts";
-import { modulePaths } from "../sources.ts";
+import { modulePaths, withEach } from "../sources.ts";
 
 export interface FormatOptions {
   readonly check?: boolean;
@@ -19,7 +20,7 @@ export async function fmt(shell: Shell, files: readonly string[], options: Forma
   const paths = modulePaths(shell.folder, files);
   let broken = 0;
   let changed = 0;
-  for (const path of paths) {
+  const read = withEach(shell, paths, (path) => {
     const before = readText(shell.folder, path);
     const after = formatted(shell, before, path);
     if (after === undefined) broken++;
@@ -28,11 +29,12 @@ export async function fmt(shell: Shell, files: readonly string[], options: Forma
       if (options.check !== true) writeWhole(resolve(shell.folder, path), after, path);
       shell.out(`${options.check === true ? "would format" : "formatted"} ${path}\n`);
     }
-  }
-  const well = paths.length - broken - changed;
+  });
   if (options.check === true && changed > 0)
     shell.err(`run \`moe fmt\` to format ${plural(changed, "file")}\n`);
-  else if (broken === 0 && changed === 0) shell.out(`${plural(well, "file")} already in style\n`);
+  else if (read && broken === 0 && changed === 0)
+    shell.out(`${plural(paths.length, "file")} already in style\n`);
+  if (!read) return exitCodes.mistake;
   return broken > 0 || (options.check === true && changed > 0) ? exitCodes.findings : exitCodes.good;
 }
 
