@@ -184,13 +184,21 @@ function rowsOf(line: number, text: string, marks: readonly Mark[]): readonly Ro
   return [{ number: String(line), text: `${prefix}${shown.join("")}${suffix}` }, ...rows];
 }
 
-/** All diagnostics, an empty line between them. */
+/** All diagnostics, an empty line between them: errors before warnings, those of one module by their place. */
 export function renderDiagnostics(
   diagnostics: readonly Diagnostic[],
   sources: Sources,
   colour = false,
 ): string {
-  return diagnostics.map((diagnostic) => renderDiagnostic(diagnostic, sources, colour)).join("\n\n");
+  const modules = [...new Set(diagnostics.map(({ at }) => at.module))];
+  const late = ({ severity }: Diagnostic): number => (severity === "warning" ? 1 : 0);
+  const sorted = [...diagnostics].sort(
+    (a, b) =>
+      late(a) - late(b) ||
+      modules.indexOf(a.at.module) - modules.indexOf(b.at.module) ||
+      a.at.span.start - b.at.span.start,
+  );
+  return sorted.map((diagnostic) => renderDiagnostic(diagnostic, sources, colour)).join("\n\n");
 }
 
 export interface PlaceData {

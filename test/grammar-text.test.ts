@@ -1,7 +1,14 @@
 // Diagnostics as text: exact pictures, GitHub lines, plain data.
 import { describe, expect, test } from "vitest";
 import type { Diagnostic, Place } from "../grammar/diagnostic.ts";
-import { linesOf, positionAt, renderDiagnostic, toGitHub, toJson } from "../grammar/text.ts";
+import {
+  linesOf,
+  positionAt,
+  renderDiagnostic,
+  renderDiagnostics,
+  toGitHub,
+  toJson,
+} from "../grammar/text.ts";
 
 const ffn = `expert Narrow(H)(x: [Model]) -> [H] {
   param up: [Model, H]
@@ -47,6 +54,28 @@ describe("pictures", () => {
    |          ^^^^^^^^^^^^^^^^^^^ this returns \`Hidden\` (1408)
    |
    = help: end \`Narrow\` with a projection to \`Model\``);
+  });
+
+  test("errors before warnings, those of one module by their place", () => {
+    const of = (module: string, start: number, severity: Diagnostic["severity"]): Diagnostic =>
+      diagnostic({ module, span: { start, end: start }, label: "" }, { severity, message: `${start}` });
+    const found = [
+      of("a.moe", 5, "warning"),
+      of("b.moe", 9, "error"),
+      of("a.moe", 7, "error"),
+      of("b.moe", 1, "warning"),
+      of("a.moe", 2, "error"),
+      of("b.moe", 3, "error"),
+    ];
+    const heads = renderDiagnostics(found, () => undefined).match(/^(error|warning).*\n -*> \w/gm);
+    expect(heads?.map((head) => head.replace(/\[M0304\]|\n -->/g, ""))).toEqual([
+      "error: 2 a",
+      "error: 7 a",
+      "error: 3 b",
+      "error: 9 b",
+      "warning: 5 a",
+      "warning: 1 b",
+    ]);
   });
 
   test("two places on one line, the rightmost first", () => {

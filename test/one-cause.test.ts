@@ -55,6 +55,11 @@ router Mine(D, N, k = 2)(x: [D]) -> gates[N] {
     ["M0005 main.moe: expected an expression, found `}`"],
   ],
   [
+    "an import that is used under a name that is mistyped",
+    model("import std.norms { RMSNorm }", "x = RMSNrom(x)"),
+    ["M0101 main.moe: there is no `RMSNrom` here"],
+  ],
+  [
     "an import that only a line uses that cannot be read",
     model("import std.norms { RMSNorm }", "x = RMSNorm(x"),
     ["M0003 main.moe: `(` is never closed"],

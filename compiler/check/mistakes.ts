@@ -7,6 +7,9 @@ import type { Watch } from "../elaborate/elaboration.ts";
 import type { Host, Model } from "../model.ts";
 import { checkModel } from "./check.ts";
 
+const unknownName = "M0101";
+const unusedImport = "M0704";
+
 export function mistakesIn(model: Model, host: Host, watch?: Watch): readonly Diagnostic[] {
   const lineOf = ({ at }: Diagnostic): string => {
     const text = host.read(at.module) ?? "";
@@ -29,8 +32,13 @@ export function mistakesIn(model: Model, host: Host, watch?: Watch): readonly Di
               each.at.span.end <= declaration.span.end,
           ),
       ) === true;
+  const checked = checkModel(model, watch).filter(
+    (diagnostic) => !spoilt.has(lineOf(diagnostic)) && !lacks(diagnostic),
+  );
+  /** Where a name is unknown, what seems unused may be what was meant. */
+  const mistyped = new Set(checked.filter(({ code }) => code === unknownName).map(({ at }) => at.module));
   return [
-    ...model.diagnostics,
-    ...checkModel(model, watch).filter((diagnostic) => !spoilt.has(lineOf(diagnostic)) && !lacks(diagnostic)),
+    ...model.diagnostics.filter(({ code, at }) => code !== unusedImport || !mistyped.has(at.module)),
+    ...checked,
   ];
 }
