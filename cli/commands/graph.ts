@@ -1,11 +1,13 @@
-// moe graph: a drawing of the model, its routing and its kernels. In: a file. Out: an SVG or, with details on hover, HTML.
+// moe graph: a drawing of the model, its routing and its kernels. In: a file. Out: an SVG or, with details on hover, HTML. Nothing but
+// an older drawing is overwritten.
 
+import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { UserError } from "../../runtime/errors.ts";
 import { compileFile, type CompileOptions } from "../compiling.ts";
-import { drawModel } from "../draw/draw.ts";
+import { drawModel, isDrawing } from "../draw/draw.ts";
 import { exitCodes, type ExitCode } from "../exit.ts";
-import { writeWhole } from "../files.ts";
+import { readBytes, writeWhole } from "../files.ts";
 import type { Shell } from "../shell.ts";
 
 export interface GraphOptions extends CompileOptions {
@@ -27,7 +29,19 @@ export function graph(shell: Shell, file: string, options: GraphOptions): ExitCo
     return exitCodes.good;
   }
   const shown = out ?? `${read.compiled.program.name.toLowerCase()}.html`;
+  checkFree(shell.folder, shown);
   writeWhole(resolve(shell.folder, shown), /\.svg$/i.test(shown) ? svg : html, shown);
   shell.out(`${shown}\n`);
   return exitCodes.good;
+}
+
+/** Only an older drawing is replaced. Errors: C0202. */
+function checkFree(folder: string, shown: string): void {
+  const path = resolve(folder, shown);
+  if (!existsSync(path) || !statSync(path).isFile()) return;
+  if (isDrawing(new TextDecoder().decode(readBytes(folder, shown)))) return;
+  throw new UserError("C0202", `${shown} is there already, and is no drawing of moe's`, {
+    file: shown,
+    help: "choose another name with --out, or move the file",
+  });
 }

@@ -51,7 +51,11 @@ function print(result: Plan, all: boolean, paint: Paint): string {
   const summary = table(
     [
       ["parameters", `${count(total)}`, paint.dim(whole(total))],
-      [`active per ${result.unit}`, `${count(active)}`, paint.dim(`${percent(active / total)} at most`)],
+      [
+        `active per ${result.unit}`,
+        `${count(active)}`,
+        total === 0 ? "" : paint.dim(`${percent(active / total)} at most`),
+      ],
       ...(forward === undefined ? [] : [["forward", `${flops(forward)}`, paint.dim(`per ${result.unit}`)]]),
       ...(training === undefined
         ? []

@@ -22,6 +22,12 @@ export interface Drawable {
   readonly lowered: readonly LoweredEntry[];
 }
 
+/** Whether a text is such a drawing, or such a page. */
+export const isDrawing = (text: string): boolean =>
+  /^(<\?xml [^>]*>\s*<svg [^>]*class="moe"|<!doctype html>[^]{0,300}<meta name="generator" content="moe graph">)/.test(
+    text,
+  );
+
 const margin = 28;
 const head = 72;
 const gap = 24;

@@ -119,6 +119,7 @@ export const drawingPage = (title: string, picture: Markup, parts: readonly stri
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
+<meta name="generator" content="moe graph">
 <title>${title} · drawing</title>
 <style>${raw(style)}</style>
 </head>
