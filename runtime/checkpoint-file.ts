@@ -155,7 +155,7 @@ export function readStored(
 ): ReadonlyMap<string, StoredTensor> {
   if (path.endsWith(indexEnding)) return readParts(path, files);
   const { bytes, file } = readFile(path, files);
-  return rescued(file, files, () => decodeStored(bytes, file));
+  return rescued(file, files, () => decodeStored(bytes, file).tensors);
 }
 
 function readParts(path: string, files: CheckpointFiles): ReadonlyMap<string, StoredTensor> {

@@ -28,6 +28,7 @@ export interface Checkpoint {
   readonly tensors: ReadonlyMap<string, Float32Array | Int32Array>;
 }
 
+const format = "moe-checkpoint-1";
 const checksumPattern = /"checksum":"([0-9a-f]{8})"/;
 const noChecksum = "00000000";
 
@@ -44,7 +45,7 @@ export function encodeCheckpoint(
   state: RunState,
 ): Uint8Array<ArrayBufferLike>[] {
   const metadata: Record<string, string> = {
-    format: "moe-checkpoint-1",
+    format,
     checksum: noChecksum,
     tensors: signature(tensors),
   };
@@ -78,11 +79,11 @@ export function decodeRunState(bytes: Uint8Array<ArrayBuffer>, file: string): Ru
   return stateOf(decodeVerified(bytes, file).metadata, file);
 }
 
-/** The tensors of any safetensors file, by name; a checkpoint's checksum is compared first. Errors: R0202 to R0205. */
-export function decodeStored(bytes: Uint8Array<ArrayBuffer>, file: string): SafetensorsFile["tensors"] {
+/** Any safetensors file; one that says it is a run's checkpoint must be a whole one, others have no checksum. Errors: R0202 to R0205, R0207. */
+export function decodeStored(bytes: Uint8Array<ArrayBuffer>, file: string): SafetensorsFile {
   const stored = decodeSafetensors(bytes, file);
-  if (stored.metadata["format"] !== "moe-checkpoint-1") return stored.tensors;
-  return decodeVerified(bytes, file).tensors;
+  if (stored.metadata["format"] === format) decodeRunState(bytes, file);
+  return stored;
 }
 
 /** A run goes on in the middle of an epoch, so the data must still be what they were. `fingerprint`: of `Data`. */
@@ -113,7 +114,7 @@ function decodeVerified(bytes: Uint8Array<ArrayBuffer>, file: string): Safetenso
   if (
     written === undefined ||
     stored.metadata["checksum"] !== written ||
-    stored.metadata["format"] !== "moe-checkpoint-1"
+    stored.metadata["format"] !== format
   )
     throw new UserError("R0207", `${file} holds tensors, but it is not a checkpoint of a run`, {
       file,

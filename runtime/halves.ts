@@ -7,6 +7,9 @@ import type { Values } from "./session-values.ts";
 export const isHalf = (type: StoredName): type is HalfName => type === "bf16" || type === "f16";
 /** Of one element in memory. */
 export const bytesOf = (type: StoredName): number => (isHalf(type) ? 2 : 4);
+/** Of several: what a GPU copies and binds is of whole words, of which two elements of half width share one. */
+export const wholeWords = (type: StoredName, count: number): number =>
+  Math.ceil((bytesOf(type) * count) / 4) * 4;
 /** What the host sees of it. */
 export const readAs = (type: StoredName): ElementName => (type === "i32" ? "i32" : "f32");
 

@@ -4,8 +4,7 @@
 
 import type { Init, Tensor } from "./program.ts";
 import { fillRandom, streamKey, type Key } from "./random-stream.ts";
-
-type Values = Float32Array | Int32Array;
+import type { Values } from "./session-values.ts";
 
 /** Streams of one tensor's key: values, noise added to a copy, and which elements a copy keeps. */
 const valueStream = 0;

@@ -2,12 +2,11 @@
 // which the caller gives because a module knows no folder of runs. Out: first values of tensors. A run's folder stands for its best
 // checkpoint, or the last, as it does for `moe train`.
 
-import { decodeRunState } from "./checkpoint.ts";
+import { decodeStored } from "./checkpoint.ts";
 import { savedTensors } from "./arena-plan.ts";
 import { UserError } from "./errors.ts";
 import { inside, isFile, isFolder, readBytes, weightsTrouble, type BytesSource } from "./model-files.ts";
 import type { Program, Start } from "./program.ts";
-import { decodeSafetensors } from "./safetensors.ts";
 import type { Values } from "./session-values.ts";
 import type { StartSource } from "./start.ts";
 
@@ -67,10 +66,7 @@ export async function readStart(
 
 async function sourceOf(shown: string, source: BytesSource): Promise<StartSource> {
   const { bytes, name } = await readBytes(await fileOf(source), weightsTrouble);
-  const { metadata, tensors } = decodeSafetensors(bytes, name);
-  // A run's checkpoint has a checksum; other safetensors files have none.
-  if (metadata["format"] === "moe-checkpoint-1") decodeRunState(bytes, name);
-  return { shown, tensors };
+  return { shown, tensors: decodeStored(bytes, name).tensors };
 }
 
 async function fileOf(source: BytesSource): Promise<BytesSource> {

@@ -2,9 +2,10 @@
 // little-endian bytes of one tensor. Out: values. Floats of 16 and 64 bits become the nearest f32; whole numbers and truth values i32.
 
 import { UserError } from "./errors.ts";
-import type { ElementName } from "./program.ts";
+import { widened } from "./halves.ts";
+import type { ElementName, HalfName } from "./program.ts";
+import type { Values } from "./session-values.ts";
 
-type Values = Float32Array | Int32Array;
 type Numbers = { readonly length: number; readonly [index: number]: number | bigint };
 
 interface StoredType {
@@ -35,18 +36,12 @@ const whole = (
   },
 });
 
-/** Every number of 16 bits, made when the first is asked for. */
-let halves: Float32Array | undefined;
-
-function halfTable(): Float32Array {
-  return Float32Array.from({ length: 2 ** 16 }, (_, bits) => {
-    const sign = bits & 0x8000 ? -1 : 1;
-    const exponent = (bits >> 10) & 31;
-    const fraction = bits & 1023;
-    if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
-    return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25));
-  });
-}
+/** Floats of 16 bits as f32. */
+const half = (type: HalfName): StoredType => ({
+  bytes: 2,
+  type: "f32",
+  read: (buffer, start, length) => widened(type, new Uint16Array(buffer, start, length)),
+});
 
 const types: Readonly<Record<string, StoredType>> = {
   F32: { bytes: 4, type: "f32", read: (buffer, start, length) => new Float32Array(buffer, start, length) },
@@ -56,28 +51,8 @@ const types: Readonly<Record<string, StoredType>> = {
     type: "f32",
     read: (buffer, start, length) => Float32Array.from(new Float64Array(buffer, start, length)),
   },
-  F16: {
-    bytes: 2,
-    type: "f32",
-    read(buffer, start, length) {
-      const table = (halves ??= halfTable());
-      const from = new Uint16Array(buffer, start, length);
-      const values = new Float32Array(length);
-      for (let i = 0; i < length; i++) values[i] = table[from[i]!]!;
-      return values;
-    },
-  },
-  // The upper half of an f32.
-  BF16: {
-    bytes: 2,
-    type: "f32",
-    read(buffer, start, length) {
-      const from = new Uint16Array(buffer, start, length);
-      const bits = new Uint32Array(length);
-      for (let i = 0; i < length; i++) bits[i] = from[i]! << 16;
-      return new Float32Array(bits.buffer);
-    },
-  },
+  F16: half("f16"),
+  BF16: half("bf16"),
   I64: whole(8, BigInt64Array),
   U64: whole(8, BigUint64Array),
   U32: whole(4, Uint32Array),

@@ -6,9 +6,8 @@ import { UserError } from "./errors.ts";
 import { initialise } from "./init.ts";
 import type { ElementName, Start, StartValue, Tensor } from "./program.ts";
 import type { StoredTensor } from "./safetensors.ts";
+import type { Values } from "./session-values.ts";
 import { flaw } from "./train-diagnose.ts";
-
-type Values = Float32Array | Int32Array;
 
 export interface StartSource {
   /** As the user names it. */

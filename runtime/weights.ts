@@ -4,10 +4,10 @@
 
 import { joinedBytes } from "./join.ts";
 import { savedTensors } from "./arena-plan.ts";
-import { decodeRunState } from "./checkpoint.ts";
+import { decodeStored } from "./checkpoint.ts";
 import { UserError } from "./errors.ts";
 import type { Program, Tensor } from "./program.ts";
-import { decodeSafetensors, encodeSafetensors } from "./safetensors.ts";
+import { encodeSafetensors } from "./safetensors.ts";
 import type { Values } from "./session-values.ts";
 
 export interface Weights {
@@ -37,11 +37,9 @@ export function encodeWeights(
   return joinedBytes(parts);
 }
 
-/** Errors: R0202 to R0205 a damaged file, R0206 of another model. `file` is its name, for messages. */
+/** Errors: R0202 to R0205 and R0207 a damaged file, R0206 of another model. `file` is its name, for messages. */
 export function decodeWeights(program: Program, bytes: Uint8Array<ArrayBuffer>, file: string): Weights {
-  const stored = decodeSafetensors(bytes, file);
-  // Checks the checksum of a run's checkpoint; other safetensors files have none.
-  if (stored.metadata["format"] === "moe-checkpoint-1") decodeRunState(bytes, file);
+  const stored = decodeStored(bytes, file);
   const tensors = new Map<string, Values>();
   const take = (tensor: Tensor): string | undefined => {
     const { name, type, shape } = tensor;

@@ -11,6 +11,7 @@ import { crc32, hex8 } from "../runtime/checkpoint-checksum.ts";
 import {
   checkSameData,
   decodeCheckpoint,
+  decodeStored,
   encodeCheckpoint,
   signature,
   type RunState,
@@ -149,6 +150,24 @@ describe("encode and decode", () => {
       ),
     );
     expect(errorOf(() => decodeCheckpoint(bytes, "x.safetensors", tensors)).code).toBe("R0207");
+  });
+
+  test("who wants tensors alone takes any file, and of a checkpoint a whole one", () => {
+    const plain = new Uint8Array(
+      Buffer.concat(
+        encodeSafetensors([{ name: "bias", type: "f32", shape: [3], values: new Float32Array(3) }]),
+      ),
+    );
+    expect([...decodeStored(plain, "x").tensors.keys()]).toEqual(["bias"]);
+    const whole = bytesAt(1);
+    expect(decodeStored(whole, "last").tensors.get("bias")?.values).toEqual(valuesAt(1)("bias"));
+    whole[whole.length - 1]! ^= 1;
+    expect(errorOf(() => decodeStored(whole, "last")).code).toBe("R0203");
+    // Its checksum is right, but it does not say where the run stood.
+    const stateless = new Uint8Array(
+      Buffer.concat(encodeCheckpoint(tensors, valuesAt(1), {} as unknown as RunState)),
+    );
+    expect(errorOf(() => decodeStored(stateless, "last")).code).toBe("R0207");
   });
 
   test("other data are not resumed on", () => {

@@ -5,7 +5,7 @@
 // Each goes, largest first, to the pool that grows least. Inputs are only read: all of them share one buffer.
 
 import { elements } from "../arena.ts";
-import { bytesOf } from "../halves.ts";
+import { wholeWords } from "../halves.ts";
 import type { BufferRef, Dispatch, Entry, Program, StoredName } from "../program.ts";
 import { evaluate, type Sizes } from "../size.ts";
 
@@ -65,8 +65,7 @@ export const leastBytes = 16;
 export function layoutGpu(program: Program, entry: Entry, sizes: Sizes, limits: LayoutLimits): GpuLayout {
   const align = (bytes: number): number => Math.ceil(bytes / limits.alignment) * limits.alignment;
   const sized = (count: number, type: StoredName): { bytes: number; room: number } => {
-    // Bindings are of whole words: two elements of half width share one.
-    const bytes = Math.max(leastBytes, Math.ceil((bytesOf(type) * count) / 4) * 4);
+    const bytes = Math.max(leastBytes, wholeWords(type, count));
     return { bytes, room: align(bytes) };
   };
   const end = entry.dispatches.length;

@@ -4,7 +4,7 @@
 
 import { UserError } from "../errors.ts";
 import { inWords } from "../in-words.ts";
-import { bytesOf } from "../halves.ts";
+import { wholeWords } from "../halves.ts";
 import type { Dispatch, Entry } from "../program.ts";
 import { elementsOf, type Stored } from "../stored.ts";
 import { usage } from "./constants.ts";
@@ -14,7 +14,7 @@ import { fullest, leastBytes, type GpuLayout } from "./layout.ts";
 /** Elements of each of its parts, which is all of it where it has none. */
 export const partLength = (tensor: Stored): number => elementsOf(tensor) / (tensor.parts ?? 1);
 const partBytes = (tensor: Stored): number =>
-  Math.max(leastBytes, Math.ceil((bytesOf(tensor.type) * partLength(tensor)) / 4) * 4);
+  Math.max(leastBytes, wholeWords(tensor.type, partLength(tensor)));
 export const tensorBytes = (tensor: Stored): number => partBytes(tensor) * (tensor.parts ?? 1);
 
 const shared = usage.storage | usage.copySource | usage.copyTarget;

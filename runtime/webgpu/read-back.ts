@@ -1,7 +1,7 @@
 // Bringing numbers back from the GPU. In: places in buffers. Out: copies of them, when the device has done all that was asked of
 // it before. Buffers that the host can read are kept for the next time.
 
-import { bytesOf, heldIn, readAs, valuesOf } from "../halves.ts";
+import { bytesOf, heldIn, readAs, valuesOf, wholeWords } from "../halves.ts";
 import { joinedNumbers } from "../join.ts";
 import type { StoredName } from "../program.ts";
 import type { Values } from "../session-values.ts";
@@ -35,13 +35,13 @@ export class ReadBack {
     let bytes = 0;
     for (const source of sources) {
       offsets.push(bytes);
-      bytes += wholeWords(source);
+      bytes += bytesAt(source);
     }
     if (bytes === 0) return { values: () => Promise.resolve(sources.map(({ type }) => made(type, 0))) };
     const target = this.#take(bytes);
     sources.forEach((source, at) => {
       const { buffer, offset, length } = source;
-      if (length > 0) encoder.copyBufferToBuffer(buffer, offset, target, offsets[at]!, wholeWords(source));
+      if (length > 0) encoder.copyBufferToBuffer(buffer, offset, target, offsets[at]!, bytesAt(source));
     });
     return {
       values: async () => {
@@ -78,9 +78,9 @@ export class ReadBack {
       for (let at = 0; at < source.length; at += step) {
         const length = Math.min(step, source.length - at);
         const piece = { ...source, offset: source.offset + bytesOf(source.type) * at, length };
-        if (bytes + wholeWords(piece) > partBytes) await flush();
+        if (bytes + bytesAt(piece) > partBytes) await flush();
         pieces.push({ source: piece, to, at });
-        bytes += wholeWords(piece);
+        bytes += bytesAt(piece);
       }
     if (pieces.length > 0) await flush();
     return all;
@@ -122,9 +122,7 @@ export class ReadBack {
   }
 }
 
-/** Bytes of a place: copies are of whole words. */
-export const wholeWords = ({ type, length }: Pick<Source, "type" | "length">): number =>
-  Math.ceil((bytesOf(type) * length) / 4) * 4;
+const bytesAt = ({ type, length }: Source): number => wholeWords(type, length);
 
 const made = (type: StoredName, length: number): Values =>
   readAs(type) === "f32" ? new Float32Array(length) : new Int32Array(length);

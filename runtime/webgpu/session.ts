@@ -7,6 +7,7 @@ import type { Shader } from "../artifact.ts";
 import { heldMemory, heldTensors } from "../arena-plan.ts";
 import { Bindings } from "../bindings.ts";
 import type { Executor, ExecutorBinding, ExecutorOptions, RunOptions, Timing, Visit } from "../executor.ts";
+import { wholeWords } from "../halves.ts";
 import { initialiseAll } from "../init.ts";
 import { inWords } from "../in-words.ts";
 import type { Dispatch, Entry, Program, Tensor } from "../program.ts";
@@ -19,7 +20,7 @@ import { prepareEntry, stepMaker, type PreparedEntry, type Step } from "./entry.
 import { GpuMemory } from "./memory.ts";
 import { Pipelines, type EntryPipelines } from "./pipelines.ts";
 import { Profile } from "./profile.ts";
-import { joined, ReadBack, wholeWords, type Source } from "./read-back.ts";
+import { joined, ReadBack, type Source } from "./read-back.ts";
 import { GpuTensors } from "./tensors.ts";
 
 export interface WebGpuOptions extends ExecutorOptions {
@@ -153,7 +154,7 @@ export class WebGpuSession implements Executor {
       for (const buffer of dispatch.buffers)
         if (buffer.fresh) {
           const { buffer: target, offset, length } = this.#placeOf(ready, buffer);
-          if (length > 0) encoder.clearBuffer(target, offset, wholeWords(buffer));
+          if (length > 0) encoder.clearBuffer(target, offset, wholeWords(buffer.type, length));
         }
       const pass = encoder.beginComputePass();
       record(pass, ready.steps[at]!);
