@@ -31,6 +31,16 @@ function say(text: string, took?: string): void {
   if (took !== undefined) find("took").textContent = took;
 }
 
+/** What was done, or was not, when somebody asked for it: for a while, beside what is said of the text. */
+function tell(text: string): void {
+  clearTimeout(telling);
+  find("notice").textContent = text;
+  telling = setTimeout(() => (find("notice").textContent = ""), toldFor);
+}
+let telling: ReturnType<typeof setTimeout> | undefined;
+/** Milliseconds in which a sentence is read at ease. */
+const toldFor = 8000;
+
 /** Inside of another page, which says its theme: the text, the views, and training at once. */
 const embedding = new URLSearchParams(location.search).get("embed");
 document.documentElement.classList.toggle("embed", embedding !== null);
@@ -65,7 +75,7 @@ const tabs = openTabs(panels as Record<Tab, HTMLElement>, (tab) => {
 
 // The text.
 
-const language = new LanguageClient(() => say("The editor's help took too long and was started anew."));
+const language = new LanguageClient(() => tell("The editor's help took too long and was started anew."));
 const editor = openEditor(find("editor"), language, {
   changed() {
     touched = performance.now();
@@ -92,7 +102,7 @@ function formatText(): void {
   const before = editor.text();
   void language.ask({ ask: "format", text: before }).then((answer) => {
     if (answer === undefined || editor.text() !== before) return;
-    if ("failed" in answer) return say("A text with mistakes is not formatted.");
+    if ("failed" in answer) return tell("A text with mistakes is not formatted.");
     if (answer.from !== answer.to || answer.insert !== "") editor.edit(answer.from, answer.to, answer.insert);
   });
 }
@@ -329,7 +339,7 @@ const address = keepAddress(stateNow, () => editor.text());
 function remember(): void {
   address.remember();
 }
-find("share").addEventListener("click", () => address.share(say));
+find("share").addEventListener("click", () => address.share(tell));
 
 const banner = find("banner");
 banner.querySelector("button")!.addEventListener("click", () => (banner.hidden = true));

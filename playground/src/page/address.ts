@@ -9,7 +9,7 @@ export interface Address {
   /** Something has changed. */
   remember(): void;
   /** Gives the link away; what there is to say of it. */
-  share(say: (text: string) => void): void;
+  share(tell: (text: string) => void): void;
 }
 
 const addressOf = (link: string): string =>
@@ -26,11 +26,11 @@ export function keepAddress(state: () => State, text: () => string): Address {
         if (text().length <= longestText) write();
       }, 700);
     },
-    share(say) {
-      if (text().length > longestText) return say("This text is too long for a link.");
+    share(tell) {
+      if (text().length > longestText) return tell("This text is too long for a link.");
       write();
-      say("The link is the address of this page now.");
-      void copied(location.href).then((done) => done && say("The link is copied."));
+      tell("The link is the address of this page now.");
+      void copied(location.href).then((done) => done && tell("The link is copied."));
     },
   };
 }
