@@ -2,7 +2,12 @@
 // metrics, parameters and data. In: the program and its docs. Out: TypeScript text, not yet formatted. What the methods do is
 // runtime/model.ts; a method is declared only where the program has what it needs.
 
-import { Project, type InterfaceDeclarationStructure, type OptionalKind, type SourceFile } from "ts-morph";
+import { createRequire } from "node:module";
+import type {
+  FunctionDeclarationStructure,
+  InterfaceDeclarationStructure,
+  StatementStructures,
+} from "ts-morph";
 import { isCache } from "../../runtime/arena-plan.ts";
 import { metricNames } from "../../runtime/model.ts";
 import type { Entry, Port, Program, Tensor } from "../../runtime/program.ts";
@@ -22,34 +27,46 @@ import {
 } from "./members.ts";
 import { inputType, repeated, runtime, shapedType, typeName } from "./names.ts";
 
+/** Required, not imported: before it runs a module of CommonJS, an import reads all of it once more for the names that it exports, and
+ * these are twelve megabytes. */
+const { Project, StructureKind } = createRequire(import.meta.url)("ts-morph") as typeof import("ts-morph");
+
 export function declarations(program: Program, docs: Docs, header: string): string {
   const project = new Project({ useInMemoryFileSystem: true });
-  const file = project.createSourceFile("module.d.ts");
-  file.addImportDeclaration({
-    isTypeOnly: true,
-    namespaceImport: runtime,
-    moduleSpecifier: "moelang/runtime",
+  // All at once: each addition would have the whole text parsed again.
+  const file = project.createSourceFile("module.d.ts", {
+    statements: [
+      {
+        kind: StructureKind.ImportDeclaration,
+        isTypeOnly: true,
+        namespaceImport: runtime,
+        moduleSpecifier: "moelang/runtime",
+      },
+      {
+        kind: StructureKind.ExportDeclaration,
+        leadingTrivia: "\n",
+        namedExports: ["tensor"],
+        moduleSpecifier: "moelang/runtime",
+      },
+      ...new Declarations(program, docs).statements(),
+    ],
   });
-  file.addExportDeclaration({ namedExports: ["tensor"], moduleSpecifier: "moelang/runtime" });
-  new Declarations(file, program, docs).add();
   return `${header}\n/// <reference lib="esnext.disposable" />\n\n${file.getFullText()}`;
 }
 
 class Declarations {
-  readonly #file: SourceFile;
   readonly #program: Program;
   readonly #docs: Docs;
   readonly #name: string;
-  readonly #interfaces: OptionalKind<InterfaceDeclarationStructure>[] = [];
+  readonly #interfaces: InterfaceDeclarationStructure[] = [];
 
-  constructor(file: SourceFile, program: Program, docs: Docs) {
-    this.#file = file;
+  constructor(program: Program, docs: Docs) {
     this.#program = program;
     this.#docs = docs;
     this.#name = typeName(program.name);
   }
 
-  add(): void {
+  statements(): readonly (StatementStructures | string)[] {
     const { entries, name } = this.#program;
     const model = this.#name;
     const methods: Method[] = [];
@@ -71,8 +88,13 @@ class Declarations {
     const doc = `${this.#docs.model ?? `The model ${name}.`}\n\n${this.#summary()}`;
     this.#interface(model, doc, properties(name, isText), methods);
     // The model comes first: a reader looks for it, and follows its types down.
-    this.#file.addInterfaces([this.#interfaces.at(-1)!, ...this.#interfaces.slice(0, -1)]);
-    this.#load();
+    const interfaces = [this.#interfaces.at(-1)!, ...this.#interfaces.slice(0, -1)];
+    return [
+      ...interfaces,
+      this.#load(),
+      `declare const model: { readonly name: ${JSON.stringify(name)}; readonly load: typeof load };`,
+      "export default model;",
+    ];
   }
 
   #interface(
@@ -83,6 +105,7 @@ class Declarations {
     base?: string,
   ): string {
     this.#interfaces.push({
+      kind: StructureKind.Interface,
       name,
       isExported: true,
       properties: [...fields],
@@ -283,22 +306,18 @@ class Declarations {
     ];
   }
 
-  #load(): void {
-    const model = this.#name;
-    this.#file.addFunction({
+  #load(): FunctionDeclarationStructure {
+    return {
+      kind: StructureKind.Function,
       name: "load",
       isExported: true,
       hasDeclareKeyword: true,
       parameters: [{ name: "options", hasQuestionToken: true, type: this.#loadOptions() }],
-      returnType: `Promise<${model}>`,
+      returnType: `Promise<${this.#name}>`,
       docs: [
         `Loads ${this.#program.name.replaceAll("*/", "*\\/")}: with trained weights, or with fresh ones to train.`,
       ],
-    });
-    this.#file.addStatements([
-      `declare const model: { readonly name: ${JSON.stringify(this.#program.name)}; readonly load: typeof load };`,
-      "export default model;",
-    ]);
+    };
   }
 
   /** With the sources that this model's recipe starts from, by name. */

@@ -38,7 +38,7 @@ export async function moduleText(program: Program, options: ModuleOptions): Prom
   const head = header(options);
   const dts = declarations(program, options.docs ?? noDocs, head);
   const js = javascript(program, head, options.webgpu === true, options.places ?? beside);
-  return { js: await formatted(js, "babel"), dts: await formatted(dts, "typescript") };
+  return { js: await formatted(js), dts: await formatted(dts) };
 }
 
 const oneLine = (text: string): string => text.replaceAll(/[\r\n\u2028\u2029]+/g, " ");
@@ -74,5 +74,6 @@ const shaders = (places: Places): string => `
     shaders: ${places.of("model.wgsl")},
   },`;
 
-const formatted = (text: string, parser: "babel" | "typescript"): Promise<string> =>
-  format(text, { parser, printWidth: 100, endOfLine: "lf" });
+/** One parser for both: the other one of TypeScript is another few megabytes to load. */
+const formatted = (text: string): Promise<string> =>
+  format(text, { parser: "babel-ts", printWidth: 100, endOfLine: "lf" });
