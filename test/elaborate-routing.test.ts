@@ -171,6 +171,28 @@ model M {
     close(runBuilt(program, { x }, { B: examples }, values)["logits"]!.data, want);
   });
 
+  test("a further input that only a later expert takes has the rank that that one declares", () => {
+    const program = buildText(`${scaling}
+expert Same(R, D)(x: [R, D]) -> [R, D] {
+  x
+}
+expert Sum(R, D)(x: [R, D], other: [R, D]) -> [R, D] {
+  x + other
+}
+model M {
+  modality x = image(2, 2)
+  pool = Same(2, 2) + Sum(2, 2)
+  logits = pool(x, 3 * x) by Plain { k = 1 }(mean(x over height))
+}`);
+    const values = valuesOf(program.built);
+    const want = rowsOf((row) => {
+      const pooled = [(row[0]! + row[2]!) / 2, (row[1]! + row[3]!) / 2];
+      const [e] = plainGates(pooled, values.get("router.w")!, 2, 1).picks;
+      return row.map((v) => (e === 0 ? v : 4 * v));
+    });
+    close(runBuilt(program, { x }, { B: examples }, values)["logits"]!.data, want);
+  });
+
   test("dispatch and combine written out are the pool of the identity", () => {
     const program = buildText(`${scaling}
 model M {

@@ -206,7 +206,6 @@ export function applyPool(
   given: readonly Value[],
   gates: Gates,
 ): Value {
-  const expert = pool.segments[0]?.instance.definition;
   if (given.some(isBroken)) return broken;
   const inputs: Tensor[] = [];
   for (const value of given) {
@@ -216,8 +215,12 @@ export function applyPool(
   }
   for (const { instance, span: place } of pool.segments)
     if (inputsOf(of, place, instance, inputs) === undefined) return broken;
+  // Of unlike experts, the first that takes an input says its rank: some take fewer.
+  const declared = inputs.map((_, i) =>
+    pool.segments.map(({ instance }) => instance.definition.inputs[i]).find((each) => each !== undefined),
+  );
   const extraOf = (input: Tensor, i: number): number =>
-    input.axes.length - (expert?.inputs[i]?.type.axes.length ?? 1);
+    input.axes.length - (declared[i]?.type.axes.length ?? 1);
   const widest = Math.max(0, ...inputs.map(extraOf));
   const gateAxes = gates.picks.axes.slice(0, -1);
   const long = inputs.find((input, i) => extraOf(input, i) === widest);

@@ -67,16 +67,19 @@ describe("positive scores (BlockFFN)", () => {
       const picks = raw.map((row) => row.map((value, e) => (value > 0 ? e : -1)));
       return { out, picks, load: counts(picks, 4), losses: loss(z, raw, given) ?? {} };
     };
-  /** Means over pairs of neighbours, and over chunks of L tokens. */
+  /** Means over pairs of neighbours, and over chunks of L tokens, within documents that are so long, one after the other; or in sequences. */
   const losses =
-    (L: number, alpha: number) =>
+    (L: number, alpha: number, documents?: readonly number[]) =>
     (z: Rows, raw: Rows, { batch, length, tensor }: Given): Wanted["losses"] => {
       const pairs: number[] = [];
       const unions: number[] = [];
-      for (let first = 0; first < batch * length; first += length) {
-        for (let t = first + 1; t < first + length; t++)
+      let end = 0;
+      for (const size of documents ?? new Array<number>(batch).fill(length)) {
+        const first = end;
+        end += size;
+        for (let t = first + 1; t < end; t++)
           z[t]!.forEach((value, e) => pairs.push(cross(alpha * z[t - 1]![e]!, sigmoid(alpha * value))));
-        for (let chunk = first; chunk + L <= first + length; chunk += L)
+        for (let chunk = first; chunk + L <= end; chunk += L)
           for (let e = 0; e < 4; e++) {
             const missing = raw
               .slice(chunk, chunk + L)
@@ -100,6 +103,13 @@ describe("positive scores (BlockFFN)", () => {
     const mechanism = router("ChunkSparse", apply, { length: 7, step: 3, on: "gpu" });
     const { out } = runMechanism(mechanism, formula(losses(3, 2)));
     expect(out.flat(), "everyone was taken").toContain(0);
+  });
+  test("with losses that stop where a document does", () => {
+    const start =
+      "if text < 4 then 0 else if text < 9 then 4 else if text < 10 then 9 else if text < 17 then 10 else 17";
+    const apply = `ChunkSparseWithin { N = 4, L = 3, alpha = 2, every = 10 }(x, text - (${start}))`;
+    const mechanism = router("ChunkSparseWithin", apply, { length: 9, step: 3, on: "gpu" });
+    runMechanism(mechanism, formula(losses(3, 2, [4, 5, 1, 7, 1])));
   });
   test("of two layers, half as strong each", () => {
     const apply = "ChunkSparse { N = 4, L = 3, alpha = 2, every = 10, layers = 2 }(x)";

@@ -4,12 +4,14 @@
 import { describe, expect, test } from "vitest";
 import { runMechanism, type Found, type Given, type Mechanism } from "../helpers/mechanism.ts";
 import {
+  added,
   columnOf,
   counts,
   dot,
   largest,
   logsumexp,
   mean,
+  range,
   sigmoid,
   softmax,
   sum,
@@ -189,10 +191,13 @@ layer Of()(x: [1]) -> [6] {
     const { out } = runMechanism({ ...mechanism, on: "gpu", tolerance: 1e-4 });
     tensors.x.forEach((t, i) => waves(t).forEach((value, c) => expect(out[i]![c]).toBeCloseTo(value, 9)));
   });
-  test("an embedding of them", () => {
+  test("an embedding of them, four times as wide in between, of a fixed length", () => {
     const text = perToken("TimeEmbedding(6)(x[0] / 1000)");
-    runMechanism({ text, apply: "Of(x)", width: 1, out: 6 }, ({ x, matrix }) => ({
-      out: x.map(([t]) => times(times(waves(t! / 1000), matrix("enter", 6)).map(silu), matrix("leave", 6))),
+    runMechanism({ text, apply: "Of(x)", width: 1, out: 6, on: "gpu" }, ({ x, matrix, tensor }) => ({
+      out: x.map(([t]) => {
+        const wide = added(times(waves(t! / 1000), matrix("enter", 24)), tensor("enter_bias")).map(silu);
+        return rms(added(times(wide, matrix("leave", 6)), tensor("leave_bias")), tensor("gain"));
+      }),
     }));
   });
   test("a time is a shifted sigmoid of a normal number, or uniform", () => {
@@ -221,51 +226,56 @@ const norm = (row: readonly number[]): number[] => {
   const length = Math.sqrt(mean(centred.map((value) => value * value)) + 1e-6);
   return centred.map((value) => value / length);
 };
-/** Rotary rows and columns: one head of four numbers, its first pair turned by the row, its second by the column. */
-const placed = ([a, b, c, d]: readonly number[], row: number, column: number): number[] => {
-  const [p, q] = [row, column / 100];
+/** Pairs of a head of sixteen numbers: one turns by the time, three by the row, four by the column, from the fastest on in each axis. */
+const placed = (head: readonly number[], place: readonly [number, number, number]): number[] => {
+  const angles = [1, 3, 4].flatMap((pairs, axis) =>
+    range(pairs).map((c) => place[axis]! / 10000 ** (c / pairs)),
+  );
+  const [real, imaginary] = [head.slice(0, 8), head.slice(8)];
   return [
-    a! * Math.cos(p) - c! * Math.sin(p),
-    b! * Math.cos(q) - d! * Math.sin(q),
-    c! * Math.cos(p) + a! * Math.sin(p),
-    d! * Math.cos(q) + b! * Math.sin(q),
+    ...angles.map((angle, c) => real[c]! * Math.cos(angle) - imaginary[c]! * Math.sin(angle)),
+    ...angles.map((angle, c) => imaginary[c]! * Math.cos(angle) + real[c]! * Math.sin(angle)),
   ];
 };
 
 describe("pictures look at themselves and at a text", () => {
-  const D = 4;
+  const [D, C] = [4, 16];
   const [text, side] = [2, 2];
-  /** The text of a sequence is its first two tokens, its patches stand two in a row. */
+  /** The text of a sequence is its first two tokens, its patches stand two in a row, counted from the middle. */
   const around = (call: string): string => `${head}
 layer Around(D)(x: [T, D]) -> [T, D] {
   first[s: 2] = int(s)
   words = x[first]
-  row[t: T] = floor(t / 2)
-  column[t: T] = mod(t, 2)
+  row[t: T] = floor(t / 2) - 1
+  column[t: T] = mod(t, 2) - 1
   time = mean(x over T)
   ${call}
 }`;
   const attention = (given: Given, rows: Rows, words: Rows): Rows => {
     const { matrix, tensor } = given;
     const gain = (name: string): readonly number[] => tensor(`${name}.gain`);
-    const place = (row: readonly number[], t: number): number[] =>
-      placed(row, Math.floor(t / side), t % side);
+    const patch = (head: readonly number[], t: number): number[] =>
+      placed(head, [0, Math.floor(t / side) - 1, (t % side) - 1]);
     const q = rows.map((row, t) =>
       [0, 1].map((h) =>
-        place(rms(times(row, matrix("query", 8)).slice(4 * h, 4 * h + 4), gain("query_norm")), t),
+        patch(rms(times(row, matrix("query", 2 * C)).slice(C * h, C * h + C), gain("query_norm")), t),
       ),
     );
+    const told = words.map((word) => added(times(word, matrix("text_enter", D)), tensor("text_bias")));
+    // The last row and column are 0, so that the text begins at 1.
     const k = [
-      ...rows.map((row, t) => place(rms(times(row, matrix("key", 4)), gain("key_norm")), t)),
-      ...words.map((row) => rms(times(row, matrix("text_key", 4)), gain("text_norm"))),
+      ...rows.map((row, t) => patch(rms(times(row, matrix("key", C)), gain("key_norm")), t)),
+      ...told.map((word, s) =>
+        placed(rms(times(word, matrix("text_key", C)), gain("text_norm")), [1 + s, 1 + s, 1 + s]),
+      ),
     ];
     const v = [
-      ...rows.map((row) => times(row, matrix("value", 4))),
-      ...words.map((row) => times(row, matrix("text_value", 4))),
+      ...rows.map((row) => times(row, matrix("value", C))),
+      ...told.map((word) => times(word, matrix("text_value", C))),
     ];
     return q.map((asked) => {
       const mixed = asked.flatMap((one) => {
-        const share = softmax(k.map((key) => dot(one, key) / 2));
+        const share = softmax(k.map((key) => dot(one, key) / 4));
         return one.map((_, c) => dot(share, columnOf(v, c)));
       });
       return times(mixed, matrix("jointattention.out", D));
@@ -278,7 +288,7 @@ layer Around(D)(x: [T, D]) -> [T, D] {
   });
   test("joint attention", () => {
     const mechanism: Mechanism = {
-      text: around("JointAttention(D, heads = 2, groups = 1, C = 4)(x, words, row, column)"),
+      text: around("JointAttention(D, heads = 2, groups = 1, C = 16)(x, words, row, column)"),
       apply: "Around(4)(x)",
       width: D,
       length: 4,
@@ -318,10 +328,19 @@ layer Around(D)(x: [T, D]) -> [T, D] {
     const a = x.map((row) => norm(row).map((value, d) => value * (1 + of(0)[d]!)));
     const q = a.map((row) => rms(times(row, matrix("query", 4)), tensor("query_norm.gain")));
     const k = a.map((row) => rms(times(row, matrix("key", 4)), tensor("key_norm.gain")));
-    // The text is all zeros: so are its keys and values.
-    const zeros = x.map(() => [0, 0, 0, 0]);
-    const keys = [...k, ...zeros];
-    const values = [...a.map((row) => times(row, matrix("value", 4))), ...zeros];
+    // The text is all zeros: its tokens are the bias alone, at places 1 and 2, by which both pairs of the head turn.
+    const word = tensor("text_bias");
+    const said = rms(times(word, matrix("text_key", 4)), tensor("text_norm.gain"));
+    const told = [1, 2].map((at) =>
+      [0, 1, 2, 3].map(
+        (c) => said[c]! * Math.cos(at) + (c < 2 ? -said[c + 2]! : said[c - 2]!) * Math.sin(at),
+      ),
+    );
+    const keys = [...k, ...told];
+    const values = [
+      ...a.map((row) => times(row, matrix("value", 4))),
+      ...told.map(() => times(word, matrix("text_value", 4))),
+    ];
     return {
       out: x.map((row, t) => {
         const share = softmax(keys.map((key) => dot(q[t]!, key) / 2));

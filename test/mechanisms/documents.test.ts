@@ -32,6 +32,15 @@ layer Ids(T)(x: [T, 1], text: int [T]) -> [T, 1] {
 }`;
     expect(runMechanism({ text, apply: "Ids(x, text)", width: 1 }).out.flat()).toEqual(wanted);
   });
+  test("places count from 0 in each", () => {
+    const text = `import std.documents { PlaceInDocument }
+layer Places(T)(x: [T, 1], text: int [T]) -> [T, 1] {
+  place = PlaceInDocument(int(text / 3))
+  y[t, d] = 0 * x[t, d] + place[t]
+}`;
+    const mechanism = { text, apply: "Places(x, text)", width: 1, length: 8, batch: 1, on: "gpu" } as const;
+    expect(runMechanism(mechanism).out.flat()).toEqual([0, 1, 2, 0, 1, 2, 0, 1]);
+  });
 });
 
 interface Pools {

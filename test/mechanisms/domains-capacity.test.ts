@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { onSix, six } from "../helpers/known-answers.ts";
 import { runMechanism, type Found, type Given, type Mechanism, type Wanted } from "../helpers/mechanism.ts";
 import { noiseRows } from "../helpers/plain-networks.ts";
+import { gumbels, kept } from "../helpers/plain-places.ts";
 import {
   added,
   columnMeans,
@@ -31,18 +32,7 @@ const router = (name: string, settings: string, more: Partial<Mechanism> = {}): 
   length: 5,
   ...more,
 });
-const gumbels = (draws: readonly number[]): number[] => draws.map((u) => -Math.log(-Math.log(u)));
 
-/** The picks that keep a place: for each expert the `places` with the highest priority, of equals the earlier token, then its earlier slot. */
-function kept(wished: Rows, places: number, priority: (token: number, slot: number) => number): Rows {
-  const left = wished.map((row) => [...row]);
-  for (const e of new Set(wished.flat())) {
-    const asking = wished.flatMap((row, t) => row.flatMap((each, slot) => (each === e ? [[t, slot]] : [])));
-    const order = asking.sort(([t, i], [u, j]) => priority(u!, j!) - priority(t!, i!) || t! - u! || i! - j!);
-    for (const [t, slot] of order.slice(places)) left[t!]![slot!] = -1;
-  }
-  return left;
-}
 const balance = (wished: Rows, p: Rows): number =>
   0.01 *
   N *
@@ -170,69 +160,6 @@ describe("known answers", () => {
     expect(picks[5]).toEqual([2, -1]);
     expect(sum(out[4]!)).toBe(0);
     expect(out[5]![2]).toBeCloseTo(1, 9);
-  });
-});
-
-describe("a best expert and a second one (NLLB)", () => {
-  interface Policy {
-    readonly training?: boolean;
-    readonly sampled?: boolean;
-    readonly random?: boolean;
-    readonly prioritised?: boolean;
-    readonly before?: boolean;
-  }
-  const formula =
-    (places: number, policy: Policy) =>
-    ({ x, matrix, draws }: Given): Wanted => {
-      const {
-        training = true,
-        sampled = false,
-        random = false,
-        prioritised = false,
-        before = false,
-      } = policy;
-      const z = x.map((row) => times(row, matrix("w", N)));
-      const p = z.map(softmax);
-      const noise = sampled && training ? gumbels(draws[0]!) : new Array<number>(x.length * N).fill(0);
-      const wished = z.map((row, t) => {
-        const first = largest(row, 1)[0]!;
-        const others = row.map((value, e) => (e === first ? -Infinity : value + noise[N * t + e]!));
-        const second = largest(others, 1)[0]!;
-        const taken = !(random && training) || 2 * p[t]![second]! > draws[0]![t]!;
-        return taken ? [first, second] : [first];
-      });
-      const sure = (t: number): number => (prioritised ? Math.max(...p[t]!) : 0);
-      const picks = kept(wished, places, (t, slot) => sure(t) + 2 * (1 - slot));
-      const total = (t: number): number =>
-        sum((before ? wished : picks)[t]!.map((e) => (e < 0 ? 0 : p[t]![e]!)));
-      const first = counts(
-        wished.map(([e]) => [e!]),
-        N,
-      ).map((count) => count / x.length);
-      return {
-        out: spread(picks, N, (t, e) => p[t]![e]! / total(t)),
-        picks: picks.map((row) => [row[0]!, row[1] ?? -1]),
-        losses: { balance: 0.01 * N * dot(first, columnMeans(p)) },
-      };
-    };
-  test.each([
-    ["the next best, normalised after dropping", "", {}, "gpu"],
-    ["normalised before", ", normalise_before = true", { before: true }, "wasm"],
-    ["drawn from the others", ", sampled = true", { sampled: true }, "wasm"],
-    ["kept by chance", ", random = true", { random: true }, "wasm"],
-    ["the surest tokens first", ", prioritised = true", { prioritised: true }, "wasm"],
-  ] as const)("in training: %s", (_, settings, policy, on) => {
-    const mechanism = router("TwoChoices", settings, { length: 8, batch: 1, on, seed: 5 });
-    runMechanism(mechanism, formula(4, policy));
-  });
-  test("at inference a quarter of the tokens have places", () => {
-    const mechanism = router("TwoChoices", ", sampled = true, random = true", {
-      length: 8,
-      batch: 1,
-      mode: "inference",
-    });
-    const { picks } = runMechanism(mechanism, formula(2, { training: false }));
-    expect(picks.flat()).toContain(-1);
   });
 });
 

@@ -9,6 +9,7 @@ import {
   columnMeans,
   dot,
   largest,
+  mean,
   range,
   rowsOf,
   sigmoid,
@@ -182,6 +183,105 @@ describe("experts of whole sequences", () => {
       x.map((row) => row.map(() => 0)),
     );
     expectRows(sure([0]), x);
+  });
+});
+
+describe("both levels in one block", () => {
+  const [N, M, E] = [4, 2, 3];
+  const text = `import std.experts { Relu }
+import std.levels { TwoLevels }
+layer Mean(D, heads)(x: [T, D]) -> [T, D] {
+  y[t: T, d] = mean(x over T)[d]
+}
+layer Both(x: [T, 4], id: int [T]) -> [T, 4] {
+  param features: [2, ${M}, ${E}] = normal(1)
+  TwoLevels(4, 2, ${M}, ${E}, N = ${N}, k = 1, lambda = 0.02, Ffn = Relu, Mix = Mean)(x, features, int(id[0] / 3))
+}`;
+  test("attention, experts of tokens, experts of the sequence: one sequence of each task", () => {
+    runMechanism({ text, apply: "Both(x, text)", width: 4, on: "gpu", tolerance: 1e-5 }, (given) => {
+      const { x, matrix, tensor, draws, length } = given;
+      const norm = (row: readonly number[], i: number): number[] => {
+        const centred = row.map((value) => value - mean(row));
+        const size = Math.sqrt(mean(centred.map((value) => value * value)) + 1e-5);
+        return centred.map(
+          (value, d) =>
+            (value / size) * tensor(`layernorm.${i}.gain`)[d]! + tensor(`layernorm.${i}.bias`)[d]!,
+        );
+      };
+      const taskOf = (t: number): number => Math.floor(t / length);
+      const sequence = (rows: Rows, b: number): Rows => rows.slice(b * length, (b + 1) * length);
+      const means = range(given.batch).map((b) => columnMeans(sequence(x, b).map((row) => norm(row, 0))));
+      const heard = x.map((row, t) => added(row, means[taskOf(t)]!));
+
+      const u = heard.map((row) => norm(row, 1));
+      const network = (path: string, e: number, row: readonly number[]): number[] => {
+        const part = (name: string, columns: number): Rows =>
+          rowsOf(tensor(`${path}.${name}`).slice(8 * e, 8 * e + 8), columns);
+        return times(
+          times(row, part("up", 2)).map((value) => Math.max(0, value)),
+          part("down", 4),
+        );
+      };
+      const routed = u.map((row, t) => {
+        const own = [2 * taskOf(t), 2 * taskOf(t) + 1];
+        const z = times(row, matrix("router.1.w", N));
+        const p = softmax(own.map((e) => z[e]!));
+        return { own, p, e: largest(p, 1)[0]! };
+      });
+      const balance = range(N).map((e) => {
+        const mine = routed.filter(({ own }) => own.includes(e));
+        const f = mine.filter(({ own, e: slot }) => own[slot] === e).length / mine.length;
+        return f * mean(mine.map(({ own, p }) => p[own.indexOf(e)]!));
+      });
+      const fed = heard.map((row, t) => {
+        const { own, p, e } = routed[t]!;
+        const answer = network("expertsoftask.pool", own[e]!, u[t]!).map((value) => p[e]! * value);
+        return added(row, added(network("always", taskOf(t), u[t]!), answer));
+      });
+
+      const v = fed.map((row) => norm(row, 2));
+      const features = (set: number): Rows =>
+        rowsOf(tensor("features").slice(set * M * E, (set + 1) * M * E), E);
+      const view = (set: number, row: readonly number[]): number[] => {
+        const at = (name: string, columns: number): Rows => rowsOf(tensor(`pool.${set}.${name}`), columns);
+        const share = softmax(
+          features(set).map((each) => dot(times(row, at("query", 4)), times(each, at("key", 4))) / 2),
+        );
+        const w = sigmoid(tensor(`pool.${set}.share`)[0]!);
+        const seen = weighted(
+          share,
+          features(set).map((each) => times(each, at("value", 4))),
+        );
+        return row.map((value, d) => w * value + (1 - w) * seen[d]!);
+      };
+      const noise = draws[0]!.map(
+        (value, i) =>
+          0.1 * Math.sqrt(-2 * Math.log(Math.max(value, 2 ** -25))) * Math.cos(2 * Math.PI * draws[1]![i]!),
+      );
+      const slots = [
+        [0, 1, 3, 4],
+        [2, 5, 6, 7],
+      ];
+      const out = range(given.batch).flatMap((b) => {
+        const z = times(columnMeans(sequence(v, b)), matrix("sequenceexperts.router.w", 8));
+        const p = softmax(slots[b]!.map((slot) => z[slot]!));
+        return sequence(v, b).map((row, i) => {
+          const t = b * length + i;
+          const answers = largest(p, 2).map((at) => {
+            const slot = slots[b]![at]!;
+            const answer =
+              slot < 2
+                ? view(slot, row)
+                : slot === 2
+                  ? row.map((value, d) => value + noise[4 * t + d]!)
+                  : row.map((value) => (slot === 7 ? 0 : value));
+            return answer.map((value) => p[at]! * value);
+          });
+          return answers.reduce(added, fed[t]!);
+        });
+      });
+      return { out, losses: { balance: 0.02 * sum(balance) } };
+    });
   });
 });
 

@@ -140,6 +140,12 @@ layer Turn(D, H)(x: [T, D]) -> [T, D] {
   column[t: T] = 5.0 - t
   AxisRotary { times = 1, rows = 2, base = 50 }(x as [T, H, D / H], time, row, column) as [T, D]
 }
+layer Anew(D, H)(x: [T, D]) -> [T, D] {
+  time[t: T] = 2.0 * t
+  row[t: T] = 3.0 * t + 1
+  column[t: T] = 5.0 - t
+  AxisRotary { times = 1, rows = 3, base = 50, anew = true }(x as [T, H, D / H], time, row, column) as [T, D]
+}
 layer Alike(D, H)(x: [T, D]) -> [T, D] {
   place[t: T] = 1.0 * t
   AxisRotary(x as [T, H, D / H], place, place, place) as [T, D]
@@ -155,6 +161,24 @@ layer One(D, H)(x: [T, D]) -> [T, D] {
           const t = i % length;
           const at = (c: number): number => (c < 1 ? 2 * t : c < 3 ? 3 * t + 1 : 5 - t);
           return heads(row, 8).flatMap((head) => turned(head, 8, (c) => at(c) / 50 ** ((2 * c) / 8)));
+        }),
+      }),
+    );
+  });
+  test("or begin anew in each axis (Nucleus-Image)", () => {
+    runMechanism(
+      { text, apply: "Anew(16, 1)(x)", width: 16, length: 4, tolerance: 1e-5 },
+      ({ x, length }) => ({
+        out: x.map((row, i) => {
+          const t = i % length;
+          const angles = [
+            [2 * t, 1],
+            [3 * t + 1, 3],
+            [5 - t, 4],
+          ].flatMap(([place, pairs]) =>
+            Array.from({ length: pairs! }, (_, c) => place! / 50 ** (c / pairs!)),
+          );
+          return turned(row, 16, (c) => angles[c]!);
         }),
       }),
     );

@@ -207,16 +207,17 @@ describe("noisy top k of the sparsely-gated layer", () => {
         load: counts(picks, 4),
         losses: {
           importance: 0.3 * squaredVariation(columnSums(out)),
+          z: 0.4 * zLoss(clean),
           ...(training ? { load: 0.2 * squaredVariation(columnSums(chances)) } : {}),
         },
       };
     };
   test.each([1, 2])("in training, k = %d", (k) => {
-    const apply = `NoisyTopK { N = 4, k = ${k}, w_importance = 0.3, w_load = 0.2 }(x)`;
+    const apply = `NoisyTopK { N = 4, k = ${k}, w_importance = 0.3, w_load = 0.2, z_loss = 0.4 }(x)`;
     runMechanism(router("NoisyTopK", apply, { on: k === 2 ? "gpu" : "wasm" }), formula(k, true));
   });
   test("at inference without noise", () => {
-    const apply = "NoisyTopK { N = 4, w_importance = 0.3 }(x)";
+    const apply = "NoisyTopK { N = 4, w_importance = 0.3, z_loss = 0.4 }(x)";
     runMechanism(router("NoisyTopK", apply, { mode: "inference" }), formula(2, false));
   });
 });
@@ -224,17 +225,18 @@ describe("noisy top k of the sparsely-gated layer", () => {
 describe("cosine", () => {
   const cosines = (u: Rows, points: Rows): Rows =>
     u.map((row) => points[0]!.map((_, e) => dot(unit(row, 1e-12), unit(columnOf(points, e), 1e-12))));
-  test("over a learned temperature (X-MoE)", () => {
-    const apply = "Cosine { N = 4, R = 2, k = 2 }(x)";
+  test.each([false, true])("over a learned temperature (X-MoE), weights of a sigmoid: %s", (independent) => {
+    const apply = `Cosine { N = 4, R = 2, k = 2, independent = ${independent} }(x)`;
     const tensors = { temperature: [0.3] };
     runMechanism(router("Cosine", apply, { tensors, on: "gpu" }), ({ x, matrix, tensor }) => {
       const u = x.map((row) => times(row, matrix("project", 2)));
-      const p = cosines(u, matrix("expert_point", 4)).map((row) =>
-        softmax(row.map((value) => value / tensor("temperature")[0]!)),
+      const z = cosines(u, matrix("expert_point", 4)).map((row) =>
+        row.map((value) => value / tensor("temperature")[0]!),
       );
+      const p = z.map(softmax);
       const picks = p.map((row) => largest(row, 2));
       return {
-        out: spread(picks, 4, (t, e) => p[t]![e]!),
+        out: spread(picks, 4, (t, e) => (independent ? sigmoid(z[t]![e]!) : p[t]![e]!)),
         picks,
         load: counts(picks, 4),
         losses: { balance: 0.01 * balanceOf(picks, p) },
