@@ -13,7 +13,7 @@ import type { Batch, Data } from "../../runtime/data/data.ts";
 import { evaluate } from "../../runtime/evaluate.ts";
 import type { Modality, Program, RouterInfo } from "../../runtime/program.ts";
 import type { Executor } from "../../runtime/executor.ts";
-import { evaluate as evaluateSize } from "../../runtime/size.ts";
+import { evaluate as evaluateSize, namesOf } from "../../runtime/size.ts";
 import { streamingDecoder, type Tokenizer } from "../../runtime/tokenizer.ts";
 import { countPicks } from "./count.ts";
 import { facetsOf, type DataNames } from "./facets.ts";
@@ -94,6 +94,17 @@ export function foldRouting(
   };
 }
 
+/** False where a router's rows are the same for every batch: the slots of a soft mixture, an input for each expert. They are nobody's
+ * example, also where there are as many. */
+function isOfExamples({ entries }: Program, { picks }: RouterInfo): boolean {
+  const entry = entries["evaluate"];
+  const port = entry?.outputs.find(({ name }) => name === picks);
+  const batch = entry?.inputs.find(({ name }) => !name.startsWith("$"))?.shape[0];
+  if (port === undefined || batch === undefined) return true;
+  const names = namesOf(batch);
+  return port.shape.some((size) => [...namesOf(size)].some((name) => names.has(name)));
+}
+
 function foldRouter(
   program: Program,
   router: RouterInfo,
@@ -106,7 +117,8 @@ function foldRouter(
   const picks = joinedNumbers(seen.map((each) => each.picks[index]!));
   const counts = countPicks(picks, width, experts, nulls);
   const examples = seen.reduce((sum, each) => sum + each.examples, 0);
-  const rowsPerExample = counts.rows / Math.max(1, examples);
+  const ofExamples = isOfExamples(program, router);
+  const rowsPerExample = ofExamples ? counts.rows / Math.max(1, examples) : 0;
   return {
     name,
     experts,
@@ -114,19 +126,21 @@ function foldRouter(
     width,
     rowsPerExample,
     ...counts,
-    facets: facetsOf({
-      program,
-      names,
-      picks,
-      width,
-      experts: experts + nulls,
-      rows: counts.rows,
-      rowsPerExample,
-      load: counts.load,
-      values: (modality) => joinedNumbers(seen.map(({ batch }) => batch[modality] ?? new Int32Array(0))),
-      // A page is read by people: the more experts there are, the fewer tokens stand beside each.
-      tokensPerExpert: Math.max(3, Math.min(10, Math.floor(6000 / expertsInAll))),
-    }),
+    facets: !ofExamples
+      ? []
+      : facetsOf({
+          program,
+          names,
+          picks,
+          width,
+          experts: experts + nulls,
+          rows: counts.rows,
+          rowsPerExample,
+          load: counts.load,
+          values: (modality) => joinedNumbers(seen.map(({ batch }) => batch[modality] ?? new Int32Array(0))),
+          // A page is read by people: the more experts there are, the fewer tokens stand beside each.
+          tokensPerExpert: Math.max(3, Math.min(10, Math.floor(6000 / expertsInAll))),
+        }),
   };
 }
 
@@ -150,7 +164,7 @@ function sampleOf(program: Program, seen: readonly Seen[], names: DataNames): Sa
     modality: modality.name,
     pieces: piecesOf(tokenizer, ids.subarray(0, length)),
     routers: program.routers.flatMap(({ name, width }, index) => {
-      if (rowsOf(index) !== ids.length) return [];
+      if (rowsOf(index) !== ids.length || !isOfExamples(program, program.routers[index]!)) return [];
       const shown = Math.min(width, mostSampledPicks);
       const picks: number[] = [];
       for (let row = 0; row < length; row++) {

@@ -8,7 +8,7 @@ import { markup, type Content, type Markup } from "./html.ts";
 import { featureMatrix, placeMaps, shade, shareMatrix, type Whole } from "./matrix.ts";
 import { effectiveExperts, nullShare, starved, violation } from "./measure.ts";
 import type { Facet } from "./routing.ts";
-import { activeOf, type Layer } from "./run.ts";
+import { activeOf, isFixed, type Layer } from "./run.ts";
 
 export const expertName = (expert: number, experts: number): string =>
   expert < experts ? `expert ${expert}` : `null ${expert - experts}`;
@@ -34,6 +34,8 @@ export function verdict(layer: Layer): string {
   if (load.every((value) => value === 0))
     return "No expert was chosen at all: the router sends every token past them.";
   if (info.experts === 1) return "One expert, so there is nothing to balance.";
+  if (isFixed(layer))
+    return "The choice is fixed: the rows, and who gets them, are the same for every example. What is learned is how they are made and mixed.";
   const over = violation(load, info.experts);
   const idle = starved(load, info.experts);
   const parts = [
@@ -155,7 +157,7 @@ function sees(layer: Layer, expert: number): Markup {
       if (chips.length > 0) return markup`<div class="chips">${chips}</div>`;
     }
   }
-  return markup`<span class="note">a bit of everything</span>`;
+  return markup`<span class="note">${isFixed(layer) ? "what stands in its place" : "a bit of everything"}</span>`;
 }
 
 function expertRows(layer: Layer, shown: readonly number[]): Markup {

@@ -26,6 +26,7 @@ export interface RouterReport {
   readonly width: number;
   /** What was routed: tokens, patches, examples. */
   readonly rows: number;
+  /** 0: the rows are the same for every example, as the slots of a soft mixture are. */
   readonly rowsPerExample: number;
   /** Picks of each expert, nulls last. */
   readonly load: readonly number[];

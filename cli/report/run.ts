@@ -83,8 +83,14 @@ export function layersOf({ program, records: whole, routing }: RunData): Layer[]
   });
 }
 
+/** The rows are the same for every example, so that each example has to do with all experts that have any. */
+export const isFixed = ({ seen }: Layer): boolean =>
+  seen !== undefined && seen.rows > 0 && seen.rowsPerExample === 0;
+
 /** True experts of a row on average: counted, or the most there can be. */
 export const activeOf = (layer: Layer): number =>
   layer.seen === undefined || layer.seen.rows === 0
     ? Math.min(layer.info.width, layer.info.experts)
-    : meanActive(layer.seen.active);
+    : isFixed(layer)
+      ? layer.seen.load.slice(0, layer.info.experts).filter((picks) => picks > 0).length
+      : meanActive(layer.seen.active);
