@@ -21,10 +21,10 @@ import std.experts { SwiGLU }
 import std.norms { RMSNorm }
 import std.routers { LossFree }
 
-/// Eight experts, two for each letter. Change the numbers and train again.
+/// Eight experts, two for each letter; the rate is how fast the router evens their load. Change the numbers and train again.
 moe Experts(D)(x: [D]) -> [D] {
   routed SwiGLU(D, 2 * D) * 8
-  router LossFree { k = 2 }
+  router LossFree { k = 2, rate = 5e-3 }
 }
 
 layer Block(D)(x: [T, D]) -> [T, D] {
