@@ -2,10 +2,12 @@
 // prologues, siblings, ragged rows and ragged reductions with empty and dominating groups; on wasm and, small, interpreted.
 
 import { describe, expect, test } from "vitest";
+import { printKernel } from "../compiler/print-kernel.ts";
 import { evaluate } from "../runtime/size.ts";
 import { check, interpret } from "./helpers/contraction-check.ts";
-import { prepare } from "./helpers/contraction.ts";
+import { prepare, type Case } from "./helpers/contraction.ts";
 
+const kernelOf = (item: Case): string => printKernel(prepare(item).kernel);
 const layouts = (["k", "m"] as const).flatMap((a) => (["n", "k"] as const).map((b) => ({ a, b })));
 const awkward = [1, 5, 6, 7, 8, 9, 97];
 
@@ -65,6 +67,23 @@ describe.each(routings)("ragged: %s", (_, rows) => {
   });
 });
 
+describe("short inner products, with fewer rows than are worth packing and with more", () => {
+  const shapes = [16, 33, 64].flatMap((k) => [k + 15, k + 16, 135].map((m) => ({ m, k })));
+  test.each(shapes)("$m rows, k $k", ({ m, k }) => {
+    for (const n of [1, 8, 13, 135]) check({ m, n, k, b: "k" });
+    check({ m, n: 30, k, b: "k", symbolic: "mn", siblings: 2, epilogue: true, gather: true });
+    check({ batch: 3, m, n: m, k, b: "k", symbolic: "mn", prologue: m % 2 === 0 });
+  });
+  test("many batches", () => {
+    check({ batch: 32, m: 130, n: 20, k: 16, b: "k" });
+    check({ batch: 5, m: 130, n: 20, k: 16, b: "k", symbolic: "mn", epilogue: true });
+  });
+  test("b is packed for many rows only", () => {
+    const packs = (m: number): boolean => /bBlock0\[.*\] =/.test(kernelOf({ m, n: 64, k: 32, b: "k" }));
+    expect([47, 48].map(packs)).toEqual([false, true]);
+  });
+});
+
 describe("the kernel interpreter agrees", () => {
   test("dense", () => {
     for (const layout of layouts) interpret({ m: 7, n: 13, k: 5, ...layout, siblings: 2, prologue: true });
@@ -74,6 +93,10 @@ describe("the kernel interpreter agrees", () => {
   });
   test("sizes known at launch", () => {
     for (const layout of layouts) interpret({ m: 5, n: 22, k: 6, ...layout, symbolic: "mnk" });
+  });
+  test("short inner products", () => {
+    interpret({ m: 50, n: 22, k: 17, b: "k", symbolic: "mn", siblings: 2 });
+    interpret({ m: 34, n: 9, k: 16, b: "k", epilogue: true });
   });
   test("ragged", () => {
     interpret({ ragged: "rows", rows: [0, 3, 5, 1], m: 12, n: 14, k: 5, gather: true });

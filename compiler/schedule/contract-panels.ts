@@ -149,21 +149,22 @@ export function emitColumns(
   });
 }
 
-/** Rows outside, twelve at a time, and the epilogue of a tile right after it: where sums are few and results many, as in the
- * weight gradients of experts with few rows, results are written in the order of memory while the next are computed.
+/** Rows outside, twelve at a time, and the epilogue of a tile right after it: where sums have few terms, as in the weight
+ * gradients of experts with few rows, results are written in the order of memory while the next are computed.
  * `only` holds where there is no other block: then one tile's place in scratch serves for all. */
 export function emitRows(context: Context, block: Block, only: Expr, last: Expr, into: Stmt[]): void {
-  const { spec, runs, aStride, tileStride, columns } = context;
+  const { spec, runs, aStride, tileStride, columns, panels } = context;
   const { rows } = block;
   const { fresh } = spec;
   loop(fresh, into, "twelve", int(0), rows.count, 12, (row, outer) => {
-    const blockAt = letInt(fresh, outer, "blockAt", multiply(divide(row, int(12)), int(aStride)));
+    const line = panels ? divide(row, int(12)) : row;
+    const blockAt = letInt(fresh, outer, "blockAt", multiply(line, int(aStride)));
     const rowFrom = letInt(fresh, outer, "rowFrom", add(rows.from, row));
     const here = letInt(fresh, outer, "here", minimum(int(12), subtract(rows.count, row)));
     for (const run of runs)
       loop(fresh, outer, "part", int(0), here, heightOf(run), (part, strip) => {
         const there = letInt(fresh, strip, "there", minimum(int(heightOf(run)), subtract(here, part)));
-        const aAt = letInt(fresh, strip, "aAt", add(blockAt, part));
+        const aAt = letInt(fresh, strip, "aAt", add(blockAt, multiply(part, int(panels ? 1 : aStride))));
         const stripRows = { from: letInt(fresh, strip, "stripFrom", add(rowFrom, part)), count: there };
         const stripAt = letInt(fresh, strip, "stripAt", multiply(add(row, part), int(tileStride)));
         loop(fresh, strip, "panel", int(0), run.count, 1, (number, body) => {

@@ -24,6 +24,8 @@ export interface Tiles {
   readonly readsAhead: boolean;
   /** Groups give so few terms to each sum that writing the results is most of the work. */
   readonly writesSoon: boolean;
+  /** Inner products along so short a k that their sums are dear: with so many rows and more, b is packed after all. */
+  readonly packsFrom: number | undefined;
   /** Ragged rows: a group is cut into further tasks for each so many rows. */
   readonly rowsPerTask: number;
 }
@@ -31,6 +33,8 @@ export interface Tiles {
 /** Floats of b that are packed at once (256 KiB). */
 const packed = 65536;
 const rowsPerBlock = 96;
+/** The same, or a little more than the 128 positions of a usual text, where batches are tasks enough. */
+const rowsOfBatches = 132;
 /** Inner products stage nothing of b, and the sums of a block that is not so high stay in the nearest cache. */
 const rowsOfDots = 48;
 const columnsPerBlock = 128;
@@ -44,6 +48,10 @@ const depthRagged = 64;
 const depthStreamed = 32;
 /** k in a block of a ragged reduction of many groups. */
 const depthFew = 64;
+/** k for which b is packed in the place of inner products, which take 11 instructions beside k multiply-adds for four columns
+ * of a row, to add lanes. Shorter loops over k are written out, and then sums overflow the registers. */
+const shortest = 16;
+const longest = 64;
 /** Columns when weights are read in the order of memory. */
 const columnsStreamed = 512;
 /** Tasks that let 16 threads finish together. */
@@ -58,6 +66,14 @@ export const packsOnTheWay = (operand: ContractOperand): boolean =>
 /** Both operands are contiguous along k and b is there to be read again and again: inner products, nothing packed. */
 export const usesDots = ({ a, b }: ContractSpec): boolean =>
   a.contiguous === "k" && b.every((operand) => operand.contiguous === "k" && operand.plain);
+
+/** Transposing takes about k instructions for each column of b. Measured, it pays from somewhat more than k rows on. */
+function packsFromRows(spec: ContractSpec): number | undefined {
+  const k = known(spec.k);
+  if (!usesDots(spec) || spec.ragged !== undefined || k === undefined) return undefined;
+  const rows = k + 16;
+  return k >= shortest && k <= longest && (known(spec.m) ?? rows) >= rows ? rows : undefined;
+}
 
 const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step;
 /** The block that divides an extent evenly into as few parts as the limit allows. */
@@ -91,11 +107,14 @@ export function chooseTiles(spec: ContractSpec): Tiles {
     n === undefined ? Math.min(128, roundUp(columnLimit, 8)) : Math.max(8, even(n, columnLimit, 4));
 
   const m = known(spec.m);
-  let rows = usesDots(spec) && !readsAhead ? rowsOfDots : rowsPerBlock;
+  const packsFrom = packsFromRows(spec);
+  const others = spec.batch.reduce((all, size) => all * (known(size) ?? 8), 1) * groups;
+  let rows = rowsPerBlock;
+  if (packsFrom !== undefined && others >= tasksWanted) rows = rowsOfBatches;
+  else if (packsFrom === undefined && usesDots(spec) && !readsAhead) rows = rowsOfDots;
   if (m !== undefined && !raggedRows) {
     rows = Math.max(12, even(m, rows, 12));
     // Smaller blocks when there would be too few tasks for a handful of threads.
-    const others = spec.batch.reduce((all, size) => all * (known(size) ?? 8), 1) * (spec.ragged?.groups ?? 1);
     const tasks = (r: number, c: number): number => others * Math.ceil(m / r) * Math.ceil((n ?? 256) / c);
     while (tasks(rows, columns) < tasksWanted && columns > 64)
       columns = even(n ?? columns / 2, columns / 2, 4);
@@ -116,5 +135,6 @@ export function chooseTiles(spec: ContractSpec): Tiles {
     rowsPerTask,
     readsAhead,
     writesSoon,
+    packsFrom,
   };
 }

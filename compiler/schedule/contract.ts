@@ -3,7 +3,7 @@
 // block of n, block of m). Its sums stay in scratch until the epilogue has read them, so siblings meet there. Four ways:
 //
 //   columns  after Goto and van de Geijn: b is packed in panels once, a for each block of rows; panels outside, rows inside
-//   rows     the same packed, rows outside: weight gradients of many groups, which are mostly writing      (contract-panels.ts)
+//   rows     the same packed, rows outside: weight gradients of many groups and short k, which are mostly writing
 //   dots     b is contiguous along k and stays where it is: inner products                                 (contract-dot.ts)
 //   few      up to four rows, decided at run time: b is read once, where it is                             (contract-few.ts)
 //
@@ -94,7 +94,7 @@ function scratchOf({ spec, tiles, aStride, stride12, tileStride, panels, dots }:
     { name: "aBlock", type: "f32", length: panels ? (tiles.rows / 12) * aStride : rows * aStride },
     ...spec.b.flatMap((_, i): Scratch[] => [
       // Two panels of 8 take less than one and a half of 12.
-      ...(dots
+      ...(dots && tiles.packsFrom === undefined
         ? []
         : [
             {
@@ -110,30 +110,37 @@ function scratchOf({ spec, tiles, aStride, stride12, tileStride, panels, dots }:
 
 /** All rows of a task, in blocks that fit scratch; b is packed before the first when all of k fits. */
 function emitTask(context: Context, rows: Range, into: Stmt[]): void {
-  const { spec } = context;
-  if (!takesFew(spec)) return emitBlocks(context, rows, into);
-  branch(
-    into,
-    lessOrEqual(rows.count, int(fewRows)),
-    (body) => emitBlock(context, rows, "few", never, body),
-    (body) => emitBlocks(context, rows, body),
-  );
+  const { spec, tiles } = context;
+  const way = wayOf(context);
+  const usual = (body: Stmt[]): void => emitBlocks(context, rows, way, body);
+  if (tiles.packsFrom !== undefined)
+    branch(into, less(rows.count, int(tiles.packsFrom)), usual, (body) =>
+      emitBlocks(context, rows, "rows", body),
+    );
+  else if (takesFew(spec))
+    branch(
+      into,
+      lessOrEqual(rows.count, int(fewRows)),
+      (body) => emitBlock(context, rows, "few", never, body),
+      usual,
+    );
+  else usual(into);
 }
 
-function emitBlocks(context: Context, rows: Range, into: Stmt[]): void {
+function emitBlocks(context: Context, rows: Range, way: Way, into: Stmt[]): void {
   const { spec, tiles, depth } = context;
   const { fresh } = spec;
-  if (tiles.oneDepth && !context.dots) stageRight(context, depth, into);
+  if (tiles.oneDepth && way !== "dots") stageRight(context, depth, into);
   const many = literalOf(rows.count) === undefined || literalOf(rows.count)! > tiles.rows;
   const ragged = spec.ragged?.kind === "rows";
-  if (!ragged || !many) return emitBlock(context, rows, wayOf(context), always, into);
+  if (!ragged || !many) return emitBlock(context, rows, way, always, into);
   const blocks = letInt(fresh, into, "blocks", ceilDivide(rows.count, int(tiles.rows)));
   const even = letInt(fresh, into, "even", roundUp(ceilDivide(rows.count, blocks), 12));
   loop(fresh, into, "block", int(0), blocks, 1, (block, body) => {
     const from = letInt(fresh, body, "from", multiply(block, even));
     const count = letInt(fresh, body, "count", minimum(even, subtract(rows.count, from)));
     const part = { from: letInt(fresh, body, "rowFrom", add(rows.from, from)), count };
-    emitBlock(context, part, wayOf(context), equal(block, int(0)), body);
+    emitBlock(context, part, way, equal(block, int(0)), body);
   });
 }
 

@@ -222,7 +222,8 @@ const mostUnrolled = 160;
 const unrolls = (trips: number, body: readonly Stmt[]): boolean =>
   trips <= 1 || (trips <= mostTrips && trips * weight(body) <= mostUnrolled);
 
-/** Statements that are left when loops with known bounds are written out. */
+/** Statements that are left when loops with known bounds are written out; those that put a vector together count for each
+ * lane: transpositions gain nothing by it, and their shuffles are the longest instructions there are. */
 function weight(statements: readonly Stmt[]): number {
   const known = weights.get(statements);
   if (known !== undefined) return known;
@@ -231,11 +232,13 @@ function weight(statements: readonly Stmt[]): number {
     if (statement.op === "for")
       sum += (literalTrips(statement) ?? mostUnrolled) * (weight(statement.body) + 1);
     else if (statement.op === "if") sum += weight(statement.then) + weight(statement.otherwise) + 1;
-    else if (statement.op !== "comment" && statement.op !== "barrier") sum++;
+    else if (statement.op !== "comment" && statement.op !== "barrier") sum += gathers(statement) ? 5 : 1;
   }
   weights.set(statements, sum);
   return sum;
 }
+
+const gathers = (statement: Stmt): boolean => statement.op === "store" && statement.value.op === "vector";
 
 /** Kernels do not change, and loops that are written out meet the same statements again and again. */
 const weights = new WeakMap<readonly Stmt[], number>();
