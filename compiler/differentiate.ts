@@ -4,7 +4,7 @@
 // where the loss does not depend on one). Integers, conditions, choices, routings and random numbers have no gradient.
 // Rows that a routing did not make are never read: contractions, reductions and combines count valid rows only.
 
-import type { ContractNode, Node, ReduceNode, RouteNode, ViewNode } from "./graph.ts";
+import type { ContractNode, Node, Origin, ReduceNode, RouteNode, ViewNode } from "./graph.ts";
 import { subtract } from "../runtime/size.ts";
 import { mapRules } from "./differentiate-map.ts";
 import { gradientOfTable } from "./differentiate-take.ts";
@@ -177,12 +177,19 @@ export function differentiate(
       sums.set(operand, before === undefined ? gradient : builder.add(before, gradient));
     },
   };
-  for (const node of [...nodes].reverse()) {
+  const outside = builder.origin;
+  const origins = new Map<Origin, Origin>();
+  for (let i = nodes.length - 1; i >= 0; i--) {
+    const node = nodes[i]!;
     const gradient = sums.get(node);
     if (gradient === undefined || !carries.has(node)) continue;
-    const origin = { ...node.origin, path: `${node.origin.path}'` };
-    builder.at(origin, () => ruleOf(node)(back, node, gradient));
+    let origin = origins.get(node.origin);
+    if (origin === undefined)
+      origins.set(node.origin, (origin = { ...node.origin, path: `${node.origin.path}'` }));
+    builder.origin = origin;
+    ruleOf(node)(back, node, gradient);
   }
+  builder.origin = outside;
   return new Map(
     wrt.map((node) => {
       const zero = (): Node => builder.broadcastTo(builder.constant(0), node.shape);

@@ -20,6 +20,8 @@ const untyped: Partial<Type> = {};
 export class GraphBuilder {
   /** Given to every node made from now on. */
   origin: Origin = { path: "" };
+  /** Told of every node that is asked for, made before or not. Used by elaboration to ask again. */
+  asked: ((node: Node) => void) | undefined;
   private readonly unique = new UniqueNodes();
   private next = 0;
   /** What a new node becomes: itself when undefined. Used by simplify. */
@@ -43,13 +45,20 @@ export class GraphBuilder {
   /** The node of a draft: the one made before, or a new one. `type`: where it is known, so that nothing need be inferred. */
   make(draft: Draft, asked: Partial<Type> = untyped, type?: Type): Node {
     const hash = hashOf(draft, asked);
-    const before = this.unique.find(hash, draft, asked);
-    if (before !== undefined) return before.node;
-    const node = nodeOf(draft, type ?? infer(draft, asked), this.next++, this.origin);
+    const place = this.unique.find(hash, draft, asked);
+    const node = place < 0 ? this.enter(hash, draft, type ?? infer(draft, asked)) : this.unique.at(place);
+    this.asked?.(node);
+    return node;
+  }
+
+  private enter(hash: number, draft: Draft, type: Type): Node {
+    const node = nodeOf(draft, type, this.next++, this.origin);
     // Known before it is rewritten: a rule that makes the same node again gets it as it is.
-    const entry = this.unique.add(hash, node, asked);
-    if (this.rewrite !== undefined) entry.node = this.rewrite(node) ?? node;
-    return entry.node;
+    const place = this.unique.add(hash, node);
+    const better = this.rewrite?.(node);
+    if (better === undefined) return node;
+    this.unique.replace(place, better);
+    return better;
   }
 
   // Sources

@@ -1,5 +1,6 @@
 // Which node equals a draft: hash-consing without texts, because a large model asks for hundreds of thousands of nodes.
-// In: drafts and the type asked for where fields do not tell it. Out: the entry of an equal draft, if there was one.
+// In: drafts and the type asked for where fields do not tell it. Out: the place of an equal draft, if there was one, and what was made
+// of it. One table of numbers beside two lists: whatever is kept for each node of a large model is moved about by the engine for long.
 // Equal: the same operation on the same operands, and the same asked type; contractions that differ only in letters are
 // one, -0 and 0 are two constants. Does not look at origins.
 
@@ -8,30 +9,60 @@ import { sameShape, sameSize } from "./graph-axis.ts";
 import type { Draft, Type } from "./graph-infer.ts";
 import type { Size } from "../runtime/size.ts";
 
-/** What was made of a draft. */
-export interface Entry {
-  /** As it was asked for. */
-  readonly draft: Node;
-  readonly asked: Partial<Type>;
-  readonly next: Entry | undefined;
-  /** What that is: the same, unless rules know better. */
-  node: Node;
-}
-
 export class UniqueNodes {
-  private readonly entries = new Map<number, Entry>();
+  /** As they were asked for, in order. */
+  private readonly drafts: Node[] = [];
+  /** What they are: the same, unless rules know better. */
+  private readonly made: Node[] = [];
+  private hashes = new Int32Array(512);
+  /** Places in the lists, plus one, each as near behind its hash as there was room; at most half full. */
+  private table = new Int32Array(1024);
 
-  find(hash: number, draft: Draft, asked: Partial<Type>): Entry | undefined {
-    let entry = this.entries.get(hash);
-    while (entry !== undefined && !(sameAsked(entry.asked, asked) && sameDraft(entry.draft, draft)))
-      entry = entry.next;
-    return entry;
+  /** The place of an equal draft; -1 when there was none. */
+  find(hash: number, draft: Draft, asked: Partial<Type>): number {
+    const { table, hashes, drafts } = this;
+    const mask = table.length - 1;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const place = table[slot]! - 1;
+      if (place < 0) return -1;
+      if (hashes[place] !== hash) continue;
+      const before = drafts[place]!;
+      if (isAsked(before, asked) && sameDraft(before, draft)) return place;
+    }
   }
 
-  add(hash: number, node: Node, asked: Partial<Type>): Entry {
-    const entry: Entry = { draft: node, asked, next: this.entries.get(hash), node };
-    this.entries.set(hash, entry);
-    return entry;
+  /** The place of a node that no draft before was equal to. */
+  add(hash: number, node: Node): number {
+    const place = this.drafts.length;
+    if (2 * place >= this.table.length) this.grow();
+    this.drafts.push(node);
+    this.made.push(node);
+    this.hashes[place] = hash;
+    this.enter(place);
+    return place;
+  }
+
+  at(place: number): Node {
+    return this.made[place]!;
+  }
+  replace(place: number, node: Node): void {
+    this.made[place] = node;
+  }
+
+  private enter(place: number): void {
+    const { table } = this;
+    const mask = table.length - 1;
+    let slot = this.hashes[place]! & mask;
+    while (table[slot] !== 0) slot = (slot + 1) & mask;
+    table[slot] = place + 1;
+  }
+
+  private grow(): void {
+    const { hashes, table, drafts } = this;
+    this.table = new Int32Array(2 * table.length);
+    this.hashes = new Int32Array(table.length);
+    this.hashes.set(hashes);
+    for (let place = 0; place < drafts.length; place++) this.enter(place);
   }
 }
 
@@ -115,9 +146,9 @@ export function hashOf(draft: Draft, asked: Partial<Type>): number {
   }
 }
 
-const sameAsked = (a: Partial<Type>, b: Partial<Type>): boolean =>
-  a === b || (a.dtype === b.dtype && sameShape(a.shape ?? noShape, b.shape ?? noShape));
-const noShape: Shape = [];
+/** What is asked for is what the node has, or says nothing: then it follows from the draft. */
+const isAsked = (node: Node, { dtype, shape }: Partial<Type>): boolean =>
+  (dtype === undefined || dtype === node.dtype) && (shape === undefined || sameShape(shape, node.shape));
 
 const sameNumbers = (a: readonly number[], b: readonly number[]): boolean =>
   a === b || (a.length === b.length && a.every((value, i) => value === b[i]));

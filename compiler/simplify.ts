@@ -75,7 +75,9 @@ const passLimit = 12;
 export function simplify(graph: Graph, { removeStops = false, trace }: SimplifyOptions = {}): Graph {
   const table = tableOf(removeStops);
   const mapRulesOf = rulesByFunction(table.map);
+  let contracts = false;
   const builder: GraphBuilder = new GraphBuilder((node) => {
+    if (node.op === "contract") contracts = true;
     const rules = node.op === "map" ? mapRulesOf(node.fn) : table[node.op];
     for (const rule of rules as readonly Rule[]) {
       const better = rule.apply(builder, node);
@@ -129,7 +131,8 @@ export function simplify(graph: Graph, { removeStops = false, trace }: SimplifyO
   };
 
   let current = remake(graph);
-  for (let round = 0; round < passLimit; round++) {
+  // Rules that look at users look at those of contractions; the graph of an optimiser has none.
+  for (let round = 0; contracts && round < passLimit; round++) {
     const next = improve(current);
     if (next === current) break;
     current = next;

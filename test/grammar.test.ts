@@ -3,10 +3,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { ModuleParser } from "../grammar/parse-modules.ts";
 import { parse } from "../grammar/parse.ts";
+import { makeLexer } from "../grammar/tokens.ts";
 import { bodyOf, definitionOf, good, only, shape, show } from "./helpers/grammar.ts";
 
 test("the grammar is unambiguous and without left recursion, by the parser library's own checks", () => {
   expect(() => new ModuleParser(true)).not.toThrow();
+  expect(() => makeLexer(true)).not.toThrow();
 });
 
 test("every .moe file of the project is read without a complaint", () => {

@@ -53,24 +53,24 @@ function reportArity(of: Elaboration, definition: Definition, given: number, spa
 
 export const nothing: ReadonlySet<string> = new Set();
 
+/** Where the parameters of an application are: the next of its name in the body that is being run, unless something says so. */
+export function pathOf(of: Elaboration, instance: Instance, hints: ApplyHints = {}): string {
+  const told = hints.path ?? instance.path;
+  if (told !== undefined) return told;
+  const { path } = frameOf(of);
+  if (instance.definition.kind === "function") return path;
+  const base = hints.base ?? instance.base;
+  return join(path, hints.exact === true ? base : nextName(of, base));
+}
+
 /** The frame that the body runs in. */
 function frameFor(of: Elaboration, instance: Instance, span: Span, hints: ApplyHints): Frame {
   const { definition, module } = instance;
-  const parent = frameOf(of);
-  const groups = [...parent.groups, ...(hints.groups ?? [])];
-  const path =
-    hints.path ??
-    instance.path ??
-    (definition.kind === "function"
-      ? parent.path
-      : join(
-          parent.path,
-          hints.exact === true ? (hints.base ?? instance.base) : nextName(of, hints.base ?? instance.base),
-        ));
+  const groups = [...frameOf(of).groups, ...(hints.groups ?? [])];
   return {
     definition,
     module,
-    path,
+    path: pathOf(of, instance, hints),
     call: placeOf(of, span, `\`${definition.name.text}\` is used here`),
     lead: [],
     groups,

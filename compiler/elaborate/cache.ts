@@ -9,22 +9,21 @@ import { build, frameOf, join, type Elaboration } from "./elaboration.ts";
 import { noteUndecodable } from "./sequence-notes.ts";
 import { tensor, type Tensor, type VisibleAxis } from "./value.ts";
 
-/** One cache for one sequence, however often it is read. */
-const kept = new WeakMap<Elaboration, Map<Node, Tensor>>();
+/** Where the caches of an application are. */
+export const cachePath = (owner: string): string => `cache.${owner}`;
 
 /** The cache with the new positions written into it: [hidden.., context, rest..] from [hidden.., positions, rest..]. */
 export function cached(of: Elaboration, value: Tensor): Tensor | undefined {
   const { builder, decode } = of;
   if (builder === undefined || decode === undefined || value.node === undefined)
     throw new Error("internal: no decoding");
-  const all = kept.get(of) ?? new Map<Node, Tensor>();
-  kept.set(of, all);
-  const before = all.get(value.node);
+  // One cache for one sequence, however often it is read.
+  const before = of.collected.caches.get(value.node);
   if (before !== undefined) return before;
   const { path: owner } = frameOf(of);
   // A layer that is bound and applied twice has one set of parameters, and a cache for each application.
   let index = 0;
-  const pathAt = (i: number): string => `cache.${join(owner, String(i))}`;
+  const pathAt = (i: number): string => cachePath(join(owner, String(i)));
   while (of.collected.tensors.has(pathAt(index))) index++;
   const path = pathAt(index);
   const axes: readonly VisibleAxis[] = [
@@ -68,7 +67,7 @@ export function cached(of: Elaboration, value: Tensor): Tensor | undefined {
           axes,
           build(of, [stored], (b, bits) => b.map("ne", bits, b.constant(0, "i32"))),
         );
-  all.set(value.node, seen);
+  of.collected.caches.set(value.node, seen);
   return seen;
 }
 

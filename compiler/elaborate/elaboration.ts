@@ -10,6 +10,7 @@ import type { GraphBuilder } from "../graph-builder.ts";
 import type { Node, Origin } from "../graph.ts";
 import type { LoadedModule } from "../model.ts";
 import type { RecipeSizes } from "./recipe-sizes.ts";
+import type { Replay } from "./replay.ts";
 import type { Scope } from "./scope.ts";
 import {
   broken,
@@ -131,6 +132,8 @@ export interface Collected {
   readonly modalities: Modality[];
   /** Why the model cannot be decoded one token at a time, once something is in the way. */
   readonly undecodable: Undecodable[];
+  /** In decoding: what is kept of a sequence, by its new positions. */
+  readonly caches: Map<Node, Tensor>;
 }
 
 export interface DecodeOptions {
@@ -205,10 +208,19 @@ export interface Elaboration {
   afterScope?: Scope | undefined;
   /** Whether anything has asked which mode it is. */
   modal: boolean;
+  /** How often a node was looked into (`lookInside`). */
+  looks: number;
+  /** Applications that may be repeated, while a model is elaborated. */
+  replay: Replay | undefined;
   readonly watch: Watch | undefined;
 }
 
 export const checking = (of: Elaboration): boolean => of.builder === undefined;
+
+/** To be said before anything is decided by what a node is made of, beside its type: the same application with other inputs may
+ * come out otherwise then, and is elaborated anew. */
+export const lookInside = (of: Elaboration): void => void of.looks++;
+
 export const frameOf = (of: Elaboration): Frame => {
   const frame = of.frames.at(-1);
   if (frame === undefined) throw new Error("internal: nothing is being elaborated");

@@ -2,13 +2,13 @@
 
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import type { GraphBuilder } from "../graph-builder.ts";
-import { apply } from "./apply.ts";
 import type { DecodeOptions, Elaboration, ModeName, Parts, Watch } from "./elaboration.ts";
 import { axesOf, evaluate } from "./expression.ts";
 import type { RecipeSizes } from "./recipe-sizes.ts";
+import { applyOrReplay } from "./replay.ts";
 import { run } from "./statement.ts";
 
-const parts: Parts = { evaluate, run, apply, axesOf };
+const parts: Parts = { evaluate, run, apply: applyOrReplay, axesOf };
 
 export interface ElaborationOptions {
   readonly builder?: GraphBuilder | undefined;
@@ -43,6 +43,7 @@ export const startElaboration = ({
     routers: [],
     modalities: [],
     undecodable: [],
+    caches: new Map(),
   },
   diagnostics,
   frames: [],
@@ -52,5 +53,7 @@ export const startElaboration = ({
   work: 0,
   afterStep: false,
   modal: false,
+  looks: 0,
+  replay: undefined,
   watch,
 });

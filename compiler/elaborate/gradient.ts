@@ -2,7 +2,7 @@
 // value summed over everything, made of the same operations as the rest, so that it may be differentiated once more.
 
 import { differentiate } from "../differentiate.ts";
-import { build, report, type Elaboration } from "./elaboration.ts";
+import { build, lookInside, report, type Elaboration } from "./elaboration.ts";
 import { toTensor } from "./align.ts";
 import { reportNotNumber } from "./arithmetic.ts";
 import { arity, numbersOf, type Call } from "./call.ts";
@@ -24,6 +24,7 @@ export function gradient(of: Elaboration, call: Call): Value {
         ? "ask for it outside of experts"
         : "ask how a number changes with numbers: `gradient(loss, x)`",
     });
+  lookInside(of);
   const everything = { hidden: value.hidden, visible: value.axes.map((_, i) => i) };
   const total =
     value.hidden.length + value.axes.length === 0 ? value : reduceAlong(of, "sum", value, everything);

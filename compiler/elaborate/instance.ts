@@ -3,7 +3,7 @@
 
 import type { Argument, Definition, Span } from "../../grammar/syntax.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
-import { report, type Elaboration } from "./elaboration.ts";
+import { lookInside, report, type Elaboration } from "./elaboration.ts";
 import { showShape } from "./number.ts";
 import { followsClock } from "./schedules.ts";
 import type { Scope } from "./scope.ts";
@@ -42,6 +42,7 @@ export function withStatics(
   const places = definition.statics.filter(({ name }) => !statics.has(name.text));
   let next = 0;
   for (const { argument, value: each } of given) {
+    if (asTensor(each) !== undefined) lookInside(of);
     if (
       (asTensor(each) !== undefined && !followsClock(each)) ||
       each.kind === "gates" ||

@@ -23,12 +23,13 @@ import {
 } from "./elaboration.ts";
 import { startElaboration } from "./elaborator.ts";
 import { repeatedNames } from "./repeated.ts";
+import { remembering } from "./replay.ts";
 import { lookUp, openScope, type Scope } from "./scope.ts";
 import { evaluateArguments, withStatics } from "./instance.ts";
 import { nameStatic } from "./bind-sizes.ts";
 import { phasesOf, type Phase } from "./phases.ts";
 import { readTraining, type TrainingPlan } from "./training.ts";
-import { isBroken } from "./value.ts";
+import { isBroken, type Value } from "./value.ts";
 
 export interface ElaborateOptions {
   readonly mode: ModeName;
@@ -38,6 +39,8 @@ export interface ElaborateOptions {
   readonly watch?: Watch;
   /** A phase of its recipe; the last one when not given. */
   readonly phase?: string;
+  /** false: equal layers are elaborated one by one (for tests: the same comes out). */
+  readonly repeats?: boolean;
 }
 
 export interface Named {
@@ -198,7 +201,7 @@ export function bindStatics(
 export function elaborateModel(
   model: Model,
   name: string,
-  { mode, builder, decode, watch, phase: wanted }: ElaborateOptions,
+  { mode, builder, decode, watch, phase: wanted, repeats = true }: ElaborateOptions,
 ): Elaborated {
   const diagnostics: Diagnostic[] = [];
   const phases = phasesIn(model.main, name);
@@ -227,7 +230,8 @@ export function elaborateModel(
   const scope = openScope();
   if (!bindStatics(of, definition, model.main, phase?.statics ?? [], phase?.model ?? definition.name, scope))
     return { diagnostics };
-  const last = of.parts.run(of, definition.body, scope);
+  const body = (): Value | undefined => of.parts.run(of, definition.body, scope);
+  const last = repeats && watch === undefined ? remembering(of, body) : body();
   const output = outputOf(of, definition, last, scope);
   const training = phase === undefined ? undefined : readTraining(of, phase);
   const { collected } = of;

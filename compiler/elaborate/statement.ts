@@ -22,7 +22,7 @@ import { asTensor, broken, describe, isBroken, type Value } from "./value.ts";
 const turnsChecked = 3;
 
 /** Statements that one model may run: a thousand layers of a hundred statements. */
-const mostWork = 100_000;
+export const mostWork = 100_000;
 
 /** Whether two values may stand for each other where branches meet. */
 function merge(a: Value | undefined, b: Value | undefined): Value {

@@ -10,7 +10,7 @@ import type { Node } from "../graph.ts";
 import { isLength } from "./align.ts";
 import { boundAxis } from "./bound-axis.ts";
 import { earlier } from "./cache.ts";
-import { build, checking, report, type Elaboration } from "./elaboration.ts";
+import { build, checking, lookInside, report, type Elaboration } from "./elaboration.ts";
 import { valueOf } from "./number.ts";
 import { lookUp, type Scope } from "./scope.ts";
 import { noteMixing } from "./sequence-notes.ts";
@@ -77,8 +77,12 @@ function boundWindow(of: Elaboration, { indices }: Window, axis: VisibleAxis, sp
   return open[0] === undefined || boundAxis(of, open[0], axis, span) !== undefined;
 }
 
-/** `text.next`, which only losses and metrics read: further targets are in nobody's way when text is written. */
-const isTarget = ({ node }: Tensor): boolean => node?.op === "input" && node.name.endsWith(".next");
+/** In decoding: `text.next`, which only losses and metrics read: further targets are in nobody's way when text is written. */
+function isTarget(of: Elaboration, { node }: Tensor): boolean {
+  if (of.decode === undefined) return false;
+  lookInside(of);
+  return node?.op === "input" && node.name.endsWith(".next");
+}
 
 /** Axes that are indexed by sums are shifted, or opened into two: then every entry is an index or what it was. */
 export function openWindows(
@@ -116,7 +120,7 @@ export function openWindows(
     const sizes = window.indices.map((index) => ({ size: index.axis!.size }));
     const axes = [...current.axes.slice(0, at), ...sizes, ...current.axes.slice(at + 1)];
     const place = current.hidden.length + at;
-    const past = isTarget(value) ? undefined : pastWindow(of, axis, window);
+    const past = isTarget(of, value) ? undefined : pastWindow(of, axis, window);
     const node =
       past === undefined
         ? build(of, [current], (builder, from) =>
