@@ -4,6 +4,7 @@
 import { expect, test } from "vitest";
 import { foldRouting } from "../cli/report/collect.ts";
 import { layerSection } from "../cli/report/layer.ts";
+import { renderPage } from "../cli/report/page.ts";
 import { activeOf, layersOf } from "../cli/report/run.ts";
 import { constant, named, type Size } from "../runtime/size.ts";
 import { madeProgram, madeRun } from "./helpers/report-run.ts";
@@ -45,4 +46,15 @@ test("the page says that the choice is fixed", () => {
   const sections = layers.map((layer) => layerSection(layer, true, 8).markup);
   expect(sections.map((text) => text.includes("the same for every example"))).toEqual([false, true]);
   expect(sections.map((text) => text.includes("what stands in its place"))).toEqual([false, true]);
+});
+
+test("the first layer that chooses is the open one", () => {
+  const [chosen, slots] = made.routers;
+  const page = renderPage(
+    { ...madeRun({ layers: 2 }), program: { ...program, routers: [slots!, chosen!] }, routing: report },
+    { script: "", style: "" },
+  );
+  expect(
+    [...page.matchAll(/<details class="layer" id="layer-([^"]+)" open>/g)].map(([, name]) => name),
+  ).toEqual([chosen!.name]);
 });

@@ -6,7 +6,16 @@ import { balanceCurves, learningCurves, sparkline } from "./curves.ts";
 import { embedJson, markup, raw, type Content, type Markup } from "./html.ts";
 import { facts, layerSection } from "./layer.ts";
 import { countParameters } from "./parameters.ts";
-import { activeOf, evaluationsOf, layersOf, layerTitle, stepsOf, type Layer, type RunData } from "./run.ts";
+import {
+  activeOf,
+  evaluationsOf,
+  isFixed,
+  layersOf,
+  layerTitle,
+  stepsOf,
+  type Layer,
+  type RunData,
+} from "./run.ts";
 import { colourSample, drawCharts, drawStrips, type PageData } from "./script.ts";
 import { reportStyle } from "./style.ts";
 
@@ -146,6 +155,8 @@ function routing(run: RunData, layers: readonly Layer[], balance: Markup): Conte
   const line = (layer: Layer): Markup =>
     markup`<tr><th scope="row"><a href="#layer-${layer.info.name}">${layer.title}</a></th><td>${sparkline(layer) ?? ""}</td>${facts(layer).map(([name, value]) => markup`<td class="n">${name === "unused picks" ? `${value} unused` : value}</td>`)}</tr>
 `;
+  // Where something is chosen.
+  const first = layers.find((layer) => !isFixed(layer)) ?? layers[0];
   const total = layers.reduce((sum, { info }) => sum + info.experts + info.nulls, 0);
   const rows = Math.max(8, Math.min(256, Math.floor(mostExpertRows / layers.length)));
   const source =
@@ -158,7 +169,7 @@ function routing(run: RunData, layers: readonly Layer[], balance: Markup): Conte
 ${layers.map(line)}</tbody></table></div>
 <p class="note">Max violation is how far the busiest expert is above an even share (0 is even, 1 is twice). Effective experts reads the spread of the load as a number: as many evenly used ones would be as mixed. Active experts is the mean for one ${run.program.modalities.some(({ kind }) => kind === "tokens") ? "token" : "row"}.</p>
 <div class="charts">${balance}</div>
-${layers.map((layer, i) => layerSection(layer, i === 0, rows))}`;
+${layers.map((layer) => layerSection(layer, layer === first, rows))}`;
 }
 
 function sampleSection({ sample }: PageData): Content {

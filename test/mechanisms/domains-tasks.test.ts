@@ -3,6 +3,7 @@
 
 import { describe, expect, test } from "vitest";
 import { signedNumbers } from "../helpers/differential.ts";
+import { buildText } from "../helpers/elaborate.ts";
 import { runMechanism, type Formula, type Mechanism } from "../helpers/mechanism.ts";
 import { added, columnOf, mean, range, sigmoid, softmax, weighted, type Rows } from "../helpers/plain.ts";
 import {
@@ -51,11 +52,25 @@ describe("many gates over one set of experts", () => {
         ),
       };
     };
-  test("softmax gates, dense experts (MMoE)", () => {
+  test.each([false, true])("softmax gates, dense experts (MMoE), shown in reports: %s", (shown) => {
     runMechanism(
-      flat("MultiGate", "MultiGate(3, 4, 2, N = 3)(x)", 8, { on: "gpu" }),
+      flat("MultiGate", `MultiGate(3, 4, 2, N = 3, shown = ${shown})(x)`, 8, { on: "gpu" }),
       formula(2, 3, 4, neurons),
     );
+  });
+  test.each([
+    ["MultiGate(3, 4, 2, shown = true)(x)", [8, 8]],
+    ["ProgressiveExtraction(3, 4, 2, shown = true)(x)", [3, 3]],
+    ["GroupedTasks(3, 4, 3, shown = true)(x, groups)", [3, 3, 3]],
+  ])("%s has a gate in the report for each task", (apply, wanted) => {
+    const { built } = buildText(`import std.tasks { ${apply.split("(")[0]} }
+model M {
+  modality x = features(3)
+  groups[t: 3] = int(t / 2)
+  logits = ${apply}
+}`);
+    const gates = built.routers.filter(({ name }) => name.includes("strongest"));
+    expect(gates.map(({ experts }) => experts)).toEqual(wanted);
   });
   test("experts normalised over the batch, each by itself; statistics are kept", () => {
     const apply = "MultiGate(3, 4, 2, N = 3, Ffn = NormedSwish)(x)";
