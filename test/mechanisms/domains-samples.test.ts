@@ -18,6 +18,7 @@ import {
   softmax,
   sum,
   times,
+  weighted,
   type Rows,
 } from "../helpers/plain.ts";
 
@@ -184,6 +185,18 @@ layer Flat(x: [12]) -> [18] {
         out: x.map((flat) => convolved(pictureOf(flat), tensor("w"), tensor("bias")).flat(2)),
       }),
     );
+  });
+  test("one vector for a picture, by weights over all of its places", () => {
+    const text = `import std.convolution { AttentionPool }
+layer Pooled(x: [18]) -> [3] {
+  AttentionPool(x as [2, 3, 3])
+}`;
+    runMechanism({ text, apply: "Pooled(x)", width: 18, out: 3, on: "gpu" }, ({ x, tensor }) => ({
+      out: x.map((row) => {
+        const places = rowsOf(row, 3);
+        return weighted(softmax(places.map((place) => dot(place, tensor("attend")))), places);
+      }),
+    }));
   });
   test("every second place", () => {
     const second = `import std.convolution { EverySecond }

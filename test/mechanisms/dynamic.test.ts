@@ -2,8 +2,19 @@
 
 import { describe, expect, test } from "vitest";
 import { runMechanism, type Given, type Mechanism, type Wanted } from "../helpers/mechanism.ts";
-import { columnMeans, counts, dot, largest, softmax, sum, times, type Rows } from "../helpers/plain.ts";
+import {
+  columnMeans,
+  counts,
+  dot,
+  largest,
+  range,
+  softmax,
+  sum,
+  times,
+  type Rows,
+} from "../helpers/plain.ts";
 import { gated } from "../helpers/plain-networks.ts";
+import { kept } from "../helpers/plain-places.ts";
 
 const [N, nulls, S] = [3, 1, 2];
 const E = N + nulls;
@@ -90,6 +101,77 @@ describe("until the mass is reached", () => {
     }
     expect(sampled.size).toBe(3);
     runMechanism({ ...probe("sample = true"), mode: "inference" }, formula(0.7, false));
+  });
+  test.each([true, false])("two places for each expert, by logit: %s; weights over what is left", (probs) => {
+    const mechanism = probe(`threshold = 0.9, factor = 1, least = 1, probs = ${probs}`);
+    const { picks } = runMechanism({ ...mechanism, on: probs ? "gpu" : "wasm" }, ({ x }) => {
+      const z = x.map((row) => row.slice(0, E));
+      const zShared = x.map((row) => row.slice(E));
+      const { picks: wished, balance } = choose(z, zShared, 0.9);
+      const left = kept(wished, 2, (t, slot) => (probs ? z[t]![wished[t]![slot]!]! : 0));
+      const out = z.map((row, t) => {
+        const here = left[t]!.filter((e) => e >= 0);
+        const shares = softmax([...here.map((e) => row[e]!), ...zShared[t]!]);
+        return row.map((_, e) => (here.includes(e) ? shares[here.indexOf(e)]! : 0));
+      });
+      return { out, picks: padded(left), load: counts(left, E), losses: { balance } };
+    });
+    expect(picks.flat().filter((e) => e >= 0).length, "some are dropped").toBeLessThanOrEqual(8);
+  });
+  test.each([0.01, 0.4])(
+    "weights of the released code, one expert after the other, ties within %d",
+    (jitter) => {
+      const text = probe("").text.replace("SharedMass", "NearTies");
+      const apply = `NearTies { jitter = ${jitter} }(First(x), Last(x))`;
+      // Logits of which some lie near each other, and two of shared experts.
+      const x = [
+        [1, 0.995, 0.23, -1, 0.3, 0],
+        [0.5, 0.4993, -2, 1.2, -0.1, 0.4],
+        [0, 0.03, 0.1, -0.07, 1, 1],
+        [2, 1.4, 1, 0.9, 0, 0],
+        [-1, -1.01, -3, -2, 0, 1],
+        [0.7, 0.12, 0.69, 0.5, 0, 0],
+      ];
+      const tensors = { x };
+      runMechanism({ ...probe(""), text, apply, tensors, on: "gpu" }, ({ x }) => {
+        const z = x.map((row) => row.slice(0, E));
+        const zShared = x.map((row) => row.slice(E));
+        const { picks, weight, balance } = choose(z, zShared, 0.7);
+        const out = z.map((row, t) => {
+          let rest = range(E);
+          const own = picks[t]!.map((e) => {
+            const best = row[e]!;
+            const rivals = rest.filter(
+              (j) =>
+                (best - row[j]!) / Math.max(Math.abs(best), Math.abs(row[j]!)) <= 2 * jitter ||
+                row[j] === best,
+            );
+            rest = rest.filter((j) => j !== e);
+            return softmax(rivals.map((j) => row[j]!))[rivals.indexOf(e)]!;
+          });
+          return row.map((_, e) => {
+            const at = picks[t]!.indexOf(e);
+            return at < 0 ? 0 : (own[at]! / sum(own)) * sum(weight[t]!);
+          });
+        });
+        return { out, picks: padded(picks), losses: { balance } };
+      });
+    },
+  );
+  test("without near ties the released code weighs all chosen experts alike", () => {
+    const text = probe("").text.replace("SharedMass", "NearTies");
+    const x = [2, 1, 0, -1, -9, -9];
+    const { out } = runMechanism({
+      ...probe(""),
+      text,
+      apply: "NearTies { threshold = 0.8 }(First(x), Last(x))",
+      batch: 1,
+      length: 1,
+      tensors: { x },
+      on: "double",
+    });
+    expect(out[0]![0]).toBeCloseTo(0.5, 4);
+    expect(out[0]![1]).toBeCloseTo(out[0]![0]!, 12);
   });
   test("a mass that floats cannot reach takes every expert, once", () => {
     const { picks } = runMechanism({ ...probe("threshold = 1.5"), on: "wasm" });
