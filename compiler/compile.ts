@@ -43,7 +43,7 @@ import { loadModel } from "./resolve.ts";
 import { narrow } from "./narrow.ts";
 import { simplify } from "./simplify.ts";
 import { startTensors } from "./start-tensors.ts";
-import { narrowTarget, targets, type Target as Machine } from "./target.ts";
+import { narrowTarget, targets, type Target as Machine, type Warpgroups } from "./target.ts";
 import { verifyGraph } from "./verify-graph.ts";
 import { verifyKernel } from "./verify-kernel.ts";
 
@@ -59,9 +59,10 @@ export interface CompileRequest<Target extends TargetName = "wasm"> {
   readonly target?: Target;
   /** Of the operands of contractions; default: f32. `webgpu` has f16, `cuda` both others. */
   readonly precision?: Target extends "cuda" ? Precision : Target extends "webgpu" ? "f32" | "f16" : "f32";
-  /** For CUDA in bf16 or f16: kernels have a variant of their tiles that devices whose warpgroups multiply (sm_90a) run. Default: no, since
-   * nothing of it has been measured. */
-  readonly warpgroups?: boolean;
+  /** For CUDA in bf16 or f16: kernels have a variant of their tiles that devices whose warpgroups multiply (sm_90a) run; or, `bulk`, do all
+   * of their work there in another way, with bulk copies of tensors by warps of their own. Default: no, since nothing of it has been
+   * measured. */
+  readonly warpgroups?: Warpgroups;
   /** Positions that the caches of decoding hold; the training length when not given. */
   readonly context?: number;
   /** Checks every level after every pass. */

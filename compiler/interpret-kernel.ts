@@ -9,7 +9,7 @@ import { threefry, uniform } from "../runtime/random.ts";
 import { evaluate, type Sizes } from "../runtime/size.ts";
 import { isHalf } from "./half.ts";
 import { Copies } from "./interpret-copies.ts";
-import { isMatrix, noFragments, runMatrix, type Fragments, type MatrixStmt } from "./interpret-matrix.ts";
+import { isMatrix, type MatrixStmt } from "./interpret-matrix.ts";
 import {
   arrive,
   beginCopy,
@@ -21,7 +21,10 @@ import {
   type Memory,
   type Value,
 } from "./interpret-memory.ts";
+import { Accesses, Order } from "./interpret-order.ts";
 import { applyBinary, applyCast, applyUnary } from "./interpret-scalar.ts";
+import { Signals } from "./interpret-signals.ts";
+import { runTogether, type Meeting } from "./interpret-workgroup.ts";
 import type { Expr, Kernel, Stmt } from "./kernel.ts";
 import { isVector, readAs, scalarOf } from "./kernel-type.ts";
 import { someStatement } from "./kernel-walk.ts";
@@ -69,20 +72,26 @@ function runWorkgroup(
   workgroup: number,
 ): void {
   const memory = new Map(shared);
+  const order = meetsInParts(kernel) ? new Order(kernel.workgroup, signalsOf(kernel)) : undefined;
+  const signals = order === undefined ? undefined : new Signals(kernel, order);
   const scratch = kernel.scratch.map(({ name, type, length, rows }): Memory => {
     const data =
       type === "i32" ? new Int32Array(length).fill(-0x5a5a5a5a) : new Float32Array(length).fill(NaN);
-    const marks = kernel.workgroup > 1 ? length : 0;
+    const marks = kernel.workgroup > 1 && order === undefined ? length : 0;
+    const accesses = order === undefined ? {} : { accesses: new Accesses() };
     const [writers, readers] = [new Int32Array(marks), new Int32Array(marks)];
     const defined = new Uint8Array(length);
     const [coming, inFours] = [new Uint8Array(length), rows !== undefined];
     const half = isHalf(type) ? { half: type } : {};
     const held = new Int32Array(length);
-    return { name, data, writers, readers, scratch: true, defined, coming, held, inFours, ...half };
+    const states = { defined, coming, held, inFours, ...half, ...accesses };
+    return { name, data, writers, readers, scratch: true, ...states };
   });
   for (const one of scratch) memory.set(one.name, one);
   const invocations = Array.from({ length: kernel.workgroup }, (_, number): Invocation => {
-    return { kernel, memory, sizes, workgroup, number, locals: new Map(), copies: new Copies() };
+    const own = { locals: new Map<string, Value>(), copies: new Copies() };
+    const ordered = order === undefined ? {} : { toucher: () => order.invocation(number), signals: signals! };
+    return { kernel, memory, sizes, workgroup, number, ...own, ...ordered };
   });
   if (kernel.workgroup === 1) {
     execute(invocations[0]!, kernel.body);
@@ -90,93 +99,15 @@ function runWorkgroup(
     return;
   }
   const runs = invocations.map((invocation) => phases(invocation, kernel.body));
-  const warps = Array.from({ length: Math.ceil(runs.length / warpSize) }, (_, warp) => ({
-    runs: runs.slice(warpSize * warp, warpSize * (warp + 1)),
-    first: invocations[warpSize * warp]!,
-    fragments: noFragments(),
-    holding: [],
-  }));
-  let together = 0;
-  for (;;) {
-    const reached = warps.flatMap((warp) => advance(warp, together));
-    const meeting = reached[0]?.at;
-    if (reached.some((other) => other?.at !== meeting))
-      throw new Error(
-        `internal: kernel ${kernel.name}: not all invocations of workgroup ${workgroup} reach the same barrier`,
-      );
-    if (meeting === undefined) return nothingLeft(invocations);
-    if (meeting.op === "reduce")
-      together = reduceTogether(
-        meeting,
-        reached.map((each) => each!.value),
-      );
-    for (const { writers, readers } of scratch) {
-      writers.fill(0);
-      readers.fill(0);
-    }
-  }
+  runTogether({ kernel, workgroup, invocations, runs, scratch, order, signals });
 }
 
-const warpSize = 32;
-/** In the marks of scratch, from here on warps, where no invocation is. */
-const byAll = 1 << 20;
+const signalsOf = ({ signals = [] }: Kernel): number => signals.reduce((all, { count }) => all + count, 0);
 
-interface Warp {
-  readonly runs: readonly Generator<Meeting, undefined, number>[];
-  readonly first: Invocation;
-  readonly fragments: Fragments;
-  /** Elements that its products read. */
-  readonly holding: (readonly [Memory, number])[];
-}
-
-/** Runs a warp to where its workgroup meets, or to the end, through the matrix statements on the way. */
-function advance({ runs, first, fragments, holding }: Warp, together: number): (Meeting | undefined)[] {
-  for (let told = together; ; told = 0) {
-    const reached = runs.map((run) => run.next(told).value);
-    if (!reached.some((each) => each !== undefined && isMatrix(each.at))) return reached;
-    const { at, value: index, other = 0 } = reached[0] ?? {};
-    if (reached.some((each) => each?.at !== at || each?.value !== index || (each?.other ?? 0) !== other))
-      throw new Error(
-        `internal: kernel ${first.kernel.name}: not all invocations of the warp from ${first.number} of workgroup ${first.workgroup} reach the same matrix statement with the same index`,
-      );
-    runMatrix(first.kernel, first.number / warpSize, at as MatrixStmt, [index!, other], fragments, {
-      // By all of the warp: even an invocation of it may not have written there since the last barrier, or write before the next.
-      read: (scratch, place) => read({ ...first, number: byAll + first.number }, scratch, place),
-      write: (scratch, place, stored) =>
-        write({ ...first, number: byAll + first.number }, scratch, place, stored),
-      hold: (scratch, place) => {
-        const memory = first.memory.get(scratch)!;
-        memory.held[place]!++;
-        holding.push([memory, place]);
-      },
-      release: () => {
-        for (const [memory, place] of holding.splice(0)) memory.held[place]!--;
-      },
-    });
-  }
-}
-
-type ReduceStmt = Extract<Stmt, { readonly op: "reduce" }>;
-
-/** Halves until one value is left. */
-function reduceTogether({ fn, value: { type } }: ReduceStmt, values: readonly number[]): number {
-  let left = values;
-  while (left.length > 1) {
-    const half = Math.ceil(left.length / 2);
-    left = Array.from({ length: half }, (_, i) =>
-      i + half < left.length ? applyBinary(fn, scalarOf(type), left[i]!, left[i + half]!) : left[i]!,
-    );
-  }
-  return left[0]!;
-}
-
-/** Where an invocation waits for the others, and what it brings. */
-interface Meeting {
-  readonly at: Stmt;
-  readonly value: number;
-  /** A second index. */
-  readonly other?: number;
-}
+/** Whether invocations wait for some others, and not only for all. */
+const meetsInParts = (kernel: Kernel): boolean =>
+  signalsOf(kernel) > 0 ||
+  someStatement(kernel.body, (each) => each.op === "barrier" && each.of !== undefined);
 
 /** Runs to the end, stopping wherever the workgroup meets, and is told there what the values of all come to. */
 function* phases(run: Invocation, statements: readonly Stmt[]): Generator<Meeting, undefined, number> {
@@ -191,6 +122,8 @@ function* phases(run: Invocation, statements: readonly Stmt[]): Generator<Meetin
         value: whole(run, statement.left.index),
         other: whole(run, statement.right.index),
       };
+    else if (statement.op === "await")
+      yield { at: statement, value: whole(run, statement.which), other: whole(run, statement.phase) };
     else if (isMatrix(statement)) yield { at: statement, value: indexOf(run, statement) };
     else if (statement.op === "if")
       yield* phases(run, whole(run, statement.condition) !== 0 ? statement.then : statement.otherwise);
@@ -213,7 +146,7 @@ function indexOf(run: Invocation, statement: MatrixStmt): number {
 const hasBarrier = (statement: Stmt): boolean => someStatement([statement], meets);
 
 const meets = (statement: Stmt): boolean =>
-  statement.op === "barrier" || isMatrix(statement) || statement.op === "reduce";
+  ["barrier", "reduce", "await"].includes(statement.op) || isMatrix(statement);
 
 function execute(run: Invocation, statements: readonly Stmt[]): void {
   for (const statement of statements)
@@ -247,6 +180,15 @@ function execute(run: Invocation, statements: readonly Stmt[]): void {
       case "wait":
         arrive(run, statement.open);
         break;
+      case "bulk": {
+        const from = statement.at.map((each) => whole(run, each));
+        const at = { index: whole(run, statement.index), from, which: whole(run, statement.which) };
+        run.signals!.bring(run, statement, at);
+        break;
+      }
+      case "arrive":
+        run.signals!.arrive(run, statement.signal, whole(run, statement.which), statement.bytes);
+        break;
       case "for": {
         const to = whole(run, statement.to);
         for (let at = whole(run, statement.from); at < to; at += statement.step) {
@@ -258,6 +200,8 @@ function execute(run: Invocation, statements: readonly Stmt[]): void {
       case "if":
         execute(run, whole(run, statement.condition) !== 0 ? statement.then : statement.otherwise);
         break;
+      case "await":
+        throw new Error(`internal: kernel ${run.kernel.name}: one invocation waits for a phase`);
       case "fragment":
       case "multiply":
       case "spill":
@@ -266,6 +210,7 @@ function execute(run: Invocation, statements: readonly Stmt[]): void {
         throw new Error(`internal: kernel ${run.kernel.name}: a matrix statement without a warp`);
       case "variant":
         throw new Error(`internal: kernel ${run.kernel.name}: a variant that nobody has chosen`);
+      case "registers":
       case "barrier":
       case "comment":
         break;

@@ -4,6 +4,8 @@
 import type { Sizes } from "../runtime/size.ts";
 import { copiedTogether, roundHalf } from "./half.ts";
 import type { Copies } from "./interpret-copies.ts";
+import type { Accesses, Toucher } from "./interpret-order.ts";
+import type { Signals } from "./interpret-signals.ts";
 import type { HalfType, Kernel } from "./kernel.ts";
 
 export interface Memory {
@@ -19,6 +21,8 @@ export interface Memory {
   readonly coming: Uint8Array;
   /** Scratch only: warps whose products read it. */
   readonly held: Int32Array;
+  /** Scratch of kernels whose invocations meet otherwise than all at once: then there are no marks. */
+  readonly accesses?: Accesses;
   /** Scratch in rows: four elements at once begin at a multiple of four. */
   readonly inFours: boolean;
   /** What is stored is rounded to this, and what is read already is. */
@@ -36,6 +40,9 @@ export interface Invocation {
   readonly number: number;
   readonly locals: Map<string, Value>;
   readonly copies: Copies;
+  /** Where invocations meet otherwise than all at once. */
+  readonly toucher?: () => Toucher;
+  readonly signals?: Signals;
 }
 
 /** Who an invocation is, in the marks of memory. */
@@ -50,7 +57,7 @@ function locate(run: Invocation, buffer: string, at: number): Memory {
   return memory;
 }
 
-function refuse(run: Invocation, memory: Memory, at: number, why: string): never {
+export function refuse(run: Invocation, memory: Memory, at: number, why: string): never {
   const place = `workgroup ${run.workgroup}, invocation ${run.number}`;
   throw new Error(`internal: kernel ${run.kernel.name}: ${memory.name}[${at}] in ${place}: ${why}`);
 }
@@ -59,6 +66,8 @@ export function write(run: Invocation, buffer: string, at: number, stored: numbe
   const memory = locate(run, buffer, at);
   if (memory.coming[at] === 1) refuse(run, memory, at, "written while a copy to it is on its way");
   if (memory.held[at]! > 0) refuse(run, memory, at, "written while a product reads it");
+  if (memory.accesses?.write(run.toucher!(), at) === false)
+    refuse(run, memory, at, "written before all who touched it are known to be done");
   if (memory.writers.length > 0) {
     const self = mark(run, memory);
     const before = memory.writers[at]!;
@@ -76,6 +85,8 @@ export function read(run: Invocation, buffer: string, at: number): number {
   const memory = locate(run, buffer, at);
   if (memory.scratch && memory.defined[at] === 0) refuse(run, memory, at, "read before it was written");
   if (memory.coming[at] === 1) refuse(run, memory, at, "read while a copy to it is on its way");
+  if (memory.accesses?.read(run.toucher!(), at) === false)
+    refuse(run, memory, at, "read before what was written is known to be there");
   if (memory.writers.length > 0) {
     const self = mark(run, memory);
     const writer = memory.writers[at]!;

@@ -35,6 +35,33 @@ export interface Scratch {
   readonly rows?: 32 | 64 | 128;
 }
 
+/** How bulk copies see a buffer that is only read: as an array of at most five axes, the first of which has neighbours in memory for
+ * neighbours. Its boxes are what one copy brings. */
+export interface TensorMap {
+  readonly name: string;
+  readonly buffer: string;
+  /** Of the first element, in elements: a multiple of sixteen bytes. */
+  readonly offset: Size;
+  readonly axes: readonly {
+    readonly extent: Size;
+    /** Elements from one to the next: 1 for the first axis, a multiple of sixteen bytes for the others. */
+    readonly stride: Size;
+    /** Of a box, in elements. */
+    readonly box: number;
+  }[];
+}
+
+/** Counts arrivals and bytes in phases, one after the other; `count` of them, for a workgroup. A phase ends when so many have arrived and all
+ * bytes that they have announced are there. At first none has ended. */
+export interface Signal {
+  readonly name: string;
+  readonly count: number;
+  readonly arrivals: number;
+}
+
+/** A kernel's work, done in another way. */
+export type KernelWay = Pick<Kernel, "grid" | "workgroup" | "scratch" | "maps" | "signals" | "body">;
+
 export interface Kernel {
   readonly name: string;
   /** In binding order. At most 8 by default, so that WebGPU's guaranteed limit holds. */
@@ -46,7 +73,12 @@ export interface Kernel {
   /** Invocations in a workgroup; 1 on a CPU. */
   readonly workgroup: number;
   readonly scratch: readonly Scratch[];
+  /** Only where warpgroups multiply. */
+  readonly maps?: readonly TensorMap[];
+  readonly signals?: readonly Signal[];
   readonly body: readonly Stmt[];
+  /** What devices whose warpgroups multiply (sm_90a) do instead, with the same buffers and sizes. */
+  readonly warpgroups?: KernelWay;
   /** Multiply-adds of one launch (for the plan), and bytes are counted from the buffers. */
   readonly multiplyAdds?: Size;
 }
@@ -146,8 +178,9 @@ export type Stmt =
       readonly body: readonly Stmt[];
     }
   | { readonly op: "if"; readonly condition: Expr; readonly then: readonly Stmt[]; readonly otherwise: readonly Stmt[] }
-  /** All invocations of the workgroup wait for each other; scratch written before is seen after. Nothing on a CPU. */
-  | { readonly op: "barrier" }
+  /** All invocations of the workgroup, or of the warp, wait for each other; what they have written to scratch before they see after. Nothing
+   * on a CPU. */
+  | { readonly op: "barrier"; readonly of?: "warp" }
   /** Combines the values of all invocations of the workgroup and names the result, which each of them gets. A barrier, too. The
    * order of additions is fixed for a device, and may differ between devices. */
   | { readonly op: "reduce"; readonly name: string; readonly fn: ReduceFn; readonly value: Expr }
@@ -169,6 +202,28 @@ export type Stmt =
   | { readonly op: "group" }
   /** Until all groups of the invocation but its last `open` have arrived; no barrier. */
   | { readonly op: "wait"; readonly open: number }
+  /**
+   * One invocation begins to copy a box of a map to scratch whose rows are as long as the box's first axis: row by row, from `index` on, a
+   * multiple of eight rows. `at` is the box's first element, axis by axis; what lies outside of the map arrives as zeros. The signal's
+   * phase that is going on ends only when all of it is there. Until then nobody reads or writes those elements, and
+   * nobody who has not waited for that phase does after it.
+   */
+  | {
+      readonly op: "bulk";
+      readonly scratch: string;
+      readonly index: Expr;
+      readonly map: string;
+      readonly at: readonly Expr[];
+      readonly signal: string;
+      readonly which: Expr;
+    }
+  /** The invocation arrives, and announces so many bytes that bulk copies bring in this phase. Who waits for the phase sees what it has
+   * done before: stored, copied and waited for, and what its warp has multiplied and settled. */
+  | { readonly op: "arrive"; readonly signal: string; readonly which: Expr; readonly bytes: number }
+  /** Until the number of phases that have ended is odd (`phase` is 0), or even (1): the first wait for 1 goes on at once. */
+  | { readonly op: "await"; readonly signal: string; readonly which: Expr; readonly phase: Expr }
+  /** All of a warpgroup have more or fewer registers each from here on: so many. Each warpgroup says it at most once. Means nothing. */
+  | { readonly op: "registers"; readonly to: number; readonly more: boolean }
   | { readonly op: "fragment"; readonly name: string; readonly is: Fragment }
   /** Names fragments. Products are exact; how their sum is rounded is the device's, but always the same. */
   | { readonly op: "multiply"; readonly sums: string; readonly left: string; readonly right: string }
@@ -176,7 +231,8 @@ export type Stmt =
    * Four warps together (a warpgroup: invocations 128 g to 128 g + 127) multiply tiles that their units read from scratch themselves: the
    * sums of warp w, side by side, += rows 16 w to 16 w + 15 of left, times as many columns of right as there are sums. All invocations of
    * a warpgroup reach it with the same indices. It goes on while the kernel does: until the warps have settled nobody writes what is
-   * read, or reads the sums. What others stored is seen after a barrier. Only inside a variant for warpgroups.
+   * read, or reads the sums. What others stored is seen after a barrier of the workgroup, what they have copied and waited for after a
+   * signal, too. Only where warpgroups multiply.
    */
   | { readonly op: "product"; readonly sums: readonly string[]; readonly left: Tile; readonly right: Tile }
   /** Until the warp's products are done. */

@@ -17,7 +17,9 @@ import { programVersion } from "../runtime/program.ts";
 import { sizeKey } from "../runtime/size.ts";
 import { sameData } from "./same-data.ts";
 import type { Origin } from "./graph.ts";
-import type { Kernel } from "./kernel.ts";
+import { signalBytes } from "./cuda/bulk.ts";
+import { bytesOf } from "./half.ts";
+import type { Kernel, KernelWay } from "./kernel.ts";
 import type { LoweredBuffer, LoweredEntry } from "./lowered.ts";
 import { scratchBytes } from "./wasm/print.ts";
 
@@ -85,7 +87,7 @@ export function plan(
       sizes: about.sizes,
       tensors: about.tensors,
       ...(about.copies === undefined ? {} : { copies: about.copies }),
-      kernels: kernels.map(describe),
+      kernels: kernels.map(describeKernel),
       entries: planned,
       modalities: about.modalities,
       routers: about.routers,
@@ -109,7 +111,8 @@ const outlineOf = ({ buffers, grid, workgroup, scratch, body }: Kernel): string 
 /** The name says where a kernel was first met, not what it does: the same work of two layers is one kernel. */
 const sameWork = ({ name: _a, ...a }: Kernel, { name: _b, ...b }: Kernel): boolean => sameData(a, b);
 
-function describe(kernel: Kernel): ProgramKernel {
+/** All that a runtime sees of a kernel. */
+export function describeKernel(kernel: Kernel): ProgramKernel {
   return {
     name: kernel.name,
     buffers: kernel.buffers.map(({ name, access }) => ({ name, access })),
@@ -118,6 +121,19 @@ function describe(kernel: Kernel): ProgramKernel {
     workgroup: kernel.workgroup,
     scratch: scratchBytes(kernel),
     ...(kernel.multiplyAdds === undefined ? {} : { multiplyAdds: kernel.multiplyAdds }),
+    ...(kernel.warpgroups === undefined ? {} : { warpgroups: describeWay(kernel, kernel.warpgroups) }),
+  };
+}
+
+function describeWay({ buffers }: Kernel, way: KernelWay): NonNullable<ProgramKernel["warpgroups"]> {
+  const { grid, workgroup, maps = [] } = way;
+  return {
+    ...{ grid, workgroup, scratch: scratchBytes(way) + signalBytes(way) },
+    maps: maps.map(({ buffer, offset, axes }) => {
+      const number = buffers.findIndex(({ name }) => name === buffer);
+      const { type } = buffers[number]!;
+      return { buffer: number, type, offset, axes, swizzle: (axes[0]!.box * bytesOf(type)) as 32 | 64 | 128 };
+    }),
   };
 }
 

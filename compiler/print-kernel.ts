@@ -3,8 +3,9 @@
 
 import { sizeKey } from "../runtime/size.ts";
 import { infix } from "./c-like/operators.ts";
-import type { Expr, Kernel, Stmt, Tile, ValueType } from "./kernel.ts";
+import type { Expr, Kernel, Stmt, TensorMap, Tile, ValueType } from "./kernel.ts";
 import { isVector } from "./kernel-type.ts";
+import { forDevice } from "./variant.ts";
 
 export function printKernel(kernel: Kernel): string {
   const buffers = kernel.buffers.map(
@@ -17,11 +18,23 @@ export function printKernel(kernel: Kernel): string {
       ({ name, type, length, rows }) =>
         `  scratch ${type} ${name}[${length}${rows === undefined ? "" : `; rows of ${rows} bytes`}];`,
     ),
+    ...(kernel.maps ?? []).map((map) => `  map ${printMap(map)};`),
+    ...(kernel.signals ?? []).map(
+      ({ name, count, arrivals }) => `  signal ${name}[${count}] of ${arrivals} arrivals;`,
+    ),
     ...printBody(kernel.body, "  "),
     "}",
+    ...(kernel.warpgroups === undefined
+      ? []
+      : ["where warpgroups multiply:", printKernel(forDevice(kernel, true)).trimEnd()]),
     "",
   ].join("\n");
 }
+
+const printMap = ({ name, buffer, offset, axes }: TensorMap): string =>
+  `${name} of ${buffer} from ${sizeKey(offset)}: ${axes
+    .map(({ extent, stride, box }) => `${box} of ${sizeKey(extent)} by ${sizeKey(stride)}`)
+    .join(", ")}`;
 
 function printBody(statements: readonly Stmt[], indent: string): string[] {
   return statements.flatMap((statement) => printStatement(statement).map((line) => indent + line));
@@ -55,7 +68,7 @@ function printStatement(statement: Stmt): string[] {
         "}",
       ];
     case "barrier":
-      return ["barrier;"];
+      return [statement.of === undefined ? "barrier;" : `barrier of ${statement.of};`];
     case "reduce":
       return [`${statement.name} = reduce_${statement.fn}(${printExpr(statement.value)});`];
     case "copy": {
@@ -69,6 +82,21 @@ function printStatement(statement: Stmt): string[] {
     }
     case "settle":
       return ["settle;"];
+    case "bulk": {
+      const { scratch, index, map, at, signal, which } = statement;
+      const from = at.map(printExpr).join(", ");
+      return [`bulk ${scratch}[${printExpr(index)}] = ${map}(${from}) to ${signal}[${printExpr(which)}];`];
+    }
+    case "arrive": {
+      const bytes = statement.bytes === 0 ? "" : ` with ${statement.bytes} bytes`;
+      return [`arrive ${statement.signal}[${printExpr(statement.which)}]${bytes};`];
+    }
+    case "await":
+      return [
+        `await ${statement.signal}[${printExpr(statement.which)}], phase ${printExpr(statement.phase)};`,
+      ];
+    case "registers":
+      return [`registers ${statement.to}, ${statement.more ? "more" : "fewer"};`];
     case "variant":
       return [
         "warpgroups {",

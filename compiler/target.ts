@@ -31,6 +31,8 @@ export interface Parallel {
     readonly type: HalfType;
     /** Kernels have a second variant of their tiles for devices whose warpgroups multiply. */
     readonly warpgroups?: boolean;
+    /** Or another way to do all of their work, with bulk copies, on such devices: bytes of scratch that a workgroup has there. */
+    readonly bulk?: number;
   };
 }
 
@@ -57,11 +59,18 @@ export const targets: Readonly<Record<TargetName, Target>> = {
 /** What every GPU with matrix units gives a workgroup. */
 const scratchBesideMatrix = 98304;
 
-/** The same target, operands of contractions rounded to `type` (narrow.ts), and on matrix units where it has them; with a variant for
- * warpgroups that multiply, or without. */
-export function narrowTarget(target: Target, type: HalfType, warpgroups = false): Target {
+/** Half of what a multiprocessor of sm_90 has (228 KiB), less what each workgroup takes for itself: one multiplies while the other waits. */
+const scratchForBulk = 115712;
+
+/** What kernels do where warpgroups multiply: nothing else, a variant of their tiles, or another way with bulk copies. */
+export type Warpgroups = boolean | "bulk";
+
+/** The same target, operands of contractions rounded to `type` (narrow.ts), and on matrix units where it has them; with what
+ * warpgroups that multiply do. */
+export function narrowTarget(target: Target, type: HalfType, warpgroups: Warpgroups = false): Target {
   const { parallel } = target;
   if (target.name !== "cuda" || parallel === undefined) return { ...target, narrow: type };
   const scratch = Math.max(parallel.scratch, scratchBesideMatrix);
-  return { ...target, narrow: type, parallel: { ...parallel, scratch, matrix: { type, warpgroups } } };
+  const matrix = warpgroups === "bulk" ? { type, bulk: scratchForBulk } : { type, warpgroups };
+  return { ...target, narrow: type, parallel: { ...parallel, scratch, matrix } };
 }

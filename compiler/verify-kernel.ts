@@ -1,6 +1,6 @@
 // Verify a kernel: throws `internal:` with the offending piece when a pass made something that the printers and the
 // interpreter must not see. Expressions by verify-expression.ts, names declared once and set in scope, access of buffers, at most
-// eight buffers, sizes declared. Does not check bounds or races: those are the interpreter's.
+// eight buffers, sizes declared; in every way of the kernel. Does not check bounds or races: those are the interpreter's.
 
 import { bytesOf, isHalf } from "./half.ts";
 import type { ElementType, Kernel, Stmt, ValueType } from "./kernel.ts";
@@ -16,10 +16,18 @@ import {
   type Scope,
 } from "./verify-expression.ts";
 
+import { forDevice } from "./variant.ts";
+import { checkBulk, verifyMapsAndSignals } from "./verify-bulk.ts";
+
 /** What WebGPU guarantees. */
 const mostBuffers = 8;
 
 export function verifyKernel(kernel: Kernel): void {
+  verifyWay(kernel, false);
+  if (kernel.warpgroups !== undefined) verifyWay(forDevice(kernel, true), true);
+}
+
+function verifyWay(kernel: Kernel, inVariant: boolean): void {
   if (kernel.buffers.length > mostBuffers)
     fail(kernel, `${kernel.buffers.length} buffers, at most ${mostBuffers}`);
   if (!Number.isInteger(kernel.workgroup) || kernel.workgroup < 1)
@@ -33,7 +41,7 @@ export function verifyKernel(kernel: Kernel): void {
     memory,
     scratch,
     declared,
-    inVariant: false,
+    inVariant,
   };
   if (checker.sizes.size !== kernel.sizes.length) fail(kernel, "a size is listed twice");
   for (const { name, type, access, length } of kernel.buffers) {
@@ -48,6 +56,7 @@ export function verifyKernel(kernel: Kernel): void {
     memory.set(name, { type, reads: true, writes: true });
   }
   checkSize(checker, kernel.grid);
+  verifyMapsAndSignals(checker);
   checkBody(checker, kernel.body, new Map());
 }
 
@@ -156,6 +165,12 @@ function checkBody(checker: Checker, statements: readonly Stmt[], outer: Scope):
         break;
       case "settle":
         inVariant(checker, "settle");
+        break;
+      case "bulk":
+      case "arrive":
+      case "await":
+      case "registers":
+        checkBulk(checker, scope, statement);
         break;
       case "variant":
         if (checker.inVariant) fail(kernel, "a variant inside a variant");

@@ -106,6 +106,23 @@ export interface ProgramKernel {
   /** Bytes of scratch that one workgroup needs (on a CPU: one thread). */
   readonly scratch: number;
   readonly multiplyAdds?: Size;
+  /** CUDA: what the code for devices whose warpgroups multiply (`sm_90a`) wants instead. Its maps come after the sizes. */
+  readonly warpgroups?: Pick<ProgramKernel, "grid" | "workgroup" | "scratch"> & {
+    readonly maps: readonly ProgramMap[];
+  };
+}
+
+/** How bulk copies see a buffer: an array whose boxes they bring. Sizes are those of the launch. */
+export interface ProgramMap {
+  /** Number of the buffer among the kernel's. */
+  readonly buffer: number;
+  readonly type: StoredName;
+  /** Of the first element, in elements. */
+  readonly offset: Size;
+  /** Innermost first, whose step is 1; steps and boxes in elements. */
+  readonly axes: readonly { readonly extent: Size; readonly stride: Size; readonly box: number }[];
+  /** Bytes of a row of a box: within as many, sixteen bytes change places on their way. */
+  readonly swizzle: 32 | 64 | 128;
 }
 
 /** A buffer of an entry. Named tensors persist; inputs and outputs live while the entry runs; temporaries share an arena. */

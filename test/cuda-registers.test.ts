@@ -18,10 +18,10 @@ const cases: readonly Case[] = [
   { ...large, ragged: "rows", rows: [300, 600], gather: true, siblings: 2, symbolic: "m" },
   { ...large, ragged: "reduction", rows: [300, 600], k: 2048, a: "m", gather: true, symbolic: "k" },
 ];
-const [plain, withVariants] = [false, true].map((warpgroups) => {
+const [plain, withVariants, withBulk] = ([false, true, "bulk"] as const).map((warpgroups) => {
   const parallel = narrowTarget(targets.cuda, "bf16", warpgroups).parallel!;
   return printCuda(cases.map((item) => prepareFor(item, parallel).kernel));
-}) as [string, string];
+}) as [string, string, string];
 
 describe.skipIf(!hasNvcc)("nvcc", () => {
   test.each([
@@ -41,6 +41,35 @@ describe.skipIf(!hasNvcc)("nvcc", () => {
         // Two workgroups of 128 threads share 65536.
         expect(registers, kernel).toBeLessThanOrEqual(255);
       }
+    },
+  );
+
+  test(
+    "with bulk copies nothing is spilled, and warpgroups hand each other registers",
+    { timeout: 300_000 },
+    () => {
+      const { kernels, warnings } = resourcesOf(withBulk, "sm_90a");
+      // Were what is handed ignored, the assembler would say so (C7508).
+      expect(warnings).toEqual([]);
+      // Exactly what two workgroups of 256 have at first: with fewer, who wants more would wait for ever.
+      expect(kernels.map(({ spilled, registers }) => [spilled, registers])).toEqual(
+        cases.map(() => [0, 128]),
+      );
+      const ptx = readFileSync(imageOf(withBulk, "compute_90a"), "utf8");
+      expect(ptx).toMatch(
+        /cp\.async\.bulk\.tensor\.3d\.shared::cluster\.global\.tile\.mbarrier::complete_tx::bytes \[%r\d+\], \[%rd\d+, \{/,
+      );
+      for (const instruction of [
+        "mbarrier.init.shared::cta.b64",
+        "mbarrier.arrive.expect_tx.shared::cta.b64",
+        "mbarrier.try_wait.parity.shared::cta.b64",
+        "setmaxnreg.inc.sync.aligned.u32 216",
+        "setmaxnreg.dec.sync.aligned.u32 40",
+        "wgmma.mma_async.sync.aligned.m64n128k16",
+      ])
+        expect(ptx).toContain(instruction);
+      const old = readFileSync(imageOf(withBulk, "compute_80"), "utf8");
+      expect(old).not.toMatch(/mbarrier|wgmma|setmaxnreg/);
     },
   );
 

@@ -5,7 +5,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Precision } from "../../runtime/program.ts";
 import { edges, forced, layered, learner, learnerSizes, wide } from "../../test/helpers/device-texts.ts";
-import { textOf, type Case } from "./manifest.ts";
+import type { Warpgroups } from "../../compiler/target.ts";
+import { suffixOf, textOf, type Case } from "./manifest.ts";
 
 /** One program, and the cases that run it. */
 export interface Group {
@@ -13,8 +14,8 @@ export interface Group {
   /** A path below the project's folder, or the text itself. */
   readonly source: { readonly path: string } | { readonly text: string };
   readonly precision?: Precision;
-  /** With the variant for warpgroups that multiply. */
-  readonly warpgroups?: boolean;
+  /** With the variant for warpgroups that multiply, or with bulk copies. */
+  readonly warpgroups?: Warpgroups;
   readonly cases: readonly Omit<Case, "folder">[];
 }
 
@@ -106,8 +107,8 @@ const halves = (precision: "bf16" | "f16"): readonly Group[] => [
     })),
   },
   curve(precision, 5e-2),
-  ...[false, true].map((warpgroups): Group => ({
-    name: `wide-${precision}${warpgroups ? "-warpgroups" : ""}`,
+  ...([false, true, "bulk"] as const).map((warpgroups): Group => ({
+    name: `wide-${precision}${suffixOf(warpgroups, "-")}`,
     source: { text: wide },
     precision,
     warpgroups,
@@ -120,5 +121,5 @@ const halves = (precision: "bf16" | "f16"): readonly Group[] => [
   })),
 ];
 
-const wideName = (batch: number, precision: Precision, warpgroups: boolean): string =>
-  `wide layer of ${batch} rows, ${precision}${warpgroups ? ", warpgroups" : ""}`;
+const wideName = (batch: number, precision: Precision, warpgroups: Warpgroups): string =>
+  `wide layer of ${batch} rows, ${precision}${suffixOf(warpgroups, ", ")}`;

@@ -35,7 +35,7 @@ export interface Amount {
 const plenty: Amount = { bytes: 2 ** 30, rounds: 20000 };
 
 export function measureCeilings(device: CudaDevice, folder: string, amount: Amount = plenty): Ceilings {
-  const module = loadModule(device, readCode(folder));
+  const { module } = loadModule(device, readCode(folder));
   try {
     const kernel = (name: string): Handle => device.driver.handle(doing, "cuModuleGetFunction", module, name);
     return {

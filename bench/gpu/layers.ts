@@ -2,7 +2,8 @@
 // The layer alone: no embedding, no head. A parameter stands before it, so that it must hand on a gradient, and a loss behind it.
 
 import type { Precision } from "../../runtime/program.ts";
-import type { Layer, LayerShape } from "./manifest.ts";
+import type { Warpgroups } from "../../compiler/target.ts";
+import { suffixOf, type Layer, type LayerShape } from "./manifest.ts";
 
 export const shapes: readonly LayerShape[] = [
   { width: 2048, hidden: 1024, experts: 64, k: 8 },
@@ -10,15 +11,16 @@ export const shapes: readonly LayerShape[] = [
   { width: 2048, hidden: 768, experts: 128, k: 8 },
 ];
 export const tokenCounts: readonly number[] = [1, 64, 4096];
-/** bf16 twice: by warps, and by warpgroups where the device's multiply. */
-const ways: readonly { readonly precision: Precision; readonly warpgroups: boolean }[] = [
+/** bf16 three times: by warps, by warpgroups where the device's multiply, and with bulk copies beside that. */
+const ways: readonly { readonly precision: Precision; readonly warpgroups: Warpgroups }[] = [
   { precision: "f32", warpgroups: false },
   { precision: "bf16", warpgroups: false },
   { precision: "bf16", warpgroups: true },
+  { precision: "bf16", warpgroups: "bulk" },
 ];
 
 export const wayOf = ({ precision, warpgroups }: Pick<Layer, "precision" | "warpgroups">): string =>
-  `${precision}${warpgroups ? "-warpgroups" : ""}`;
+  `${precision}${suffixOf(warpgroups, "-")}`;
 const nameOf = ({ width, hidden, experts, k }: LayerShape): string => `${width}-${hidden}-${experts}-${k}`;
 
 export const layers: readonly Layer[] = shapes.flatMap((shape) =>

@@ -1,6 +1,7 @@
 // What a pack for a machine with a GPU says of itself: which cases its check runs and which layers its bench measures. Written by pack.ts,
 // read by check.ts and bench.ts. Plain JSON; numbers that JSON lacks (NaN, -Infinity) are texts.
 
+import type { Warpgroups } from "../../compiler/target.ts";
 import type { Precision } from "../../runtime/program.ts";
 import type { Sizes } from "../../runtime/size.ts";
 
@@ -31,8 +32,8 @@ export interface LayerShape {
 
 export interface Layer extends LayerShape {
   readonly precision: Precision;
-  /** With the variant for warpgroups that multiply. */
-  readonly warpgroups: boolean;
+  /** With the variant for warpgroups that multiply, or with bulk copies. */
+  readonly warpgroups: Warpgroups;
   readonly folder: string;
 }
 
@@ -40,6 +41,10 @@ export interface Manifest {
   readonly cases: readonly Case[];
   readonly layers: readonly Layer[];
 }
+
+/** What a name says of it, after a separator. */
+export const suffixOf = (warpgroups: Warpgroups, separator: string): string =>
+  warpgroups === false ? "" : `${separator}${warpgroups === "bulk" ? warpgroups : "warpgroups"}`;
 
 export const manifestFile = "manifest.json";
 /** Where the ceilings' kernels lie. */

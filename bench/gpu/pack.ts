@@ -19,6 +19,7 @@ import { dirname, join } from "node:path";
 import { build } from "esbuild";
 import { compile, type CompileRequest } from "../../compiler/compile.ts";
 import { cudaFiles, imageFiles } from "../../runtime/cuda/folder.ts";
+import type { Warpgroups } from "../../compiler/target.ts";
 import type { CudaCode } from "../../runtime/artifact.ts";
 import type { Precision, TargetName } from "../../runtime/program.ts";
 import { stdlib } from "../../stdlib/sources.ts";
@@ -101,7 +102,7 @@ async function writeCuda(
     name,
     precision,
     warpgroups = false,
-  }: { readonly name: string; readonly precision: Precision; readonly warpgroups?: boolean },
+  }: { readonly name: string; readonly precision: Precision; readonly warpgroups?: Warpgroups },
   images: Imager,
 ): Promise<void> {
   const { program, source } = compiled(

@@ -5,6 +5,7 @@
 // Deliberately absent: statements, and everything outside of the kernel.
 
 import type { Size } from "../../runtime/size.ts";
+import { elementIn, type Memories } from "../c-like/memories.ts";
 import type { Names } from "../c-like/names.ts";
 import { infix } from "../c-like/operators.ts";
 import { printSize } from "../c-like/size.ts";
@@ -25,6 +26,7 @@ export interface Unit {
 /** What printing a kernel has found so far. */
 export interface Printer extends Unit {
   readonly kernel: Kernel;
+  readonly memories: Memories;
   readonly names: Names;
   /** Powers of two that divide locals. */
   readonly divisors: Map<string, number>;
@@ -164,15 +166,10 @@ function print(printer: Printer, expr: Expr): Text {
 }
 
 /** What a buffer or scratch holds. */
-export function elementOf({ kernel }: Printer, name: string): ElementType {
-  const found = [...kernel.buffers, ...kernel.scratch].find((each) => each.name === name);
-  if (found === undefined) throw new Error(`internal: kernel ${kernel.name} has no ${name}`);
-  return found.type;
-}
+export const elementOf = ({ memories }: Printer, name: string): ElementType => elementIn(memories, name);
 
 /** For rows of so many bytes: scratch whose order in memory is its own. */
-export const rowsOf = ({ kernel }: Printer, name: string): number | undefined =>
-  kernel.scratch.find((each) => each.name === name)?.rows;
+export const rowsOf = ({ memories }: Printer, name: string): number | undefined => memories.get(name)?.rows;
 
 /** Where an element lies in its memory, counted in elements. */
 export function indexed(printer: Printer, buffer: string, index: Expr): Text {

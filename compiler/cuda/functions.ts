@@ -5,6 +5,7 @@
 
 import { threefryParity } from "../../runtime/random.ts";
 import { threefryRounds } from "../c-like/threefry.ts";
+import { bulkNames, bulkText } from "./bulk.ts";
 import { copyText, matrixRowsText, swizzledText } from "./copy.ts";
 import { halfFourText, halfText, matrixText } from "./matrix.ts";
 import { warpgroupsText } from "./warpgroup.ts";
@@ -31,7 +32,8 @@ export type FunctionName =
   | "matrix_rows"
   | "swizzled"
   | "copy"
-  | "warpgroups";
+  | "warpgroups"
+  | "bulk";
 
 interface Text {
   readonly calls: readonly FunctionName[];
@@ -159,6 +161,7 @@ ${fn} void scatter4(int* at, int4 values) {
   swizzled: { calls: [], text: swizzledText },
   copy: { calls: [], text: copyText },
   warpgroups: { calls: ["matrix"], text: warpgroupsText },
+  bulk: { calls: ["warpgroups"], text: bulkText },
   reduce: {
     calls: [],
     text: `
@@ -234,6 +237,7 @@ export const functionNames: readonly string[] = [
     " ",
   ),
   ..."left_by_k left_by_rows right_by_k right_by_columns copy_async copies_group copies_wait".split(" "),
+  ...bulkNames,
   ..."publish products_begin products_end settle shared_address tile_of MOE_WARPGROUPS".split(" "),
 ];
 

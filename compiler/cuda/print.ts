@@ -5,11 +5,15 @@
 // In: any kernels, scheduled for a GPU or for a CPU. To be compiled with -fmad=false: sums and products are rounded as written.
 // Deliberately absent: schedules (the kernels come scheduled), host code (the runtime launches through the driver).
 
+import { memoriesOf } from "../c-like/memories.ts";
+import { forDevice } from "../variant.ts";
 import { Names } from "../c-like/names.ts";
 import { bytesOf, isHalf } from "../half.ts";
 import type { ElementType, Kernel, Stmt } from "../kernel.ts";
+import { someStatement } from "../kernel-walk.ts";
+import { beginSignals, signalBytes } from "./bulk.ts";
 import { functionNames, functionTexts, type FunctionName } from "./functions.ts";
-import type { Unit } from "./expression.ts";
+import { use, type Unit } from "./expression.ts";
 import { reduceMemory, reduceTurn, statements, type Body } from "./statement.ts";
 import { taken } from "./words.ts";
 
@@ -30,7 +34,7 @@ const elementNames: Readonly<Record<ElementType, string>> = {
 
 export function printCuda(kernels: readonly Kernel[], options: CudaOptions = {}): string {
   const unit: Unit = { functions: new Set<FunctionName>(), wide: new Map() };
-  const printed = kernels.map((kernel, at) => printKernel(unit, kernel, at, options.labels?.[at]));
+  const printed = kernels.map((kernel, at) => printWays(unit, kernel, at, options.labels?.[at]));
   return `${[
     "// Compile with -fmad=false: sums and products are rounded one by one.",
     ...functionTexts(unit.functions),
@@ -39,24 +43,42 @@ export function printCuda(kernels: readonly Kernel[], options: CudaOptions = {})
   ].join("\n\n")}\n`;
 }
 
-function printKernel(unit: Unit, kernel: Kernel, number: number, label: string | undefined): string {
+/** What devices whose warpgroups multiply do in another way has the same name; which one there is the architecture decides. */
+function printWays(unit: Unit, kernel: Kernel, number: number, label: string | undefined): string {
+  const usual = printKernel(unit, kernel, number, label, false);
+  if (kernel.warpgroups === undefined) return usual;
+  use(unit, "warpgroups");
+  const way = printKernel(unit, forDevice(kernel, true), number, label, true);
+  return ["#if MOE_WARPGROUPS", way, "#else", usual, "#endif"].join("\n");
+}
+
+function printKernel(
+  unit: Unit,
+  kernel: Kernel,
+  number: number,
+  label: string | undefined,
+  inVariant: boolean,
+): string {
   const own = [reduceTurn, reduceMemory("f32"), reduceMemory("i32"), "scratch", `k${number}`];
   const names = new Names([...taken, ...functionNames, ...own]);
   const body: Body = {
     ...unit,
     kernel,
+    memories: memoriesOf(kernel),
     names,
     divisors: new Map(),
     reduced: new Set(),
     variables: new Set(),
-    inVariant: false,
+    inVariant,
   };
+  const { maps = [], signals = [] } = kernel;
   const parameters = [
     ...kernel.buffers.map(
       ({ name, type, access }) =>
         `${access === "read" ? "const " : ""}${elementNames[type]}* __restrict__ ${names.ofMemory(name)}`,
     ),
     ...kernel.sizes.map((size) => `int ${names.ofSize(size)}`),
+    ...maps.map(({ name }) => `const __grid_constant__ TensorMap ${names.ofMemory(name)}`),
   ];
   const scratch = declareScratch(kernel, names);
   if ([...kernel.buffers, ...kernel.scratch].some(({ type }) => isHalf(type))) unit.functions.add("half");
@@ -75,6 +97,7 @@ function printKernel(unit: Unit, kernel: Kernel, number: number, label: string |
     ...scratch,
     ...shared,
     ...(shared.length > 0 ? [`  int ${reduceTurn} = 0;`] : []),
+    ...beginSignals(signals, (name) => names.ofMemory(name)),
     ...lines,
     "}",
   ].join("\n");
@@ -82,10 +105,12 @@ function printKernel(unit: Unit, kernel: Kernel, number: number, label: string |
 
 /** Invocations of a block, and how many blocks a multiprocessor should be able to hold: 512 invocations, which leaves 128 registers
  * to each, or 256 of those that keep many sums. The contractions' schedules count on that: one workgroup multiplies while the other
- * waits. */
+ * waits. Where warpgroups hand each other registers it is 512, and each has exactly 128 at first: those are what there is to hand. */
 function launchBounds(kernel: Kernel): string {
   const { workgroup } = kernel;
   if (workgroup < 128 || workgroup > 256) return `${workgroup}`;
+  if (someStatement(kernel.body, ({ op }) => op === "registers"))
+    return `${workgroup}, ${Math.floor(512 / workgroup)}`;
   const registers = sumsIn(kernel.body) * 8;
   const many = registers > 64 || (registers === 64 && workgroup === 128);
   return `${workgroup}, ${Math.floor((many ? 256 : 512) / workgroup)}`;
@@ -120,21 +145,32 @@ const aligned = (bytes: number): number => Math.ceil(bytes / 16) * 16;
 export const sharedBytes = (scratch: number): number => (scratch > mostStatic ? scratch : 0);
 
 function declareScratch(kernel: Kernel, names: Names): string[] {
-  const total = kernel.scratch.reduce((sum, { type, length }) => sum + aligned(bytesOf(type) * length), 0);
-  if (sharedBytes(total) === 0)
-    return kernel.scratch.map(
-      ({ name, type, length, rows }) =>
-        `  __shared__ __align__(${rows === undefined ? 16 : 1024}) ${elementNames[type]} ${names.ofMemory(name)}[${Math.max(1, length)}];`,
-    );
+  const { scratch, signals = [] } = kernel;
+  const total = scratch.reduce((sum, { type, length }) => sum + aligned(bytesOf(type) * length), 0);
+  if (sharedBytes(total + signalBytes(kernel)) === 0)
+    return [
+      ...scratch.map(
+        ({ name, type, length, rows }) =>
+          `  __shared__ __align__(${rows === undefined ? 16 : 1024}) ${elementNames[type]} ${names.ofMemory(name)}[${Math.max(1, length)}];`,
+      ),
+      ...signals.map(
+        ({ name, count }) => `  __shared__ unsigned long long ${names.ofMemory(name)}[${count}];`,
+      ),
+    ];
   let from = 0;
   return [
-    kernel.scratch[0]!.rows === undefined
+    scratch[0]!.rows === undefined
       ? "  extern __shared__ uint4 scratch[];"
       : "  extern __shared__ __align__(1024) uint4 scratch[];",
-    ...kernel.scratch.map(({ name, type, length }) => {
+    ...scratch.map(({ name, type, length }) => {
       const element = elementNames[type];
       const line = `  ${element}* const ${names.ofMemory(name)} = reinterpret_cast<${element}*>(scratch)${from === 0 ? "" : ` + ${from / bytesOf(type)}`};`;
       from += aligned(bytesOf(type) * length);
+      return line;
+    }),
+    ...signals.map(({ name, count }) => {
+      const line = `  unsigned long long* const ${names.ofMemory(name)} = reinterpret_cast<unsigned long long*>(scratch) + ${from / 8};`;
+      from += 8 * count;
       return line;
     }),
   ];

@@ -5,6 +5,7 @@ import { isSteady } from "../c-like/operators.ts";
 import type { Expr, HalfType, ReduceFn, Stmt, Tile } from "../kernel.ts";
 import { isVector } from "../kernel-type.ts";
 import { isHalf } from "../half.ts";
+import { someStatement } from "../kernel-walk.ts";
 import { divisorOf } from "./alignment.ts";
 import {
   elementOf,
@@ -18,6 +19,7 @@ import {
   use,
   type Printer,
 } from "./expression.ts";
+import { signalLine } from "./bulk.ts";
 import { productName, productText } from "./warpgroup.ts";
 
 export interface Body extends Printer {
@@ -84,7 +86,14 @@ function print(body: Body, statement: Stmt, indent: string): string[] {
       const steady = isSteady(body.variables, to);
       const end = steady ? operand(body, to) : names.fresh(`${name}_end`);
       const start = `int ${name} = ${text(from)}${steady ? "" : `, ${end} = ${text(to)}`}`;
-      return [line(`for (${start}; ${name} < ${end}; ${advance}) {`), ...inner(statement.body), line("}")];
+      // Unrolled, sums would be moved between products, each of which nvcc would then wait for.
+      const whole = someStatement(statement.body, ({ op }) => op === "product") ? ["#pragma unroll 1"] : [];
+      return [
+        ...whole,
+        line(`for (${start}; ${name} < ${end}; ${advance}) {`),
+        ...inner(statement.body),
+        line("}"),
+      ];
     }
     case "if": {
       const otherwise =
@@ -93,6 +102,7 @@ function print(body: Body, statement: Stmt, indent: string): string[] {
     }
     case "barrier":
       if (body.kernel.workgroup === 1) return [];
+      if (statement.of === "warp") return [line("__syncwarp();")];
       return [...(body.inVariant ? [line("publish();")] : []), line("__syncthreads();")];
     case "reduce": {
       const name = names.of(statement.name);
@@ -126,12 +136,33 @@ function print(body: Body, statement: Stmt, indent: string): string[] {
       return [line(product(body, statement))];
     case "settle":
       return [line("settle();")];
+    case "bulk":
+    case "arrive":
+    case "await":
+    case "registers":
+      use(body, "bulk");
+      return [
+        line(
+          signalLine(statement, {
+            text,
+            memory: (name) => names.ofMemory(name),
+            signal: ({ signal, which }) =>
+              which.op === "literal" && which.value === 0
+                ? names.ofMemory(signal)
+                : `${names.ofMemory(signal)} + ${operand(body, which)}`,
+          }),
+        ),
+      ];
     case "group":
       use(body, "copy");
       return [line("copies_group();")];
     case "wait":
       use(body, "copy");
-      return [line(`copies_wait<${statement.open}>();`)];
+      return [
+        line(`copies_wait<${statement.open}>();`),
+        // Nothing but signals may say to others that it has arrived.
+        ...(body.inVariant && body.kernel.signals !== undefined ? [line("publish();")] : []),
+      ];
     case "fragment": {
       const { is } = statement;
       use(body, "matrix");

@@ -4,19 +4,13 @@
 import type { Node } from "../graph.ts";
 import { copiedTogether } from "../half.ts";
 import type { Expr } from "../kernel.ts";
-import type { ContractAxis, ContractOperand, ContractPlace } from "../schedule/contract-spec.ts";
+import type { ContractOperand, ContractPlace } from "../schedule/contract-spec.ts";
 import { inPieces } from "./address.ts";
 import { variable, type Affine } from "./affine.ts";
+import { operandTensor, type OperandAxes } from "./contract-tensor.ts";
 import { coordinates, listOf, raggedAxis, type About } from "./contract-place.ts";
 import { local } from "./expr.ts";
 import { sizeOf } from "./space.ts";
-
-export interface OperandAxes {
-  readonly labels: string;
-  readonly contiguous: ContractAxis;
-  /** The other one. */
-  readonly other: ContractAxis;
-}
 
 export function copiedOperand(
   about: About,
@@ -46,8 +40,10 @@ export function copiedOperand(
   const there = inPieces(values.address(input, trial.of(labels))!, "at", multiple);
   if (!there || !bound.every(({ coefficient }) => coefficient % multiple === 0)) return undefined;
 
+  const tensor = operandTensor(about, input, { labels, contiguous, other });
   return {
     type: memory.type,
+    ...(tensor === undefined ? {} : { tensor }),
     open: (at, fixed, into) => {
       const outer = listOf(into);
       const coordinate = emitter.within([outer], 1, () => {

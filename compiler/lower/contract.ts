@@ -54,11 +54,12 @@ export function lowerContract(context: LowerContext, cluster: Cluster): void {
     ...(isHalf(first.a.dtype) ? { half: first.a.dtype } : {}),
   };
   const parallel = parallelOf(context, contracts);
-  const { scratch, grid, body, multiplyAdds, workgroup } =
+  const { scratch, grid, body, multiplyAdds, workgroup, warpgroups } =
     parallel === undefined ? { ...contractBody(spec), workgroup: 1 } : gpuContractBody(spec, parallel);
   kernel.emitter.workgroup = workgroup;
   kernel.emitter.addScratch(scratch);
   for (const statement of body) kernel.emitter.push(statement);
+  if (warpgroups !== undefined) kernel.emitter.warpgroups = warpgroups;
   kernel.finish(titleOf(cluster), grid, perPart(multiplyAdds, context.window));
 }
 

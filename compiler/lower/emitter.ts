@@ -3,7 +3,7 @@
 // A value is written into the outermost block in which its coordinates are known, so that what does not depend on an
 // inner loop is computed outside of it. Deliberately absent: the meaning of graph nodes (value.ts).
 
-import type { ElementType, Expr, Kernel, KernelBuffer, Scratch, Stmt } from "../kernel.ts";
+import type { ElementType, Expr, Kernel, KernelBuffer, KernelWay, Scratch, Stmt } from "../kernel.ts";
 import { readAs } from "../kernel-type.ts";
 import type { LoweredBuffer } from "../lowered.ts";
 import type { Size } from "../../runtime/size.ts";
@@ -41,6 +41,8 @@ export class KernelEmitter {
   private readonly scratches: Scratch[] = [];
   /** Invocations of a workgroup. */
   workgroup = 1;
+  /** What devices whose warpgroups multiply do in the place of all this. */
+  warpgroups: KernelWay | undefined;
   /** Whether loops take four neighbours at a time. Where neighbours are neighbouring invocations they do not. */
   vectors = true;
   private laneName: string | undefined;
@@ -312,6 +314,11 @@ export class KernelEmitter {
     }
     const body = this.blocks[0]!.statements;
     namesInBody(body, names);
+    const way = this.warpgroups;
+    if (way !== undefined) namesInBody(way.body, names);
+    for (const { offset, axes } of way?.maps ?? [])
+      for (const size of [offset, ...axes.flatMap(({ extent, stride }) => [extent, stride])])
+        namesOf(size, names);
     return {
       kernel: {
         name: about.name,
@@ -321,6 +328,7 @@ export class KernelEmitter {
         workgroup: this.workgroup,
         scratch: this.scratches,
         body,
+        ...(way === undefined ? {} : { warpgroups: way }),
         ...(about.multiplyAdds === undefined ? {} : { multiplyAdds: about.multiplyAdds }),
       },
       buffers: [...this.bindings.values()].map(({ memory }) => memory.buffer),

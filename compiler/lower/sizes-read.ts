@@ -36,6 +36,16 @@ export function namesInBody(body: readonly Stmt[], names: Set<string>): void {
       case "copy":
         for (const value of [statement.index, statement.from, statement.there]) namesIn(value, names);
         break;
+      case "bulk":
+        for (const value of [statement.index, statement.which, ...statement.at]) namesIn(value, names);
+        break;
+      case "arrive":
+        namesIn(statement.which, names);
+        break;
+      case "await":
+        namesIn(statement.which, names);
+        namesIn(statement.phase, names);
+        break;
       case "product":
         for (const { index } of [statement.left, statement.right]) namesIn(index, names);
         break;
@@ -45,6 +55,7 @@ export function namesInBody(body: readonly Stmt[], names: Set<string>): void {
         break;
       case "multiply":
       case "settle":
+      case "registers":
       case "group":
       case "wait":
       case "barrier":

@@ -9,7 +9,7 @@
 // an expression; local names come from `spec.fresh`, so that each is declared once in the kernel. A callback may be called
 // many times (each tile shape and each tail emits its own copy): it must make fresh names each time and keep no state.
 
-import type { ElementType, Expr, HalfType, Scratch, Stmt } from "../kernel.ts";
+import type { ElementType, Expr, HalfType, KernelWay, Scratch, Stmt } from "../kernel.ts";
 import type { Size } from "../../runtime/size.ts";
 
 export type ContractAxis = "m" | "n" | "k";
@@ -45,7 +45,23 @@ export interface ContractOperand {
   readonly copied?: {
     readonly type: ElementType;
     readonly open: (place: ContractPlace, fixed: Expr, into: Stmt[]) => Place;
+    /** When it is an array of fixed steps along all of its axes, so that whole boxes can be copied: `contiguous` first. Along the
+     * axis that is not contiguous it ends where no rows of others follow, or such rows do no harm. */
+    readonly tensor?: OperandTensor;
   };
+}
+
+export interface OperandTensor {
+  /** Its name; from then on the kernel reads it. */
+  readonly buffer: () => string;
+  /** Of the first element, in elements. */
+  readonly offset: Size;
+  /** `along`: an axis of the iteration space, the group, or the number of a batch axis. By rising steps. */
+  readonly axes: readonly {
+    readonly along: ContractAxis | "group" | number;
+    readonly extent: Size;
+    readonly stride: Size;
+  }[];
 }
 
 /** Stores along n: receives the sums of every sibling at (m, n) or at the four from n on, pushes the stores of the results. */
@@ -90,4 +106,6 @@ export interface ContractBody {
   readonly grid: Size;
   readonly body: readonly Stmt[];
   readonly multiplyAdds: Size;
+  /** What devices whose warpgroups multiply do instead. */
+  readonly warpgroups?: KernelWay;
 }

@@ -14,9 +14,9 @@ import {
   type Size,
 } from "../../runtime/size.ts";
 import type { Parallel } from "../target.ts";
-import type { Expr, Scratch, Stmt } from "../kernel.ts";
+import type { Expr, KernelWay, Scratch, Stmt } from "../kernel.ts";
 import type { ContractBody, ContractSpec } from "./contract-spec.ts";
-import { branch, int, less, lessOrEqual, sizeOf } from "./expr.ts";
+import { branch, int, less, lessOrEqual, literalOf, sizeOf } from "./expr.ts";
 import { chooseFewRows, emitFewRows, fewRows, fewRowsScratch, mostFewRows } from "./gpu-few-rows.ts";
 import {
   denseRows,
@@ -28,6 +28,8 @@ import {
   type TileAt,
 } from "./gpu-place.ts";
 import type { Depth } from "./gpu-blocks.ts";
+import { bulkParts, emitBulkTile } from "./gpu-bulk.ts";
+import { chooseBulkTiles, warpgroup } from "./gpu-bulk-tiles.ts";
 import { emitMatrixTile, matrixScratch } from "./gpu-matrix.ts";
 import { chooseMatrixTiles } from "./gpu-matrix-tiles.ts";
 import { block, emitTile, tiledScratch } from "./gpu-tiled.ts";
@@ -44,6 +46,7 @@ interface Way {
   /** Floats, and arrays of half width. */
   readonly scratch: number;
   readonly halves?: readonly Scratch[];
+  readonly parts?: Pick<KernelWay, "maps" | "signals">;
   readonly emit: (into: Stmt[]) => void;
 }
 
@@ -52,11 +55,23 @@ const expertsPresumed = 8;
 const workgroup: Expr = { op: "workgroup", type: "i32" };
 
 export function gpuContractBody(spec: ContractSpec, parallel: Parallel): GpuContractBody {
+  const tall = (): Way => matrixWay(spec, parallel) ?? tiledWay(spec, parallel);
+  const onlyFew = literalOf(fewRowsCondition(spec)) === 1;
+  const bulk = onlyFew ? undefined : bulkWay(spec, parallel);
+  return {
+    ...bodyOf(spec, parallel, tall),
+    multiplyAdds: times(product([...spec.batch, spec.m, spec.n, spec.k]), constant(spec.b.length)),
+    ...(bulk === undefined ? {} : { warpgroups: bodyOf(spec, parallel, () => bulk) }),
+  };
+}
+
+/** Tall tiles, few rows, or both. */
+function bodyOf(spec: ContractSpec, parallel: Parallel, tall: () => Way): KernelWay {
   const few = fewRowsCondition(spec);
   const decided = few.op === "literal" ? few.value !== 0 : undefined;
   const body: Stmt[] = [];
   const ways: Way[] = [];
-  if (decided !== true) ways.push(matrixWay(spec, parallel) ?? tiledWay(spec, parallel));
+  if (decided !== true) ways.push(tall());
   if (decided !== false) ways.push(fewRowsWay(spec, parallel, ways[0]?.workgroup));
   const [first, second] = ways as [Way, Way | undefined];
   if (second === undefined) first.emit(body);
@@ -79,8 +94,8 @@ export function gpuContractBody(spec: ContractSpec, parallel: Parallel): GpuCont
     scratch: [...(first.halves ?? []), floats],
     grid: ways.map(({ grid }) => grid).reduce(maximum),
     workgroup: first.workgroup,
+    ...first.parts,
     body,
-    multiplyAdds: times(product([...spec.batch, spec.m, spec.n, spec.k]), constant(spec.b.length)),
   };
 }
 
@@ -146,6 +161,24 @@ function matrixWay(spec: ContractSpec, parallel: Parallel): Way | undefined {
   );
   const scratch = matrixScratch(spec, tiles);
   return { ...way, scratch: scratch.floats, halves: scratch.halves };
+}
+
+/** The same, by two warpgroups: one copies, one multiplies. */
+function bulkWay(spec: ContractSpec, parallel: Parallel): Way | undefined {
+  if (parallel.matrix?.bulk === undefined) return undefined;
+  const tiles = chooseBulkTiles(spec, parallel);
+  if (tiles === undefined) return undefined;
+  const way = tallWay(spec, tiles, (range, columnTile, depth, into) =>
+    emitBulkTile(spec, tiles, range, columnTile, depth, into),
+  );
+  const scratch = matrixScratch(spec, tiles);
+  return {
+    ...way,
+    workgroup: 2 * warpgroup,
+    scratch: scratch.floats,
+    halves: scratch.halves,
+    parts: bulkParts(spec, tiles),
+  };
 }
 
 function fewRowsWay(spec: ContractSpec, parallel: Parallel, invocations?: number): Way {

@@ -20,6 +20,7 @@ import {
   modulo,
   multiply,
   sizeOf,
+  subtract,
 } from "./expr.ts";
 import { emitBlocks, placesOf, type BlockPlan, type Depth } from "./gpu-blocks.ts";
 import {
@@ -56,7 +57,7 @@ export function matrixScratch(
 }
 
 /** What a warp has of a tile: `tall` x `wide` fragments, the first at (row, column) of the tile, rows of them `rowStep` apart. */
-interface Share {
+export interface Share {
   readonly warp: Expr;
   readonly row: Expr;
   readonly rowStep: number;
@@ -81,11 +82,10 @@ export function emitMatrixTile(
   const columnFrom = letInt(spec.fresh, into, "nFrom", multiply(columnTile, int(tiles.columns)));
   const emit = (products: boolean, list: Stmt[]): void => {
     const share = products ? shareOfWarpgroup(spec, tiles, list) : shareOfWarp(spec, tiles, list);
-    const sums: Sums = spec.b.map(() => names(share.tall, () => names(share.wide, () => spec.fresh("sums"))));
-    for (const name of sums.flat(2)) list.push({ op: "fragment", name, is: { of: "sums" } });
+    const sums = declareSums(spec, share, list);
     const multiplyBlock = products ? byProducts(tiles, share, sums) : byFragments(spec, tiles, share, sums);
     emitAll(spec, tiles, rows, columnFrom, depth, multiplyBlock, products, list);
-    emitSpills(spec, tiles, rows, columnFrom, share, sums, list);
+    emitSpills(spec, tiles, rows, columnFrom, share, sums, { op: "barrier" }, list);
   };
   if (!tiles.warpgroups) return emit(false, into);
   const [warpgroups, otherwise]: [Stmt[], Stmt[]] = [[], []];
@@ -96,6 +96,12 @@ export function emitMatrixTile(
 
 const invocation: Expr = { op: "invocation", type: "i32" };
 
+export function declareSums({ b, fresh }: ContractSpec, { tall, wide }: Share, into: Stmt[]): Sums {
+  const sums: Sums = b.map(() => names(tall, () => names(wide, () => fresh("sums"))));
+  for (const name of sums.flat(2)) into.push({ op: "fragment", name, is: { of: "sums" } });
+  return sums;
+}
+
 function shareOfWarp({ fresh }: ContractSpec, { tall, wide, across }: MatrixTiles, into: Stmt[]): Share {
   const warp = letInt(fresh, into, "warp", divide(invocation, int(32)));
   const row = letInt(fresh, into, "warpRow", multiply(divide(warp, int(across)), int(tall * fragment)));
@@ -103,9 +109,14 @@ function shareOfWarp({ fresh }: ContractSpec, { tall, wide, across }: MatrixTile
   return { warp, row, rowStep: fragment, tall, column, wide };
 }
 
-/** Each of four warps has 16 of every 64 rows of its warpgroup, and all columns. */
-function shareOfWarpgroup({ fresh }: ContractSpec, tiles: MatrixTiles, into: Stmt[]): Share {
-  const warp = letInt(fresh, into, "warp", divide(invocation, int(32)));
+/** Each of four warps has 16 of every 64 rows of its warpgroup, and all columns. The first `before` warps have nothing. */
+export function shareOfWarpgroup(
+  { fresh }: ContractSpec,
+  tiles: MatrixTiles,
+  into: Stmt[],
+  before = 0,
+): Share {
+  const warp = letInt(fresh, into, "warp", subtract(divide(invocation, int(32)), int(before)));
   const rows = rowsOfWarpgroup(tiles);
   const first = multiply(divide(warp, int(4)), int(rows));
   const row = letInt(fresh, into, "warpRow", add(first, multiply(modulo(warp, int(4)), int(fragment))));
@@ -139,8 +150,13 @@ function byFragments(spec: ContractSpec, { depth }: MatrixTiles, share: Share, s
   };
 }
 
-/** Lets warpgroups multiply what lies in scratch. */
-function byProducts(tiles: MatrixTiles, share: Share, sums: Sums): MultiplyBlock {
+/** Lets warpgroups multiply what lies in scratch, at most so many columns at once. */
+export function byProducts(
+  tiles: MatrixTiles,
+  share: Share,
+  sums: Sums,
+  widest: number = tiles.columns,
+): MultiplyBlock {
   const first = multiply(divide(share.warp, int(4)), int(rowsOfWarpgroup(tiles)));
   const tile = ({ scratch, layout, at }: Staged, width: number, from: Expr, own: number, k: number): Tile => {
     const index = add(placeIn(layout, from, int(0)), at, placeIn(layout, int(own), int(k)));
@@ -149,16 +165,19 @@ function byProducts(tiles: MatrixTiles, share: Share, sums: Sums): MultiplyBlock
     return { scratch, index, contiguous: layout.k === 1 ? "k" : "other", ...panel };
   };
   return (a, b, body) => {
+    const columns = Math.min(widest, tiles.columns);
+    const parts = names(tiles.columns / columns, (at) => at * columns);
     for (let k = 0; k < tiles.depth; k += fragment)
       for (let i = 0; i < share.tall; i++)
-        b.forEach((each, sibling) =>
-          body.push({
-            op: "product",
-            sums: sums[sibling]![i]!,
-            left: tile(a, 64, first, i * 64, k),
-            right: tile(each, tiles.columns, int(0), 0, k),
-          }),
-        );
+        b.forEach((each, sibling) => {
+          for (const from of parts)
+            body.push({
+              op: "product",
+              sums: sums[sibling]![i]!.slice(from / fragment, (from + columns) / fragment),
+              left: tile(a, 64, first, i * 64, k),
+              right: tile(each, columns, int(0), from, k),
+            });
+        });
   };
 }
 
@@ -190,27 +209,29 @@ function emitAll(
   emitBlocks(spec, plan, rows, columnFrom, depth, whole, into);
 }
 
-function emitSpills(
+/** `meet`: what those who read sums of a warp wait at, until they are there. */
+export function emitSpills(
   spec: ContractSpec,
   tiles: MatrixTiles,
   rows: RowRange,
   columnFrom: Expr,
   { warp, row, rowStep, tall, column, wide }: Share,
   sums: Sums,
+  meet: Stmt,
   into: Stmt[],
 ): void {
   const stride = spillStride(tiles);
   const spilled = letInt(spec.fresh, into, "spilled", multiply(warp, int(spec.b.length * fragment * stride)));
   for (let i = 0; i < tall; i++)
     for (let j = 0; j < wide; j += tiles.spilled) {
-      if (i + j > 0) into.push({ op: "barrier" });
+      if (i + j > 0) into.push(meet);
       sums.forEach((each, sibling) =>
         each[i]!.slice(j, j + tiles.spilled).forEach((name, at) => {
           const index = add(spilled, int((sibling * stride + at) * fragment));
           into.push({ op: "spill", sums: name, scratch: block, index, stride });
         }),
       );
-      into.push({ op: "barrier" });
+      into.push(meet);
       const m = add(rows.from, row, int(i * rowStep));
       const n = add(columnFrom, column, int(j * fragment));
       emitFragment(spec, tiles, rows, m, n, spilled, into);

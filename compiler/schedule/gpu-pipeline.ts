@@ -58,14 +58,18 @@ export function inRows(
   return run === line ? layout : { ...layout, panels: { width: run, length: run * others } };
 }
 
-interface Held {
+/** An operand and where its blocks lie. */
+export interface Held {
   readonly scratch: string;
   readonly operand: ContractOperand;
   readonly own: "m" | "n";
   readonly layout: Layout & { readonly run: number };
 }
 
-const heldOf = (spec: ContractSpec, { rows, columns, depth }: PipelineShape): readonly [Held, ...Held[]] => [
+export const heldOf = (
+  spec: ContractSpec,
+  { rows, columns, depth }: Pick<PipelineShape, "rows" | "columns" | "depth">,
+): readonly [Held, ...Held[]] => [
   { scratch: "left", operand: spec.a, own: "m", layout: inRows(spec.a, rows, depth) },
   ...spec.b.map((operand, i): Held => {
     return { scratch: `right${i}`, operand, own: "n", layout: inRows(operand, columns, depth) };

@@ -26,7 +26,7 @@ import { isNonNegative, materialise, number, ofValue, type Polynomial } from "./
 const aligned = (bytes: number): number => Math.ceil(bytes / 16) * 16;
 
 /** Bytes of scratch that one thread needs to run the kernel. */
-export const scratchBytes = (kernel: Kernel): number =>
+export const scratchBytes = (kernel: Pick<Kernel, "scratch">): number =>
   kernel.scratch.reduce((sum, { type, length }) => sum + aligned(bytesOf(type) * length), 0);
 
 /** first, end, scratch address, buffer addresses, sizes. */
@@ -104,6 +104,10 @@ function lowerStatement(scope: Scope, statement: Stmt): void {
     case "group":
     case "wait":
       throw new Error("internal: copies are plain here");
+    case "bulk":
+    case "arrive":
+    case "await":
+    case "registers":
     case "fragment":
     case "multiply":
     case "spill":

@@ -4,6 +4,7 @@
 // Deliberately absent: statements, and everything outside of the entry function.
 
 import type { Size } from "../../runtime/size.ts";
+import { elementIn, type Memories } from "../c-like/memories.ts";
 import type { Names } from "../c-like/names.ts";
 import { infix } from "../c-like/operators.ts";
 import { printSize } from "../c-like/size.ts";
@@ -17,6 +18,7 @@ import { functionName, type FunctionName, type Width } from "./functions.ts";
 /** What printing has found so far that the shader needs outside of its entry function. */
 export interface Shader {
   readonly kernel: Kernel;
+  readonly memories: Memories;
   readonly names: Names;
   readonly functions: Map<string, readonly [FunctionName, Width]>;
   /** Buffers and scratch that are read and written four elements at a time. */
@@ -27,8 +29,8 @@ export interface Shader {
 }
 
 /** What a buffer or scratch holds. */
-export const elementOf = ({ kernel }: Pick<Shader, "kernel">, name: string): ElementType =>
-  [...kernel.buffers, ...kernel.scratch].find((each) => each.name === name)!.type;
+export const elementOf = ({ memories }: Pick<Shader, "memories">, name: string): ElementType =>
+  elementIn(memories, name);
 
 /** How tightly the outermost operator binds. WGSL wants operands of shifts and bit operations to be unary. */
 type Level = "product" | "sum" | "shift" | "relation" | "bits";

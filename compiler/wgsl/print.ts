@@ -6,6 +6,7 @@
 
 import type { Shader as ShaderTexts } from "../../runtime/artifact.ts";
 import { known } from "../../runtime/size.ts";
+import { memoriesOf } from "../c-like/memories.ts";
 import { Names } from "../c-like/names.ts";
 import { roundedIn } from "../c-like/rounded.ts";
 import { isHalf } from "../half.ts";
@@ -63,6 +64,7 @@ export function printWgsl(given: Kernel, options: WgslOptions = {}): string {
   const words = new Map<Reduction, string>();
   const body: Body = {
     kernel,
+    memories: memoriesOf(kernel),
     names,
     functions: new Map(),
     loads4: new Set(),

@@ -90,6 +90,10 @@ function print(body: Body, statement: Stmt, indent: string): string[] {
     case "group":
     case "wait":
       throw new Error(`internal: kernel ${body.kernel.name}: copies are plain here`);
+    case "bulk":
+    case "arrive":
+    case "await":
+    case "registers":
     case "fragment":
     case "multiply":
     case "spill":

@@ -29,6 +29,9 @@ const declarations = {
   cuModuleUnload: "int cuModuleUnload(uint64_t module)",
   cuModuleGetFunction: "int cuModuleGetFunction(_Out_ uint64_t *function, uint64_t module, const char *name)",
   cuFuncSetAttribute: "int cuFuncSetAttribute(uint64_t function, int attribute, int value)",
+  cuTensorMapEncodeTiled:
+    "int cuTensorMapEncodeTiled(void *map, int type, uint axes, uint64_t address, const void *extents, const void *strides, " +
+    "const void *box, const void *steps, int interleave, int swizzle, int promotion, int fill)",
   cuStreamCreate: "int cuStreamCreate(_Out_ uint64_t *stream, uint flags)",
   cuStreamSynchronize: "int cuStreamSynchronize(uint64_t stream)",
   cuStreamDestroy: "int cuStreamDestroy_v2(uint64_t stream)",

@@ -4,7 +4,7 @@
 import type { CudaCode, CudaImage } from "../artifact.ts";
 import { UserError } from "../errors.ts";
 import { inWords } from "../in-words.ts";
-import type { Program } from "../program.ts";
+import type { Program, ProgramKernel, ProgramMap } from "../program.ts";
 import { compileSource } from "./compile.ts";
 import { compilerFlags } from "./nvcc.ts";
 import type { CudaDevice } from "./device.ts";
@@ -13,6 +13,8 @@ import { failed, type Handle } from "./driver.ts";
 export interface CudaKernels {
   /** By the program's numbers; only those of the entries asked for. */
   readonly functions: ReadonlyMap<number, Handle>;
+  /** The program with its kernels as this code has them. */
+  readonly program: Program;
   readonly dispose: () => void;
 }
 
@@ -22,14 +24,28 @@ export const sharedBytes = (scratch: number): number => (scratch > mostStatic ? 
 
 const dynamicSharedMemory = 8;
 
+/** What is launched, and what bulk copies read of its buffers. */
+export interface LoadedKernel extends ProgramKernel {
+  readonly maps?: readonly ProgramMap[];
+}
+
+/** What the code for devices whose warpgroups multiply does in a way of its own; `a`, since no later device runs it. */
+const withWays = (program: Program, architecture: string): Program => ({
+  ...program,
+  kernels: program.kernels.map(({ warpgroups, ...usual }): LoadedKernel => {
+    return architecture === "sm_90a" ? { ...usual, ...warpgroups } : usual;
+  }),
+});
+
 export function loadKernels(
   device: CudaDevice,
-  program: Program,
+  given: Program,
   code: CudaCode,
   entries: readonly string[],
 ): CudaKernels {
   const { driver } = device;
-  const module = loadModule(device, code);
+  const { module, architecture } = loadModule(device, code);
+  const program = withWays(given, architecture);
   try {
     const functions = new Map<number, Handle>();
     for (const entry of entries)
@@ -49,7 +65,7 @@ export function loadKernels(
         if (shared > 0) driver.call(loading, "cuFuncSetAttribute", found, dynamicSharedMemory, shared);
         functions.set(kernel, found);
       }
-    return { functions, dispose: () => void driver.try("cuModuleUnload", module) };
+    return { functions, program, dispose: () => void driver.try("cuModuleUnload", module) };
   } catch (error) {
     driver.try("cuModuleUnload", module);
     throw error;
@@ -70,8 +86,11 @@ export function imagesFor(capability: number, images: readonly CudaImage[]): rea
     .toSorted((a, b) => fits(b.architecture) - fits(a.architecture));
 }
 
-/** All kernels of a text. Whoever loads them unloads them. */
-export function loadModule(device: CudaDevice, { source, images = [] }: CudaCode): Handle {
+/** All kernels of a text, and what it was compiled for. Whoever loads them unloads them. */
+export function loadModule(
+  device: CudaDevice,
+  { source, images = [] }: CudaCode,
+): { readonly module: Handle; readonly architecture: string } {
   const { driver, capability } = device;
   let refusal = 0;
   const load = (bytes: Uint8Array): Handle | undefined => {
@@ -84,13 +103,12 @@ export function loadModule(device: CudaDevice, { source, images = [] }: CudaCode
     refusal ||= status;
     return undefined;
   };
-  for (const { bytes } of imagesFor(capability, images)) {
+  for (const { bytes, architecture } of imagesFor(capability, images)) {
     const module = load(bytes);
-    if (module !== undefined) return module;
+    if (module !== undefined) return { module, architecture };
   }
-  const compiled = load(
-    compileSource(source, `sm_${capability}${capability === 90 ? "a" : ""}`, compilerFlags),
-  );
-  if (compiled !== undefined) return compiled;
+  const architecture = `sm_${capability}${capability === 90 ? "a" : ""}`;
+  const module = load(compileSource(source, architecture, compilerFlags));
+  if (module !== undefined) return { module, architecture };
   throw failed(refusal, "while loading kernels");
 }

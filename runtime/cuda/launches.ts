@@ -2,12 +2,12 @@
 // them as one graph, which the device replays without asking the host again. Node only.
 
 import type { Call } from "../pool.ts";
-import type { ProgramKernel } from "../program.ts";
 import type { CudaDevice } from "./device.ts";
 import type { UserError } from "../errors.ts";
-import { failed, isFault, type Handle } from "./driver.ts";
-import { sharedBytes } from "./kernels.ts";
+import { failed, isFault, type Driver, type Handle } from "./driver.ts";
+import { sharedBytes, type LoadedKernel } from "./kernels.ts";
 import { addressOf } from "./library.ts";
+import { encodeMap, mapAlignment, mapBytes } from "./maps.ts";
 
 export interface Launch {
   /** For errors. */
@@ -18,15 +18,16 @@ export interface Launch {
   readonly shared: number;
   /** Where each argument lies; and the arguments, which must not be collected. */
   readonly parameters: BigUint64Array;
-  readonly values: BigUint64Array;
+  readonly values: ArrayBufferView;
 }
 
 /** CUDA's bound on blocks along x. */
 const mostBlocks = 2 ** 31 - 1;
 
 export function launchesOf(
+  driver: Driver,
   calls: readonly Call[],
-  kernels: readonly ProgramKernel[],
+  kernels: readonly LoadedKernel[],
   functions: ReadonlyMap<number, Handle>,
 ): readonly Launch[] {
   return calls.map(({ what, kernel, args, grid }): Launch => {
@@ -34,18 +35,39 @@ export function launchesOf(
     const found = functions.get(kernel);
     if (found === undefined) throw new Error(`internal: the kernel ${name} was not loaded`);
     if (grid > mostBlocks) throw new Error(`internal: the kernel ${name} has ${grid} workgroups`);
-    // In memory of their own: small arrays without a buffer may be moved.
-    const values = new BigUint64Array(new ArrayBuffer(8 * args.length));
-    // Sizes are 32-bit integers, at the low end of theirs.
-    args.forEach((value, i) => (values[i] = BigInt.asUintN(64, BigInt(value))));
-    const first = args.length === 0 ? 0n : addressOf(values);
-    const parameters = new BigUint64Array(new ArrayBuffer(8 * Math.max(1, args.length)));
-    args.forEach((_, i) => (parameters[i] = first + BigInt(8 * i)));
     return {
       ...{ what, function: found, blocks: grid, threads: workgroup, shared: sharedBytes(scratch) },
-      ...{ parameters, values },
+      ...argumentsOf(driver, what, kernels[kernel]!, args),
     };
   });
+}
+
+/** Addresses of buffers, sizes, maps, each where the driver finds it. */
+export function argumentsOf(
+  driver: Driver,
+  what: string,
+  { buffers, sizes, maps = [] }: Pick<LoadedKernel, "buffers" | "sizes" | "maps">,
+  args: readonly number[],
+): Pick<Launch, "parameters" | "values"> {
+  // In memory of their own: small arrays without a buffer may be moved.
+  const memory = new ArrayBuffer(mapAlignment + mapBytes * maps.length + 8 * args.length);
+  const values = new Uint8Array(memory);
+  const start = addressOf(values);
+  const skipped = Number(-start & BigInt(mapAlignment - 1));
+  const first = start + BigInt(skipped);
+  const launch = Object.fromEntries(sizes.map((size, i) => [size, args[buffers.length + i]!]));
+  for (const [i, map] of maps.entries()) {
+    const at = new Uint8Array(memory, skipped + mapBytes * i, mapBytes);
+    encodeMap(driver, what, map, args[map.buffer]!, launch, at);
+  }
+  const view = new DataView(memory, skipped + mapBytes * maps.length);
+  // Sizes are 32-bit integers, at the low end of theirs.
+  args.forEach((value, i) => view.setBigUint64(8 * i, BigInt.asUintN(64, BigInt(value)), true));
+  const afterMaps = first + BigInt(mapBytes * maps.length);
+  const parameters = new BigUint64Array(new ArrayBuffer(8 * Math.max(1, args.length + maps.length)));
+  args.forEach((_, i) => (parameters[i] = afterMaps + BigInt(8 * i)));
+  maps.forEach((_, i) => (parameters[args.length + i] = first + BigInt(mapBytes * i)));
+  return { parameters, values };
 }
 
 export function launch({ driver, stream }: CudaDevice, one: Launch): void {

@@ -269,7 +269,8 @@ export class CudaSession implements Executor {
     this.#memory.fit(layout.bytes, name, fullest === undefined ? "inputs and outputs" : inWords(fullest));
     const { tensors, arena } = this.#memory;
     const addresses = { tensors, arena, kernel: () => notCalled };
-    const prepared = prepareEntry(this.program, entry, bound.sizes, addresses, layout);
+    const { program, functions } = this.#kernels;
+    const prepared = prepareEntry(program, entry, bound.sizes, addresses, layout);
     for (const dispatch of prepared.dispatches) {
       checkApart(dispatch);
       checkLengths(dispatch);
@@ -282,7 +283,7 @@ export class CudaSession implements Executor {
     });
     const ready: Ready = {
       ...prepared,
-      launches: launchesOf(prepared.calls, this.program.kernels, this.#kernels.functions),
+      launches: launchesOf(this.#device.driver, prepared.calls, program.kernels, functions),
       graph: undefined,
       arena,
       host: new ArrayBuffer(top),

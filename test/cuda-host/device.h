@@ -3,6 +3,7 @@
 // with `moe_launch`. Reports threads that end or wait elsewhere while others wait at a barrier. What units of a GPU do beside the threads
 // is in units.h. Knows what printed kernels use and no more; says nothing about speed, and nothing about races between threads (the kernel interpreter does).
 #pragma once
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
@@ -10,6 +11,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <initializer_list>
+#include <map>
 #include <sys/mman.h>
 #include <tuple>
 #include <utility>
@@ -23,6 +26,7 @@
 #define __device__
 #define __forceinline__ inline
 #define __launch_bounds__(...)
+#define __grid_constant__
 #define __align__(n) __attribute__((aligned(n)))
 // All of it in one section, so that a launch can fill it with numbers that nobody wrote.
 #define __shared__ static __attribute__((section("moe_shared")))
@@ -77,11 +81,14 @@ static Index3 threadIdx, blockIdx, blockDim, gridDim;
 
 namespace moe {
 
-enum class State { ready, warp, block, done };
+enum class State { ready, warp, block, phase, done };
 
 struct Fiber {
   State state;
   int line;
+  // What it waits for, where that is a phase of a signal (bulk.h).
+  const void* signal;
+  unsigned phase;
   char* stack;
 #if defined(__x86_64__)
   void* at;
@@ -170,11 +177,11 @@ static void prepare(Fiber& fiber) {
 #endif
 }
 
-/** The kernel has made a mistake: its launch ends here. */
+/** The kernel has made a mistake: its launch ends here. Outside of fibers the message is all there is to do. */
 inline void fail(const char* why) {
   if (!failed) std::snprintf(message, sizeof message, "block %u: thread %u: %s", blockIdx.x, current, why);
   failed = true;
-  if (threads > 1) leave();
+  if (threads > 1 && fibers[current].state == State::ready) leave();
 }
 
 inline void wait(State state, int line) {
@@ -201,7 +208,10 @@ inline const char* describe(const Fiber& fiber, char* into, std::size_t size) {
   if (fiber.state == State::done)
     std::snprintf(into, size, "has ended");
   else
-    std::snprintf(into, size, "waits %s at line %d", fiber.state == State::warp ? "for its warp" : "for its block",
+    std::snprintf(into, size, "waits %s at line %d",
+                  fiber.state == State::warp    ? "for its warp"
+                  : fiber.state == State::phase ? "for a phase that does not end"
+                                                : "for its block",
                   fiber.line);
   return into;
 }
@@ -219,6 +229,35 @@ inline bool release(unsigned from, unsigned to, State state) {
   return true;
 }
 
+inline bool hasEnded(const void* signal, unsigned phase);
+static void endedBlock();
+
+/** A warp goes on by itself until its block has to meet, or one of it waits for what others do. Whether any has gone on. */
+inline bool runWarp(unsigned first, unsigned end) {
+  for (bool moved = false;;) {
+    bool together = false, waits = false, stepped = false;
+    for (unsigned i = first; i < end; i++) {
+      current = i;
+      if (fibers[i].state == State::phase && hasEnded(fibers[i].signal, fibers[i].phase)) fibers[i].state = State::ready;
+      if (failed) return false;
+      if (fibers[i].state == State::ready) {
+        threadIdx.x = i;
+        resume(fibers[i]);
+        if (failed) return false;
+        stepped = true;
+      }
+      together = together || fibers[i].state == State::warp;
+      waits = waits || fibers[i].state == State::phase;
+    }
+    moved = moved || stepped;
+    if (together && !waits) {
+      if (!(failed = !release(first, end, State::warp))) continue;
+      return false;
+    }
+    if (!stepped || !waits) return moved;
+  }
+}
+
 inline bool runBlock() {
   if (threads == 1) {
     threadIdx.x = current = 0;
@@ -228,27 +267,27 @@ inline bool runBlock() {
   }
   for (unsigned i = 0; i < threads; i++) prepare(fibers[i]);
   for (;;) {
+    bool moved = false;
     for (unsigned first = 0; first < threads; first += 32) {
-      const unsigned end = first + 32 < threads ? first + 32 : threads;
-      // A warp goes on by itself until its block has to meet.
-      for (;;) {
-        bool together = false;
-        for (unsigned i = first; i < end; i++) {
-          if (fibers[i].state == State::ready) {
-            threadIdx.x = current = i;
-            resume(fibers[i]);
-            if (failed) return false;
-          }
-          together = together || fibers[i].state == State::warp;
-        }
-        if (!together) break;
-        if (!release(first, end, State::warp)) return false;
-      }
+      const bool stepped = runWarp(first, first + 32 < threads ? first + 32 : threads);
+      if (failed) return false;
+      moved = moved || stepped;
+    }
+    unsigned waiting = threads;
+    for (unsigned i = 0; i < threads; i++)
+      if (fibers[i].state == State::phase) waiting = i;
+    if (waiting < threads) {
+      if (moved) continue;
+      char how[64];
+      std::snprintf(message, sizeof message, "block %u: thread %u %s", blockIdx.x, waiting,
+                    describe(fibers[waiting], how, sizeof how));
+      return false;
     }
     if (fibers[0].state == State::done) {
       for (unsigned i = 1; i < threads; i++)
         if (fibers[i].state != State::done) return release(0, threads, State::done);
-      return true;
+      endedBlock();
+      return !failed;
     }
     if (!release(0, threads, State::block)) return false;
   }
@@ -295,10 +334,21 @@ constexpr int countOf(void (*)(Arguments...)) {
   return sizeof...(Arguments);
 }
 
+template <class... Arguments>
+int bytesOf(void (*)(Arguments...), int at) {
+  constexpr int sizes[] = {sizeof(Arguments)..., 0};
+  return sizes[at];
+}
+template <auto kernel>
+int argumentBytes(int at) {
+  return bytesOf(kernel, at);
+}
+
 struct Named {
   const char* name;
   void (*run)(void**);
   int arguments;
+  int (*bytes)(int);
 };
 
 } // namespace moe
@@ -312,7 +362,7 @@ struct Named {
 #define MOE_DYNAMIC(type, name) type* const name = moe::dynamic
 
 /** At the end of the text: MOE_KERNELS(MOE_KERNEL(k0) MOE_KERNEL(k1) ...). */
-#define MOE_KERNEL(name) {#name, &moe::adapted<&name>, moe::countOf(&name)},
+#define MOE_KERNEL(name) {#name, &moe::adapted<&name>, moe::countOf(&name), &moe::argumentBytes<&name>},
 #define MOE_KERNELS(...)                                                                                     \
   static const moe::Named moe_kernels[] = {__VA_ARGS__};                                                     \
   extern "C" int moe_find(const char* name) {                                                                \
@@ -324,5 +374,6 @@ struct Named {
     return moe::launch(moe_kernels[kernel].run, blocks, block, args);                                        \
   }                                                                                                          \
   extern "C" int moe_arguments(int kernel) { return moe_kernels[kernel].arguments; }                           \
+  extern "C" int moe_argument_bytes(int kernel, int at) { return moe_kernels[kernel].bytes(at); }              \
   extern "C" const char* moe_error() { return moe::message; }                                                \
   extern "C" long moe_conflicts() { return std::exchange(moe::conflicts, 0); }

@@ -36,6 +36,7 @@ struct Library {
   void* handle;
   int (*find)(const char*);
   int (*arguments)(int);
+  int (*argumentBytes)(int, int);
   int (*launch)(int, unsigned, unsigned, void**);
   const char* (*error)();
 };
@@ -44,10 +45,14 @@ struct Function {
   int kernel;
   int shared;
 };
+/** What a kernel is given: as large and as aligned as the largest argument. */
+struct alignas(64) Argument {
+  unsigned char bytes[128];
+};
 struct Launch {
   Function* function;
   unsigned blocks, threads;
-  std::vector<u64> values;
+  std::vector<Argument> values;
 };
 struct Stream {
   bool recording;
@@ -92,8 +97,8 @@ bool refused(const Launch& one) { return setting("refused kernel", -1) == one.fu
 int perform(const Launch& one, Stream* stream) {
   launches++;
   std::vector<void*> pointers;
-  std::vector<u64> values = one.values;
-  for (u64& value : values) pointers.push_back(&value);
+  std::vector<Argument> values = one.values;
+  for (Argument& value : values) pointers.push_back(&value);
   pointers.push_back(nullptr);
   Library* library = one.function->library;
   if (setting("fault at launch", 0) == launches) {
@@ -246,6 +251,7 @@ int cuModuleLoadData(u64* module, const char* image) {
   Library* library = new Library{handle,
                                  reinterpret_cast<int (*)(const char*)>(dlsym(handle, "moe_find")),
                                  reinterpret_cast<int (*)(int)>(dlsym(handle, "moe_arguments")),
+                                 reinterpret_cast<int (*)(int, int)>(dlsym(handle, "moe_argument_bytes")),
                                  reinterpret_cast<int (*)(int, unsigned, unsigned, void**)>(dlsym(handle, "moe_launch")),
                                  reinterpret_cast<const char* (*)()>(dlsym(handle, "moe_error"))};
   *module = keep(library);
@@ -270,6 +276,15 @@ int cuFuncSetAttribute(u64 function, int attribute, int value) {
   BEGIN;
   if (attribute == 8) reinterpret_cast<Function*>(function)->shared = value;
   return 0;
+}
+
+int cuTensorMapEncodeTiled(void* map, int type, unsigned axes, u64 address, const u64* extents, const u64* strides,
+                           const unsigned* box, const unsigned* steps, int interleave, int swizzle, int promotion,
+                           int fill) {
+  BEGIN;
+  if (interleave != 0 || promotion < 0 || promotion > 3 || fill != 0) return invalidValue;
+  const u64 bytes = moe::encodeTensorMap(map, type, axes, address, extents, strides, box, steps, swizzle);
+  return bytes == 0 || (!inside(address, bytes) && setting("any memory", 0) == 0) ? invalidValue : 0;
 }
 
 int cuStreamCreate(u64* handle, unsigned) {
@@ -362,8 +377,10 @@ int cuLaunchKernel(u64 function, unsigned x, unsigned y, unsigned z, unsigned bl
   if (shared > 48 * 1024 && shared > static_cast<unsigned>(of->shared)) return invalidValue;
   Launch one{of, x, blockX, {}};
   // As the driver does: arguments are copied when the launch is asked for.
-  for (int i = 0; i < of->library->arguments(of->kernel); i++)
-    one.values.push_back(*static_cast<u64*>(parameters[i]));
+  for (int i = 0; i < of->library->arguments(of->kernel); i++) {
+    one.values.emplace_back();
+    std::memcpy(&one.values.back(), parameters[i], of->library->argumentBytes(of->kernel, i));
+  }
   if (stream->recording) {
     stream->recorded.push_back(one);
     return 0;

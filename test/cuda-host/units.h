@@ -247,7 +247,10 @@ inline void settle() {
   own.sums.clear();
 }
 
+static void forgetSignals();
+
 static void begin() {
+  forgetSignals();
   failed = false;
   unpublished[0].assign(sizeof dynamic / 16, 0);
   // All kernels' of a text.

@@ -55,6 +55,10 @@ const incremented = (value: Expr, lanes: 1 | 4): Expr => {
     : { op: "binary", type: "f32", fn: "add", a: value, b: one };
 };
 
+/** The axis of an operand that is not contiguous. */
+const otherOf = (buffer: string, contiguous: "m" | "n" | "k"): "m" | "n" | "k" =>
+  contiguous !== "k" ? "k" : buffer === "a" ? "m" : "n";
+
 export function prepare(test: Case, parallel?: Parallel): Prepared {
   const siblings = test.siblings ?? 1;
   const batch = test.batch ?? 1;
@@ -117,6 +121,27 @@ export function prepare(test: Case, parallel?: Parallel): Prepared {
         : {
             copied: {
               type,
+              ...(gathered || test.ragged === "reduction"
+                ? {}
+                : {
+                    tensor: {
+                      buffer: () => buffer,
+                      offset: constant(0),
+                      axes: [
+                        { along: contiguous, extent: innerExtent, stride: constant(1) },
+                        { along: otherOf(buffer, contiguous), extent: outerExtent, stride: innerExtent },
+                        ...(perGroup || test.batch !== undefined
+                          ? [
+                              {
+                                along: perGroup ? ("group" as const) : 0,
+                                extent: constant(perGroup ? groups : batch),
+                                stride: product([outerExtent, innerExtent]),
+                              },
+                            ]
+                          : []),
+                      ],
+                    },
+                  }),
               open: (place: ContractPlace, fixed: Expr, into: Stmt[]) => {
                 const base = baseOf(place, fixed, into);
                 return (moving: Expr) => ({ buffer, index: add(base, moving) });
@@ -204,6 +229,7 @@ export function prepare(test: Case, parallel?: Parallel): Prepared {
     scratch: made.scratch,
     body: made.body,
     multiplyAdds: made.multiplyAdds,
+    ...(made.warpgroups === undefined ? {} : { warpgroups: made.warpgroups }),
   };
 
   let seed = 1;

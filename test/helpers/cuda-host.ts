@@ -7,7 +7,11 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { printCuda } from "../../compiler/cuda/print.ts";
+import { describeKernel } from "../../compiler/plan.ts";
 import type { Kernel } from "../../compiler/kernel.ts";
+import type { Warpgroups } from "../../compiler/target.ts";
+import { openDriver, type Driver } from "../../runtime/cuda/driver.ts";
+import { argumentsOf } from "../../runtime/cuda/launches.ts";
 import { compilerFlags } from "../../runtime/cuda/nvcc.ts";
 import type { CudaCode } from "../../runtime/artifact.ts";
 import { heldIn, isHalf, narrowed, valuesOf } from "../../runtime/halves.ts";
@@ -54,13 +58,17 @@ export function made(
 
 /** What the pretended device can do. */
 export interface HostDevice {
-  readonly warpgroups?: boolean | undefined;
+  readonly warpgroups?: Warpgroups | undefined;
 }
 
+const multiplies = ({ warpgroups = false }: HostDevice): boolean => warpgroups !== false;
+
 /** The path of a shared library with `moe_launch` for these kernels. */
-export function hostLibrary(text: string, { warpgroups = false }: HostDevice = {}): string {
-  const names = [...text.matchAll(/\b(k\d+)\(/g)].map(([, name]) => `MOE_KERNEL(${name!})`);
-  const device = ["device.h", "units.h"].map((name) => readFileSync(join(folder, name), "utf8")).join("\n");
+export function hostLibrary(text: string, pretended: HostDevice = {}): string {
+  // A kernel that has two ways is there twice, and is compiled once.
+  const names = [...new Set([...text.matchAll(/\b(k\d+)\(/g)].map(([, name]) => `MOE_KERNEL(${name!})`))];
+  const headers = ["tensor-map.h", "device.h", "units.h", "bulk.h"];
+  const device = headers.map((name) => readFileSync(join(folder, name), "utf8")).join("\n");
   const body = text.replaceAll(
     /extern __shared__ (?:__align__\(\d+\) )?(\w+) (\w+)\[\];/g,
     "MOE_DYNAMIC($1, $2);",
@@ -68,7 +76,7 @@ export function hostLibrary(text: string, { warpgroups = false }: HostDevice = {
   const products = new Set(
     [...text.matchAll(/\bproduct_\d+_(b?f16)/g)].map(([name, type]) => `MOE_PRODUCT(${name}, ${type!})`),
   );
-  const abilities = `#define MOE_WARPGROUPS ${warpgroups ? 1 : 0}\n${[...products].join("\n")}`;
+  const abilities = `#define MOE_WARPGROUPS ${multiplies(pretended) ? 1 : 0}\n${[...products].join("\n")}`;
   const whole = `${device}\n${abilities}\n${body}\nMOE_KERNELS(${names.join(" ")})\n`;
   const flags = "-std=c++17 -O0 -fwrapv -ffp-contract=off -fno-strict-aliasing -shared -fPIC -w";
   return made(whole, [".cpp", ".so"], ["g++", ...flags.split(" ")]);
@@ -98,6 +106,7 @@ export function loadText(text: string, kernels: readonly Kernel[], device: HostD
     conflicts: () => Number(conflicts()),
     run(index, grid, addresses, sizes) {
       const kernel = kernels[index]!;
+      const way = multiplies(device) ? kernel.warpgroups : undefined;
       const bytes = addresses.reduce((sum, { byteLength }) => sum + padded(byteLength), 16);
       // One block of memory for all buffers: their addresses must be multiples of 16.
       const memory = new ArrayBuffer(bytes);
@@ -112,18 +121,26 @@ export function loadText(text: string, kernels: readonly Kernel[], device: HostD
         view.set(isHalf(type) ? narrowed(type, data as Float32Array) : data);
         return { at, type, view };
       });
-      const values = BigUint64Array.from([
-        ...places.map(({ at }) => base + BigInt(at)),
-        ...sizes.map(BigInt),
-        0n,
-      ]);
-      const first = koffi.address(values);
-      const args = BigUint64Array.from(values, (_, i) => first + BigInt(8 * i));
-      const status = launch(index, grid, kernel.workgroup, args) as number;
+      const args = [...places.map(({ at }) => Number(base) + at), ...sizes];
+      const maps = way === undefined ? [] : describeKernel(kernel).warpgroups!.maps;
+      const { parameters } = withFakeDriver(maps.length > 0, (driver) =>
+        argumentsOf(driver, kernel.name, { ...describeKernel(kernel), maps }, args),
+      );
+      const status = launch(index, grid, (way ?? kernel).workgroup, parameters) as number;
       if (status !== 0) throw new Error(`kernel ${kernel.name}: ${error() as string}`);
       places.forEach(({ type, view }, i) => addresses[i]!.set(valuesOf(type, view)));
     },
   };
+}
+
+/** Maps of memory that the driver has not allocated. */
+function withFakeDriver<T>(needed: boolean, use: (driver: Driver) => T): T {
+  if (!needed) return use(undefined as never);
+  const fake = fakeDriver();
+  fake.set("any memory", 1);
+  const made = use(openDriver(fake.path));
+  fake.set("any memory", 0);
+  return made;
 }
 
 const padded = (bytes: number): number => Math.ceil(bytes / 16) * 16 + 64;
@@ -155,7 +172,9 @@ let fake: FakeDriver | undefined;
 
 export function fakeDriver(): FakeDriver {
   if (fake !== undefined) return fake;
-  const text = readFileSync(join(folder, "driver.cpp"), "utf8");
+  const text = ["tensor-map.h", "driver.cpp"]
+    .map((name) => readFileSync(join(folder, name), "utf8"))
+    .join("\n");
   const path = made(text, [".cpp", ".so"], ["g++", "-std=c++17", "-O1", "-shared", "-fPIC", "-w", "-ldl"]);
   const library = koffi.load(path);
   const set = library.func("void fake_set(const char *key, long value)");
@@ -184,7 +203,7 @@ export const hostImage = (source: string, device: HostDevice = {}): string =>
 export function hostCode(kernels: readonly Kernel[], device: HostDevice = {}): CudaCode {
   const source = printCuda(kernels);
   const bytes = new TextEncoder().encode(hostImage(source, device));
-  return { source, images: [{ architecture: "compute_80", bytes }] };
+  return { source, images: [{ architecture: multiplies(device) ? "sm_90a" : "compute_80", bytes }] };
 }
 
 /** The path of what nvcc makes of a text: machine code for `sm_..`, PTX for `compute_..`. */
