@@ -10,6 +10,7 @@
 import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { UserError } from "../runtime/errors.ts";
+import { codeOf, reasonOf } from "../runtime/system-error.ts";
 import type { Data } from "../runtime/data/data.ts";
 import { openData } from "../runtime/data/open-node.ts";
 import type { Modality, Program, Training } from "../runtime/program.ts";
@@ -28,6 +29,7 @@ import type { CompileFor } from "./devices.ts";
 import type { Trained } from "./sessions.ts";
 import { nearby, readJson, writeWhole } from "./files.ts";
 import { phaseFolder } from "./start-from.ts";
+import { typed } from "./typed.ts";
 import { tool } from "./version.ts";
 
 export const runVersion = 1;
@@ -173,7 +175,7 @@ function readNote(from: string, shown: string): RunNote {
     return refuse(
       `${shown} is a file, not the folder of a run`,
       shown.endsWith(".moe")
-        ? `train it first: moe train ${shown}`
+        ? `train it first: moe train ${typed(shown)}`
         : `give the folder that it is in: ${dirname(shown)}`,
     );
   if (!existsSync(join(folder, "run.json"))) {
@@ -221,21 +223,24 @@ export function runsIn(folder: string): string[] {
 /** `runs/book`, or `runs/book-2` when that is taken. Makes it, so that two runs that start together differ. */
 export function freshFolder(from: string, path: string): string {
   const stem = basename(path).replace(/\.moe$/, "");
+  makeFolder(from, "runs");
   for (let number = 1; ; number++) {
     const shown = `runs/${stem}${number === 1 ? "" : `-${number}`}`;
-    const folder = resolve(from, shown);
-    if (existsSync(folder)) continue;
-    try {
-      mkdirSync(dirname(folder), { recursive: true });
-      mkdirSync(folder);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "EEXIST") continue;
-      throw new UserError("C0201", `cannot make the folder ${shown}: ${(error as Error).message}`, {
-        file: shown,
-        help: "choose a place that can be written with --out",
-      });
-    }
-    return shown;
+    if (makeFolder(from, shown)) return shown;
+  }
+}
+
+/** False when something of that name is there already. Errors: C0201. */
+function makeFolder(from: string, shown: string): boolean {
+  try {
+    mkdirSync(resolve(from, shown));
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return false;
+    throw new UserError("C0201", `cannot make the folder ${shown}: ${reasonOf(error)}`, {
+      file: shown,
+      help: "choose a place that can be written with --out",
+    });
   }
 }
 

@@ -27,6 +27,7 @@ import {
 import { phaseFolder } from "./start-from.ts";
 import type { Shell } from "./shell.ts";
 import { modulePath, openSources, sourceHash } from "./sources.ts";
+import { typed } from "./typed.ts";
 import { closeAll, openAll, phaseOf, tryStarts, type TrainPhase } from "./train-phases.ts";
 
 export interface StartOptions {
@@ -221,7 +222,7 @@ function sameSource(shell: Shell, given: string, run: Run): void {
   if (sourceHash(path, sources.texts()) === (run.note.givenHash ?? run.note.sourceHash)) return;
   throw new UserError("C0303", `${given} changed since ${run.shown} began`, {
     file: given,
-    help: `begin a new run without --resume, or continue the old one: moe train ${run.shown} --resume`,
+    help: `begin a new run without --resume, or continue the old one: moe train ${typed(run.shown)} --resume`,
   });
 }
 

@@ -146,6 +146,30 @@ test("data that changed: resuming changes nothing on disk", async () => {
   expect(contents("runs/tiny")).toEqual(before);
 });
 
+test("a file where the folder of runs should be", async () => {
+  renameSync(at("runs"), at("kept"));
+  shell.write("runs", "mine");
+  expect(await run("train tiny.moe --threads 1")).toEqual({
+    code: 2,
+    out: "",
+    err:
+      "error[C0201]: cannot make the folder runs/tiny: part of the path is a file, not a folder\n" +
+      "  = help: choose a place that can be written with --out\n",
+  });
+  expect(readFileSync(at("runs"), "utf8")).toBe("mine");
+  rmSync(at("runs"));
+  renameSync(at("kept"), at("runs"));
+});
+
+test("what to type next can be typed, whatever a folder is called", async () => {
+  const init = await shell.run(["init", "my $model"]);
+  expect(init.out).toContain('  cd "my \\$model"\n');
+  shell.write("a few words/tiny.moe", tinyModel.replace("data/*", "../data/*"));
+  const { out } = await shell.run(["train", "a few words/tiny.moe", "--threads", "1", "--out", "é / ü"]);
+  expect(out).toContain('  more     moe generate "é / ü" --prompt "');
+  expect((await shell.run(["train", "é / ü", "--steps", "1"])).err).toContain("error[C0203]");
+});
+
 describe("data that are not where they were", () => {
   test("a run folder that was moved says where it looks, and what to do works", async () => {
     cpSync(at("runs/tiny"), at("far/away/run"), { recursive: true });

@@ -1,6 +1,7 @@
-// What `moe show` fills in, and that nothing changes by it; what `moe plan` counts.
+// What `moe show` fills in, and that nothing changes by it; what `moe plan` counts; what `moe graph` overwrites.
 
-import { dirname } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { planModel } from "../compiler/compile.ts";
 import { loadModel } from "../compiler/resolve.ts";
@@ -252,5 +253,39 @@ describe("moe show --level", () => {
     expect((await shown("--level", "code", "--target", "cuda", "--entry", "decode")).err).toContain(
       "the code for CUDA is one text for all entries",
     );
+  });
+});
+
+const bare = "model M {\n  modality x = features(2)\n  logits = x\n}\n";
+
+test("the plan of a model without parameters has no share of them", async () => {
+  const { run, remove } = testShell({ "m.moe": bare });
+  const { code, out } = await run(["plan", "m.moe"]);
+  expect(code).toBe(0);
+  expect(out).toContain("active per example       0\n");
+  expect(out).not.toContain("NaN");
+  remove();
+});
+
+describe("graph", () => {
+  test("replaces an older drawing, and nothing else", async () => {
+    const { run, folder, remove } = testShell({ "m.moe": bare, "m.html": "mine" });
+    const refused = (file: string) => ({
+      code: 2,
+      out: "",
+      err:
+        `error[C0202]: ${file} is there already, and is no drawing of moe's\n` +
+        "  = help: choose another name with --out, or move the file\n",
+    });
+    expect(await run(["graph", "m.moe"])).toEqual(refused("m.html"));
+    expect(readFileSync(join(folder, "m.html"), "utf8")).toBe("mine");
+    for (const file of ["a.svg", "a.html"])
+      for (let time = 0; time < 2; time++)
+        expect(await run(["graph", "m.moe", "-o", file])).toEqual({ code: 0, out: `${file}\n`, err: "" });
+    // A page of one's own that shows such a drawing.
+    const page = `<!doctype html>\n<html><body>${readFileSync(join(folder, "a.svg"), "utf8")}</body></html>`;
+    writeFileSync(join(folder, "mine.html"), page);
+    expect(await run(["graph", "m.moe", "-o", "mine.html"])).toEqual(refused("mine.html"));
+    remove();
   });
 });

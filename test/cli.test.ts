@@ -1,15 +1,7 @@
 // The command line as a user meets it: help, usage, exit codes, files of every bad kind. Commands run inside this process with
 // their output caught; cli-process.test.ts starts the real one.
 
-import {
-  chmodSync,
-  existsSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, readdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { makeProgram } from "../cli/program.ts";
@@ -349,39 +341,6 @@ describe("fmt", () => {
   });
 });
 
-test("the plan of a model without parameters has no share of them", async () => {
-  const { run } = shell({ "m.moe": "model M {\n  modality x = features(2)\n  logits = x\n}\n" });
-  const { code, out } = await run(["plan", "m.moe"]);
-  expect(code).toBe(0);
-  expect(out).toContain("active per example       0\n");
-  expect(out).not.toContain("NaN");
-});
-
-describe("graph", () => {
-  test("replaces an older drawing, and nothing else", async () => {
-    const { run, folder } = shell({
-      "m.moe": "model M {\n  modality x = features(2)\n  logits = x\n}\n",
-      "m.html": "mine",
-    });
-    const refused = (file: string) => ({
-      code: 2,
-      out: "",
-      err:
-        `error[C0202]: ${file} is there already, and is no drawing of moe's\n` +
-        "  = help: choose another name with --out, or move the file\n",
-    });
-    expect(await run(["graph", "m.moe"])).toEqual(refused("m.html"));
-    expect(readFileSync(join(folder, "m.html"), "utf8")).toBe("mine");
-    for (const file of ["a.svg", "a.html"])
-      for (let time = 0; time < 2; time++)
-        expect(await run(["graph", "m.moe", "-o", file])).toEqual({ code: 0, out: `${file}\n`, err: "" });
-    // A page of one's own that shows such a drawing.
-    const page = `<!doctype html>\n<html><body>${readFileSync(join(folder, "a.svg"), "utf8")}</body></html>`;
-    writeFileSync(join(folder, "mine.html"), page);
-    expect(await run(["graph", "m.moe", "-o", "mine.html"])).toEqual(refused("mine.html"));
-  });
-});
-
 describe("explain", () => {
   test("a page for every code, in every spelling that a message suggests", async () => {
     const { run } = shell();
@@ -401,31 +360,6 @@ describe("explain", () => {
     for (const file of sources)
       for (const [, code] of readFileSync(join("cli", file), "utf8").matchAll(/UserError\(\s*"(\w+)"/g))
         expect(known, `${file} raises ${code}`).toContain(code);
-  });
-});
-
-describe("init", () => {
-  test("a project that is well and in style; never overwrites", async () => {
-    const { run, folder } = shell();
-    const { code, out } = await run(["init", "my-model"]);
-    expect(code).toBe(0);
-    expect(out).toContain("moe train small.moe");
-    expect(await run(["check", "my-model"])).toEqual({
-      code: 0,
-      out: "my-model/small.moe is well\n",
-      err: "",
-    });
-    expect((await run(["fmt", "--check", "my-model"])).code).toBe(0);
-    const manifest = JSON.parse(readFileSync(join(folder, "my-model/package.json"), "utf8")) as {
-      name: string;
-    };
-    expect(manifest.name).toBe("my-model");
-    expect(await run(["init", "my-model"])).toEqual({
-      code: 2,
-      out: "",
-      err: "error[C0202]: my-model/small.moe is there already, and nothing was written\n  = help: name a new folder: moe init my-model\n",
-    });
-    expect(existsSync(join(folder, "small.moe"))).toBe(false);
   });
 });
 

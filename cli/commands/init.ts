@@ -1,7 +1,7 @@
 // moe init: a starter project in a folder. In: the folder. Out: files, and what to type next. Never overwrites: when one of its
 // files is there already, nothing is written.
 
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { UserError } from "../../runtime/errors.ts";
 import { exitCodes, type ExitCode } from "../exit.ts";
@@ -9,6 +9,7 @@ import { writeWhole } from "../files.ts";
 import { paintWith } from "../paint.ts";
 import type { Shell } from "../shell.ts";
 import { starterFiles } from "../starter.ts";
+import { typed } from "../typed.ts";
 
 export function init(shell: Shell, given: string | undefined): ExitCode {
   const folder = resolve(shell.folder, given ?? ".");
@@ -20,10 +21,20 @@ export function init(shell: Shell, given: string | undefined): ExitCode {
       file: shown(there),
       help: "name a new folder: moe init my-model",
     });
-  for (const [path, text] of files) writeWhole(join(folder, path), text, shown(path));
+  const made: string[] = [];
+  try {
+    for (const [path, text] of files) {
+      writeWhole(join(folder, path), text, shown(path));
+      made.push(path);
+    }
+  } catch (error) {
+    // Half a project would be in the way of the next try.
+    for (const path of made) rmSync(join(folder, path));
+    throw error;
+  }
   const paint = paintWith(shell.colour.out);
   const next = [
-    ...(given === undefined ? [] : [`cd ${given}`]),
+    ...(given === undefined ? [] : [`cd ${typed(given)}`]),
     "moe train small.moe",
     "moe generate runs/small",
   ];

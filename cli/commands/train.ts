@@ -23,6 +23,7 @@ import type { Shell } from "../shell.ts";
 import type { Beginning } from "../start-from.ts";
 import { beginPhase, closeAll, stepsBefore, type TrainPhase } from "../train-phases.ts";
 import { startRun, type Start, type StartOptions } from "../train-start.ts";
+import { typed } from "../typed.ts";
 import { tool } from "../version.ts";
 import { defaultTemperature } from "./generate.ts";
 
@@ -283,18 +284,18 @@ function conclude(
     ["look", join(run, "report.html")],
     ...(reason === "interrupted"
       ? [
-          ["go on", `${moe} train ${given.endsWith(".moe") ? run : given} --resume`] satisfies [
+          ["go on", `${moe} train ${typed(given.endsWith(".moe") ? run : given)} --resume`] satisfies [
             string,
             string,
           ],
         ]
       : []),
     ...(sample === undefined
-      ? [["evaluate", `${moe} eval ${run}`] satisfies [string, string]]
+      ? [["evaluate", `${moe} eval ${typed(run)}`] satisfies [string, string]]
       : [
           [
             "more",
-            `${moe} generate ${run} --prompt ${JSON.stringify(sample.prompt.split(" ").slice(0, 3).join(" "))}`,
+            `${moe} generate ${typed(run)} --prompt ${typed(sample.prompt.split(" ").slice(0, 3).join(" "))}`,
           ] satisfies [string, string],
         ]),
   ];
