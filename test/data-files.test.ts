@@ -1,6 +1,7 @@
 // Data readers on disk: files read by position and compressed ones, patterns in folders, the cache of byte-pair tokens, and
 // the mistakes that only disks can make.
 
+import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -193,6 +194,13 @@ test("links to files are followed, circles of folders are not", async () => {
   fs.symlinkSync(join(base, "corpus/a.txt"), join(base, "corpus/b.txt"));
   const found = await nodeFolder(base).find("corpus/**/*.txt");
   expect(found.map(({ name }) => name)).toEqual(["corpus/a.txt", "corpus/b.txt"]);
+});
+
+test.skipIf(process.platform === "win32")("a pipe that a pattern matches is not waited for", async () => {
+  put("a.txt", story(1));
+  execFileSync("mkfifo", [join(base, "b.txt")]);
+  const { summary } = await openData(recipe(one("bytes", "*.txt")), [text], base);
+  expect(summary.join()).toContain("in 1 document");
 });
 
 test("paths out of the folder and absolute ones", async () => {

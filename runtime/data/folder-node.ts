@@ -41,7 +41,7 @@ export function nodeFolder(baseFolder: string): DataFolder {
   };
 }
 
-/** Paths of all files below a folder, `prefix` before each. Folders behind links are not entered: they may be circles. */
+/** Paths of all files and links below a folder, `prefix` before each. Folders behind links are not entered: they may be circles. */
 function walk(folder: string, prefix: string, depth: number): string[] {
   let entries: nodeFiles.Dirent[];
   try {
@@ -52,7 +52,8 @@ function walk(folder: string, prefix: string, depth: number): string[] {
   return entries.flatMap((entry) => {
     const name = prefix === "" ? entry.name : prefix === "/" ? `/${entry.name}` : `${prefix}/${entry.name}`;
     if (entry.isDirectory()) return depth > 1 ? walk(join(folder, entry.name), name, depth - 1) : [];
-    return [name];
+    // A pipe among them would be waited for.
+    return entry.isFile() || entry.isSymbolicLink() ? [name] : [];
   });
 }
 
