@@ -1,4 +1,4 @@
-// Progress of a run: a bar on a terminal, plain lines elsewhere, nothing when asked to be quiet. In: what the training loop
+// Progress of a run or of an evaluation: a bar on a terminal, plain lines elsewhere, nothing when asked to be quiet. In: what the loop
 // reports. Out: standard error. Nothing of a run depends on it.
 
 import type { EvaluationRecord } from "../runtime/metrics.ts";
@@ -7,8 +7,11 @@ import { duration, loss, whole } from "./numbers.ts";
 import { paintWith } from "./paint.ts";
 import type { Shell } from "./shell.ts";
 
+/** What is shown of a step of training, or of a batch of an evaluation. */
+export type Shown = Pick<Progress, "step" | "steps" | "metrics" | "perSecond" | "unit" | "secondsLeft">;
+
 export interface ProgressView {
-  step(progress: Progress): void;
+  step(progress: Shown): void;
   evaluation(record: EvaluationRecord): void;
   /** A line that stays, above the bar. */
   note(text: string): void;
@@ -18,14 +21,22 @@ export interface ProgressView {
 
 const silent: ProgressView = { step: () => {}, evaluation: () => {}, note: () => {}, end: () => {} };
 
+/** A run leaves its bar, or its first and last lines, as a record; of an evaluation only the result stays. */
+export type Kind = "step" | "batch";
+
 /** `steps`: of the whole run. */
-export async function progressView(shell: Shell, steps: number, quiet: boolean): Promise<ProgressView> {
+export async function progressView(
+  shell: Shell,
+  steps: number,
+  quiet: boolean,
+  kind: Kind = "step",
+): Promise<ProgressView> {
   if (quiet) return silent;
-  return shell.live === undefined ? lines(shell) : bar(shell, shell.live, steps);
+  return shell.live === undefined ? lines(shell, kind) : bar(shell, shell.live, steps, kind);
 }
 
 /** "loss 3.412  held-out 3.501  12,400 tokens/s  1 m 12 s left" */
-function facts({ metrics, perSecond, unit, secondsLeft }: Progress, held: number | undefined): string {
+function facts({ metrics, perSecond, unit, secondsLeft }: Shown, held: number | undefined): string {
   return [
     `loss ${loss(metrics["loss"] ?? NaN)}`,
     ...(held === undefined ? [] : [`held-out ${loss(held)}`]),
@@ -37,20 +48,20 @@ function facts({ metrics, perSecond, unit, secondsLeft }: Progress, held: number
 /** Milliseconds between two lines that say nothing but that the run goes on. */
 const lineEvery = 10_000;
 
-function lines(shell: Shell): ProgressView {
+function lines(shell: Shell, kind: Kind): ProgressView {
   let held: number | undefined;
-  let latest: Progress | undefined;
+  let latest: Shown | undefined;
   let printed = performance.now();
   const print = (): void => {
     if (latest === undefined) return;
     const { step, steps } = latest;
-    shell.err(`step ${String(step).padStart(String(steps).length)}/${steps}  ${facts(latest, held)}\n`);
+    shell.err(`${kind} ${String(step).padStart(String(steps).length)}/${steps}  ${facts(latest, held)}\n`);
     printed = performance.now();
   };
   return {
     step(progress) {
       latest = progress;
-      if (progress.step === 1 || performance.now() - printed > lineEvery) print();
+      if ((kind === "step" && progress.step === 1) || performance.now() - printed > lineEvery) print();
     },
     evaluation({ metrics }) {
       held = metrics["loss"];
@@ -61,13 +72,18 @@ function lines(shell: Shell): ProgressView {
   };
 }
 
-async function bar(shell: Shell, terminal: NodeJS.WriteStream, steps: number): Promise<ProgressView> {
+async function bar(
+  shell: Shell,
+  terminal: NodeJS.WriteStream,
+  steps: number,
+  kind: Kind,
+): Promise<ProgressView> {
   const { SingleBar } = (await import("cli-progress")).default;
   const paint = paintWith(shell.colour.err);
   const size = Math.max(8, Math.min(24, shell.columns - 88));
   let held: number | undefined;
   const view = new SingleBar({
-    format: "{bar} {percentage}%  step {value}/{total}  {facts}",
+    format: `{bar} {percentage}%  ${kind} {value}/{total}  {facts}`,
     formatBar: (progress) => {
       const done = Math.round(size * progress);
       return paint.cyan("\u2501".repeat(done)) + paint.dim("\u2501".repeat(size - done));
@@ -80,6 +96,7 @@ async function bar(shell: Shell, terminal: NodeJS.WriteStream, steps: number): P
     gracefulExit: false,
     linewrap: false,
     stopOnComplete: false,
+    clearOnComplete: kind === "batch",
   });
   let started = false;
   return {

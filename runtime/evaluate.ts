@@ -15,6 +15,8 @@ export interface EvaluateOptions {
   readonly step?: number;
   /** Sees each batch and all outputs of it, as views that the next batch overwrites. */
   readonly visit?: (batch: Batch, outputs: Outputs, index: number) => void;
+  /** After each batch: how many are done of how many, and the means so far. */
+  readonly onBatch?: (done: number, of: number, metrics: Numbers) => void;
 }
 
 export interface Evaluation {
@@ -44,6 +46,7 @@ export async function evaluate(
     });
     sums.add(outputs);
     options.visit?.(batch, outputs, index);
+    options.onBatch?.(index + 1, batches, sums.means());
   }
   return { metrics: sums.means(), loads: sums.loads(), batches };
 }

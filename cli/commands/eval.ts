@@ -5,13 +5,15 @@ import { dirname } from "node:path";
 import type { Data } from "../../runtime/data/data.ts";
 import { openData } from "../../runtime/data/open-node.ts";
 import { UserError } from "../../runtime/errors.ts";
-import { evaluate, type Evaluation } from "../../runtime/evaluate.ts";
+import { evaluate, type EvaluateOptions, type Evaluation } from "../../runtime/evaluate.ts";
 import type { Program, Training } from "../../runtime/program.ts";
+import { Pace } from "../../runtime/train-pace.ts";
 import { compileFile, compileFor, type CompileOptions } from "../compiling.ts";
 import { checkDevice, type DeviceName } from "../devices.ts";
 import { exitCodes, type ExitCode } from "../exit.ts";
 import { loss, percent, plural } from "../numbers.ts";
 import { paintWith } from "../paint.ts";
+import { progressView } from "../progress.ts";
 import { isRunFolder, openRun, openRunData } from "../run-folder.ts";
 import { checkpointIn, openTrained, trainingSizes, type Trained } from "../sessions.ts";
 import type { Shell } from "../shell.ts";
@@ -51,8 +53,9 @@ export async function evaluateCommand(shell: Shell, given: string, options: Eval
       precision: options.precision,
     });
     try {
-      const limit = options.batches === undefined ? {} : { limit: options.batches };
-      const found = await evaluate(session, data.held, { step, ...limit });
+      const limit = Math.min(data.held.batches, options.batches ?? Infinity);
+      const { onBatch, end } = await watch(shell, training, limit, options.json === true);
+      const found = await evaluate(session, data.held, { step, limit, onBatch }).finally(end);
       if (found === undefined)
         throw new UserError("C0304", "no data are held out", {
           file: given,
@@ -70,6 +73,24 @@ export async function evaluateCommand(shell: Shell, given: string, options: Eval
     data.close();
   }
   return exitCodes.good;
+}
+
+/** Shows how far an evaluation is, for as long as it takes. */
+async function watch(
+  shell: Shell,
+  { batch, length }: Training,
+  batches: number,
+  quiet: boolean,
+): Promise<{ readonly onBatch: NonNullable<EvaluateOptions["onBatch"]>; readonly end: () => void }> {
+  const view = await progressView(shell, batches, quiet, "batch");
+  const pace = new Pace(batch * (length ?? 1));
+  const unit = length === undefined ? "examples" : "tokens";
+  const onBatch: EvaluateOptions["onBatch"] = (step, steps, metrics) => {
+    pace.count();
+    const { perSecond } = pace;
+    view.step({ step, steps, metrics, unit, perSecond, secondsLeft: pace.secondsFor(steps - step) });
+  };
+  return { onBatch, end: () => view.end() };
 }
 
 function subjectOf(shell: Shell, given: string, options: EvalOptions): Subject | undefined {
