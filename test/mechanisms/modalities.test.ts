@@ -250,7 +250,7 @@ describe("a block that most tokens skip", () => {
     (given: Given): Wanted => {
       const { x, length, matrix, tensor } = given;
       const made = chosen(
-        { matrix: (name, columns) => matrix(`depthchoice.${name}`, columns) },
+        { matrix: (name, columns) => matrix(`choice.${name}`, columns) },
         x,
         1,
         Math.ceil(0.5 * x.length),
@@ -312,7 +312,7 @@ describe("a block that most tokens skip", () => {
       length: 6,
       mode,
       on: "double",
-      tensors: { x, "depthchoice.w": [1, 0, 0, 0] },
+      tensors: { x, "choice.w": [1, 0, 0, 0] },
     }).out;
   test("a token that skips comes out as it went in", () => {
     const x = noiseRows(3, 6, 4);
