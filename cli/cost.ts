@@ -32,7 +32,8 @@ export function costOf(program: Program, name: string, sizes: Sizes): EntryCost 
   const entry = program.entries[name];
   if (entry === undefined) throw new Error(`internal: the program has no entry ${name}`);
   const bytesIn = buffersOf(program, entry, sizes);
-  const partsOf = new Map(storedIn(program).map(({ name, parts }) => [name, parts ?? 1]));
+  const partsOf = new Map<string, number>();
+  for (const { name, parts } of storedIn(program)) if (parts !== undefined) partsOf.set(name, parts);
   const launches = entry.dispatches.map(({ kernel, label, place, buffers }): Launch => {
     const { name: kernelName, multiplyAdds } = program.kernels[kernel]!;
     // A launch for one part of a long stack does the work of that part's experts: all of them together do it once.
@@ -59,10 +60,21 @@ export function costOf(program: Program, name: string, sizes: Sizes): EntryCost 
   };
 }
 
+const storedBytes = new WeakMap<Program, ReadonlyMap<string, number>>();
+/** Bytes of what a program stores, by name: the same for all entries. */
+function bytesStored(program: Program): ReadonlyMap<string, number> {
+  let bytes = storedBytes.get(program);
+  if (bytes === undefined) {
+    bytes = new Map(
+      storedIn(program).map((stored) => [stored.name, bytesOf(stored.type) * elementsOf(stored)]),
+    );
+    storedBytes.set(program, bytes);
+  }
+  return bytes;
+}
+
 function buffersOf(program: Program, entry: Entry, sizes: Sizes): (buffer: BufferRef) => number {
-  const tensors = new Map(
-    storedIn(program).map((stored) => [stored.name, bytesOf(stored.type) * elementsOf(stored)]),
-  );
+  const tensors = bytesStored(program);
   const ports = new Map(
     [...entry.inputs, ...entry.outputs].map(({ name, shape }) => [name, 4 * elements(shape, sizes)]),
   );
@@ -85,18 +97,14 @@ function buffersOf(program: Program, entry: Entry, sizes: Sizes): (buffer: Buffe
 
 /** `block.0.experts` and `block.11.experts` do the same: one row for all layers. */
 function folded(launches: readonly Launch[]): readonly Launch[] {
-  const rows = new Map<string, Launch>();
+  const rows = new Map<string, Launch & { times: number }>();
   for (const launch of launches) {
     const label = foldedLabel(launch.label);
-    const key = JSON.stringify([
-      label,
-      launch.kernel.replace(/\d+/g, "*"),
-      launch.place,
-      launch.bytes,
-      launch.multiplyAdds,
-    ]);
-    const before = rows.get(key);
-    rows.set(key, before === undefined ? { ...launch, label } : { ...before, times: before.times + 1 });
+    const { kernel, place = "", bytes, multiplyAdds } = launch;
+    const key = [label, kernel.replace(/\d+/g, "*"), place, bytes, multiplyAdds].join("\n");
+    const row = rows.get(key);
+    if (row === undefined) rows.set(key, { ...launch, label });
+    else row.times++;
   }
   return [...rows.values()];
 }

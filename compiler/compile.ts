@@ -33,6 +33,7 @@ import {
 import { GraphBuilder } from "./graph-builder.ts";
 import type { Graph, Origin } from "./graph.ts";
 import type { Kernel } from "./kernel.ts";
+import { nothingKnown } from "./known.ts";
 import { lowerGraph } from "./lower.ts";
 import { stacksOf, type Stacks } from "./lower/stacks.ts";
 import type { LoweredEntry } from "./lowered.ts";
@@ -312,12 +313,11 @@ function lowerEntries(
   let stacks = stacksOf(tensors, target.binding ?? Infinity, copies);
   const other = new Map(copies.flatMap(({ name, of }) => [[name, of] as const, [of, name] as const]));
   for (;;) {
-    const shared = { traces: new Map(), clusters: new Map() };
+    const known = nothingKnown();
     const whole = new Set<string>();
     const lowered = graphs.map((graph) =>
       lowerGraph(graph, {
-        ...shared,
-        ...{ target, stacks, whole: (tensor: string) => void whole.add(tensor) },
+        ...{ known, target, stacks, whole: (tensor: string) => void whole.add(tensor) },
         ...(fuse === undefined ? {} : { fuse }),
       }),
     );

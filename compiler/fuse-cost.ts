@@ -25,7 +25,7 @@ export function storeRepeated(
   stored: NodeSet,
   inlined: ReadonlySet<Node>,
 ): void {
-  const costs = costsOf(nodes, stored);
+  const costOf = costsIn(nodes, stored);
   const latest = latestMakers(nodes);
   const sinks = new NodeMap<Sinks>(nodes);
   // computed once per row wherever it is needed: next to nothing
@@ -34,13 +34,7 @@ export function storeRepeated(
     const node = nodes[i]!;
     if (!isVirtual(node) || stored.has(node)) continue;
     const own = sinksOf(node, users.of(node), { stored, sinks, latest });
-    let count = 0;
-    // what one row kernel computes and reads again stays in a cache
-    let inRows = true;
-    for (const [anchor, times] of own) {
-      count += times;
-      inRows &&= isRowWise(anchor, latest);
-    }
+    const { count, inRows } = own;
     const width = isNarrowed(node) ? 0.5 : 1;
     const [read, write] = inRows ? [1, 1] : [width * readCost, width * writeCost];
     if (users.of(node).every((user) => repeatsInside(user) || perRow.has(user))) perRow.add(node);
@@ -48,7 +42,7 @@ export function storeRepeated(
       mayStore(node) &&
       !inlined.has(node) &&
       count > 1 &&
-      workOnce(costs.get(node)!) * (count - 1) > write + read * count
+      workOnce(costOf(node)) * (count - 1) > write + read * count
     ) {
       stored.add(node);
       continue;
@@ -83,10 +77,11 @@ function addShare(reads: Share[], leaf: Node, share: number): void {
   reads.push({ leaf, share });
 }
 
-function costsOf(nodes: readonly Node[], stored: ReadonlyNodeSet): ReadonlyNodeMap<Cost> {
+/** Costs of virtual nodes, found when they are asked for: not all are. Memory is given from the last node to the first, so what a node is
+ * computed from is still as it was at the start. */
+function costsIn(nodes: readonly Node[], stored: ReadonlyNodeSet): (node: Node) => Cost {
   const costs = new NodeMap<Cost>(nodes);
-  for (const node of nodes) {
-    if (!isVirtual(node)) continue;
+  const find = (node: Node): Cost => {
     let arithmetic = ownWork(node);
     let reads: Share[] = [];
     const inputs = readOperands(node);
@@ -94,19 +89,27 @@ function costsOf(nodes: readonly Node[], stored: ReadonlyNodeSet): ReadonlyNodeM
       const input = inputs[i]!;
       if (inputs.indexOf(input) < i) continue;
       // what is broadcast is computed outside of the inner loop; beyond the edge of a pad the input is computed too
-      const share = isPad(node) ? 1 : Math.min(1, elements(input.shape) / elements(node.shape));
-      const inner = stored.has(input) ? undefined : costs.get(input);
-      if (inner === undefined) {
+      const share =
+        input.shape === node.shape || isPad(node)
+          ? 1
+          : Math.min(1, elements(input.shape) / elements(node.shape));
+      if (stored.has(input) || !isVirtual(input)) {
         addShare(reads, input, share);
         continue;
       }
+      const inner = of(input);
       arithmetic += inner.arithmetic * share;
       if (share === 1 && inputs.length === 1) reads = inner.reads;
       else for (const read of inner.reads) addShare(reads, read.leaf, read.share * share);
     }
-    costs.set(node, { arithmetic, reads });
-  }
-  return costs;
+    return { arithmetic, reads };
+  };
+  const of = (node: Node): Cost => {
+    let cost = costs.get(node);
+    if (cost === undefined) costs.set(node, (cost = find(node)));
+    return cost;
+  };
+  return of;
 }
 
 const isPad = (node: Node): boolean => node.op === "view" && node.view.kind === "pad";
@@ -119,8 +122,15 @@ function ownWork(node: Node): number {
   return isPad(node) ? padWork : 0;
 }
 
-/** The kernels that compute a node, by a node of each, and how often each computes one element. */
-type Sinks = ReadonlyMap<Node, number>;
+/** The kernels that compute a node. */
+interface Sinks {
+  /** By a node of each: how often it computes one element. */
+  readonly times: ReadonlyMap<Node, number>;
+  /** How often all of them do. */
+  readonly count: number;
+  /** What row kernels compute and read again stays in a cache. */
+  readonly inRows: boolean;
+}
 interface SinksAbout {
   readonly stored: ReadonlyNodeSet;
   readonly sinks: ReadonlyNodeMap<Sinks>;
@@ -153,11 +163,17 @@ function sinksOf(node: Node, users: readonly Node[], about: SinksAbout): Sinks {
   if (user !== undefined && more.length === 0) {
     // Most nodes have one user, which reads each element once.
     const theirs = about.sinks.get(user);
-    if (theirs !== undefined && theirs.size <= mostSinks && readsBy(user, node) === 1) return theirs;
+    if (theirs !== undefined && theirs.times.size <= mostSinks && readsBy(user, node) === 1) return theirs;
   }
-  const own = new Map<Node, number>();
-  for (const each of users) addSinks(own, each, node, about);
-  return own;
+  const times = new Map<Node, number>();
+  for (const each of users) addSinks(times, each, node, about);
+  let count = 0;
+  let inRows = true;
+  for (const [anchor, own] of times) {
+    count += own;
+    inRows &&= isRowWise(anchor, about.latest);
+  }
+  return { times, count, inRows };
 }
 
 /** What one user adds. Maps that end one contraction's epilogue share what they compute; loops over a row do not. */
@@ -166,8 +182,8 @@ function addSinks(into: Map<Node, number>, user: Node, node: Node, about: SinksA
   const theirs = about.sinks.get(user);
   const add = (anchor: Node, count: number): void =>
     void into.set(anchor, Math.max(into.get(anchor) ?? 0, count));
-  if (theirs !== undefined && theirs.size <= mostSinks)
-    for (const [anchor, count] of theirs) add(anchor, count * times);
+  if (theirs !== undefined && theirs.times.size <= mostSinks)
+    for (const [anchor, count] of theirs.times) add(anchor, count * times);
   else if (theirs !== undefined) add(user, times * mostSinks);
   else {
     const maker = isVirtual(user) ? about.latest.get(user) : undefined;

@@ -10,7 +10,7 @@ import { elements } from "./estimate.ts";
 import { isHalf } from "./half.ts";
 import type { Cluster } from "./fuse.ts";
 import { axisName, readsOf } from "./fuse-trace.ts";
-import type { Read, TraceMemo } from "./fuse-trace.ts";
+import type { Read } from "./fuse-trace.ts";
 import {
   isSmallReduction,
   isWideArray,
@@ -24,7 +24,8 @@ import {
 } from "./fuse-kinds.ts";
 import type { ClusterKind } from "./fuse-kinds.ts";
 import { isReduction } from "./lower/reduction.ts";
-import type { NodeTexts } from "./lower/signature.ts";
+import type { Known } from "./known.ts";
+import type { Terms } from "./lower/terms.ts";
 import type { Stream } from "./stream-plan.ts";
 import type { Parallel } from "./target.ts";
 
@@ -38,7 +39,7 @@ export interface MakerAbout {
   readonly parallel: Parallel | undefined;
   readonly whole: boolean;
   readonly streams: readonly Stream[];
-  readonly texts: NodeTexts;
+  readonly terms: Terms;
 }
 
 interface Draft {
@@ -74,19 +75,21 @@ export class ClusterMaker {
   private readonly parallel: Parallel | undefined;
   private readonly whole: boolean;
   private readonly streamOf = new Map<Node, Stream>();
+  private readonly kinds: NodeMap<ClusterKind>;
   /** What `drawsRandom` found; nothing where no random numbers are made. */
   private readonly drawing: NodeMap<boolean> | undefined;
   /** Nodes that read what a stream makes whose turn has not come: all its members come with the last. */
   private waiting: Node[] = [];
 
   constructor(
-    { nodes, stored, roots, replaced, bindings, parallel, whole, streams, texts }: MakerAbout,
-    traces: TraceMemo,
+    { nodes, stored, roots, replaced, bindings, parallel, whole, streams, terms }: MakerAbout,
+    known: Known["reads"],
   ) {
     this.clusterOf = new NodeMap(nodes);
     this.reads = new NodeMap(nodes);
     this.readers = new NodeMap(nodes);
     this.draftsReading = new NodeMap(nodes);
+    this.kinds = new NodeMap(nodes);
     this.drawing = nodes.some(({ op }) => op === "random") ? new NodeMap(nodes) : undefined;
     for (const stream of streams) for (const { node } of stream.sinks) this.streamOf.set(node, stream);
     this.roots = roots;
@@ -97,8 +100,9 @@ export class ClusterMaker {
     const isStored = (node: Node): boolean => stored.has(node);
     for (const node of nodes) {
       if (!stored.has(node)) continue;
-      const reads = readsOf(node, isStored, traces, texts);
+      const reads = readsOf(node, isStored, known, terms);
       this.reads.set(node, reads);
+      this.kinds.set(node, kindOf(node));
       for (const { node: leaf } of reads) {
         const maker = makerOf(leaf);
         const readers = this.readers.get(maker);
@@ -165,13 +169,13 @@ export class ClusterMaker {
   }
 
   private open(node: Node): Draft {
-    const draft = this.openDraft(kindOf(node), rowRankOf(node));
+    const draft = this.openDraft(this.kinds.get(node)!, rowRankOf(node));
     if (node.op === "contract" && draft.kind === "contract") this.siblings.set(siblingKey(node), draft);
     return draft;
   }
 
   private join(node: Node): Draft | undefined {
-    const kind = kindOf(node);
+    const kind = this.kinds.get(node)!;
     if (kind === "contract") return this.joinSibling(node as ContractNode);
     if (kind !== "map" && kind !== "row") return undefined;
     let last = -1;
@@ -212,7 +216,7 @@ export class ClusterMaker {
   private fits(node: Node, draft: Draft): string | undefined {
     const first = draft.members[0]!;
     const isMember = (leaf: Node): boolean => this.clusterOf.get(leaf) === draft;
-    const kind = kindOf(node);
+    const kind = this.kinds.get(node)!;
     if (draft.kind === "stream") {
       const reason = this.fitsStream(node, draft);
       if (reason !== undefined) return reason;
@@ -245,7 +249,7 @@ export class ClusterMaker {
 
   /** Maps of one sink's shape come after it, where its sums are finished. */
   private fitsStream(node: Node, draft: Draft): string | undefined {
-    if (kindOf(node) !== "map" || node.op !== "map") return "";
+    if (node.op !== "map") return "";
     const read = this.reads
       .get(node)!
       .filter(({ node: leaf }) => this.clusterOf.get(makerOf(leaf)) === draft);

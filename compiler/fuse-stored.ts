@@ -102,14 +102,17 @@ function limitLeaves(
   inlined: ReadonlySet<Node>,
 ): void {
   const leaves: Leaves = new NodeMap(nodes);
+  const alone: Leaves = new NodeMap(nodes);
   const of = (given: Node): readonly Node[] => {
     const node = canonical(given);
-    const virtual = isVirtual(node) || inlined.has(node);
-    return virtual && !stored.has(node) ? (leaves.get(node) ?? []) : [node];
+    if (!stored.has(node) && (isVirtual(node) || inlined.has(node))) return leaves.get(node) ?? none;
+    let itself = alone.get(node);
+    if (itself === undefined) alone.set(node, (itself = [node]));
+    return itself;
   };
   for (const node of nodes) {
     const inputs = readOperands(node);
-    const route = node.op === "dispatch" || (node.op === "combine" && isVirtual(node)) ? [node.route] : [];
+    const route = node.op === "dispatch" || (node.op === "combine" && isVirtual(node)) ? [node.route] : none;
     let union = unionOf(inputs, of, route);
     while (union.length > most) {
       const largest = inputs
@@ -127,23 +130,23 @@ function limitLeaves(
   }
 }
 
-/** The leaves of virtual nodes, each once: few, so they are lists. */
+/** The leaves of nodes, each once: few, so they are lists. */
 type Leaves = NodeMap<readonly Node[]>;
+const none: readonly Node[] = [];
 
 function unionOf(
   inputs: readonly Node[],
   of: (node: Node) => readonly Node[],
   more: readonly Node[],
 ): readonly Node[] {
-  const first = inputs.length === 0 ? [] : of(inputs[0]!);
-  if (inputs.length === 1 && more.length === 0) return first;
-  const union = [...first];
-  const add = (leaf: Node): void => {
-    if (!union.includes(leaf)) union.push(leaf);
+  const first = inputs.length === 0 ? none : of(inputs[0]!);
+  let union: Node[] | undefined;
+  const add = (leaves: readonly Node[]): void => {
+    for (const leaf of leaves) if (!(union ?? first).includes(leaf)) (union ??= [...first]).push(leaf);
   };
-  for (let i = 1; i < inputs.length; i++) of(inputs[i]!).forEach(add);
-  more.forEach(add);
-  return union;
+  for (let i = 1; i < inputs.length; i++) add(of(inputs[i]!));
+  add(more);
+  return union ?? first;
 }
 
 /** What is looked at through views and gathers: they cannot have memory of their own. */

@@ -8,9 +8,10 @@ import { number, read, variable } from "./lower/affine.ts";
 import type { Affine } from "./lower/affine.ts";
 import type { ElementType, Expr } from "./kernel.ts";
 import { storedAs } from "./kernel-type.ts";
+import type { Known } from "./known.ts";
 import { literal } from "./lower/expr.ts";
 import { operandsOf } from "./graph-walk.ts";
-import { signatureOf, type NodeTexts } from "./lower/signature.ts";
+import type { Terms } from "./lower/terms.ts";
 import { contractRoles } from "./lower/contract-roles.ts";
 import { reductionOf } from "./lower/reduction.ts";
 import { KernelEmitter } from "./lower/emitter.ts";
@@ -41,57 +42,59 @@ const nowhereOf = (node: Node): Memory => nowhere(`%${node.id}`, storedAs(node.d
 /** Nodes that exist before any kernel runs, and the parts of routings. */
 export const isSource = (node: Node): boolean => node.op === "input" || node.op === "tensor";
 
-/** Reads of nodes that were traced, by signature. */
-export type TraceMemo = Map<string, readonly NumberedRead[]>;
-
-/** A read, with the number that the signature gives a node (of a part: its routing). */
-interface NumberedRead {
-  readonly node: number;
+/** A read of a leaf by its place in the term (of a part: its routing's). */
+export interface NumberedRead {
+  readonly leaf: number;
   readonly part: PartNode["part"] | undefined;
   readonly at: readonly string[];
 }
 const parts = ["offsets", "source", "group", "slot"] as const;
 
 /** Layers repeat: a node like one that was traced before reads likewise. Coordinates that speak of nodes (a gather's
- * index) name them by their number in the signature. */
+ * index) name them as the term does. */
 export function readsOf(
   root: Node,
   isStored: (node: Node) => boolean,
-  memo: TraceMemo,
-  texts: NodeTexts,
+  known: Known["reads"],
+  terms: Terms,
 ): readonly Read[] {
-  const { key, nodes } = signatureOf([root], texts, {
-    leaf: (node) => (node.op !== "const" && (isSource(node) || isStored(node)) ? "" : undefined),
-  });
-  const before = memo.get(key);
-  if (before !== undefined)
-    return before.map(({ node, part, at }) => ({ node: nodeOf(nodes[node]!, part), at }));
-  const numbers = new Map<string, string>();
-  for (const [i, node] of nodes.entries()) {
-    numbers.set(`${node.id}`, `${i}`);
-    if (node.op === "route")
-      for (const part of parts) numbers.set(`${partOf(node, part).id}`, `${i} ${part}`);
+  const { number, leaves } = terms.of(root);
+  let numbered = known.get(number);
+  if (numbered === undefined) {
+    const names = namesIn(root, terms);
+    numbered = traceReads(root, isStored).map(({ node, at }) => ({
+      leaf: leaves.indexOf(node.op === "part" ? node.route : node),
+      part: node.op === "part" ? node.part : undefined,
+      at: at.map((text) => text.replace(/%-?\d+/g, (id) => names.get(id)!)),
+    }));
+    known.set(number, numbered);
   }
-  const reads = traceReads(root, isStored).map(({ node, at }) => ({
-    node,
-    at: at.map((text) => text.replace(/%(-?\d+)/g, (_, id: string) => `%#${numbers.get(id)}`)),
-  }));
-  memo.set(
-    key,
-    reads.map(({ node, at }) =>
-      node.op === "part"
-        ? { node: nodes.indexOf(node.route), part: node.part, at }
-        : { node: nodes.indexOf(node), part: undefined, at },
-    ),
-  );
-  return reads;
+  return numbered.map(({ leaf, part, at }) => ({ node: leafOf(leaves[leaf], part), at }));
 }
 
-function nodeOf(node: Node | undefined, part: PartNode["part"] | undefined): Node {
-  if (part !== undefined && node?.op === "route") return partOf(node, part);
-  if (node === undefined || part !== undefined)
-    throw new Error("internal: a signature without what it reads");
-  return node;
+function leafOf(leaf: Node | undefined, part: PartNode["part"] | undefined): Node {
+  if (part !== undefined && leaf?.op === "route") return partOf(leaf, part);
+  if (leaf === undefined || part !== undefined) throw new Error("internal: a term without what it reads");
+  return leaf;
+}
+
+/** Names of the nodes that a node is computed from, by their ids as coordinates write them: the same for equal terms. */
+function namesIn(root: Node, terms: Terms): ReadonlyMap<string, string> {
+  const { leaves } = terms.of(root);
+  const names = new Map<string, string>();
+  for (const [i, leaf] of leaves.entries()) {
+    names.set(`%${leaf.id}`, `%#${i}`);
+    if (leaf.op === "route")
+      for (const part of parts) names.set(`%${partOf(leaf, part).id}`, `%#${i} ${part}`);
+  }
+  const rest = [...operandsOf(root)];
+  for (let node = rest.pop(); node !== undefined; node = rest.pop()) {
+    if (names.has(`%${node.id}`) || node.op === "part") continue;
+    const term = terms.asRead(node);
+    names.set(`%${node.id}`, `%${term.number}(${term.leaves.map((leaf) => leaves.indexOf(leaf)).join()})`);
+    rest.push(...operandsOf(node));
+  }
+  return names;
 }
 
 function traceReads(root: Node, isStored: (node: Node) => boolean): readonly Read[] {

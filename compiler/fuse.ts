@@ -16,11 +16,12 @@ import { NodeSet, type ReadonlyNodeMap } from "./graph-map.ts";
 import { nodesOf, rootsOf } from "./graph-walk.ts";
 import { chooseStored } from "./fuse-stored.ts";
 import { isSource } from "./fuse-trace.ts";
-import type { Read, TraceMemo } from "./fuse-trace.ts";
+import type { Read } from "./fuse-trace.ts";
 import type { ClusterKind } from "./fuse-kinds.ts";
 import { ClusterMaker } from "./fuse-maker.ts";
 import { usersIn } from "./fuse-users.ts";
-import { nodeTexts, type NodeTexts } from "./lower/signature.ts";
+import { nothingKnown, type Known } from "./known.ts";
+import { Terms } from "./lower/terms.ts";
 import { planStreams, type Exception, type Stream, type StreamPlan } from "./stream-plan.ts";
 import { targets, type Target } from "./target.ts";
 
@@ -46,7 +47,7 @@ export interface FuseOptions {
   /** Whether tiles that need not be stored are not: by cost when not given. */
   readonly stream?: boolean;
   /** What is known of nodes like those of this graph; shared by the entries of a program. */
-  readonly traces?: TraceMemo;
+  readonly known?: Known;
 }
 
 export interface Fusion {
@@ -58,19 +59,18 @@ export interface Fusion {
   readonly reads: ReadonlyNodeMap<readonly Read[]>;
   /** Tensors that may be replaced in place, by their new value. */
   readonly replaced: ReadonlyMap<Node, string>;
-  /** What signatures say of each node. */
-  readonly texts: NodeTexts;
+  /** How each node is computed from those that have memory. */
+  readonly terms: Terms;
 }
 
 export function fuse(graph: Graph, options: FuseOptions = {}): Fusion {
-  const { target = targets.wasm } = options;
+  const { target = targets.wasm, known = nothingKnown() } = options;
   const bindings = options.bindings ?? target.bindings;
   const roots = new Set(rootsOf(graph));
   const nodes = nodesOf([...roots]);
   const { users: usersOf, uses } = usersIn(nodes, roots);
   const whole = options.fuse === false;
   const replaced = replacements(graph);
-  const texts = nodeTexts(nodes);
   /** Everything once; again where streams turn out to bind too much: with each sum by itself, then with tiles stored. */
   const attempt = (except: ReadonlyMap<Node, Exception>, refused: readonly string[]): Fusion => {
     const plan =
@@ -81,15 +81,16 @@ export function fuse(graph: Graph, options: FuseOptions = {}): Fusion {
       ? everything(nodes, roots)
       : chooseStored(nodes, usersOf, Math.max(2, bindings - 3), plan.inlined);
     const { streams } = plan;
+    const terms = new Terms(nodes, stored, uses, known.terms);
     const maker = new ClusterMaker(
-      { nodes, stored, roots, replaced, bindings, parallel: target.parallel, whole, streams, texts },
-      options.traces ?? new Map(),
+      { nodes, stored, roots, replaced, bindings, parallel: target.parallel, whole, streams, terms },
+      known.reads,
     );
     for (const node of nodes) if (stored.has(node)) maker.place(node);
     const clusters = maker.finish();
     const refusals = [...refused, ...plan.refusals, ...maker.refusals];
     const wide = clusters.flatMap((cluster) => maker.bindsTooMuch(cluster));
-    if (wide.length === 0) return { clusters, refusals, nodes, uses, reads: maker.reads, replaced, texts };
+    if (wide.length === 0) return { clusters, refusals, nodes, uses, reads: maker.reads, replaced, terms };
     const exceptions = new Map(except);
     const reasons: string[] = [];
     for (const { region, sinks } of wide)

@@ -12,6 +12,7 @@ import { NodeMap, type ReadonlyNodeMap } from "./graph-map.ts";
 import type { Cluster, FuseOptions, Fusion } from "./fuse.ts";
 import { isPacked, readsInPlace } from "./fuse-maker.ts";
 import { isSource } from "./fuse-trace.ts";
+import { nothingKnown } from "./known.ts";
 import { number } from "./lower/affine.ts";
 import { lowerColumn } from "./lower/column.ts";
 import { elementOf, sourceMemory, storedType, temporary, tensorBuffer } from "./lower/context.ts";
@@ -20,7 +21,6 @@ import { lowerContract } from "./lower/contract.ts";
 import { copyMemory } from "./lower/copy.ts";
 import type { Memory } from "./lower/emitter.ts";
 import { once } from "./lower/memo.ts";
-import type { ClusterMemo } from "./lower/memo.ts";
 import { lowerMap } from "./lower/map.ts";
 import { lowerRoute } from "./lower/route.ts";
 import { lowerRow } from "./lower/row.ts";
@@ -33,8 +33,6 @@ import { windowOf } from "./lower/window.ts";
 import { targets, type Target } from "./target.ts";
 
 export interface LowerOptions extends FuseOptions {
-  /** Kernels of clusters like those of this graph; shared by the entries of a program. */
-  readonly clusters?: ClusterMemo;
   /** Tensors that lie in parts. */
   readonly stacks?: Stacks;
   /** Told of tensors in parts that a kernel would need in one piece: what is lowered is of no use then. */
@@ -44,13 +42,13 @@ export interface LowerOptions extends FuseOptions {
 const noStacks: Stacks = new Map();
 
 export function lowerGraph(whole: Graph, options: LowerOptions = {}): LoweredEntry {
-  const { target = targets.wasm, stacks = noStacks } = options;
+  const { target = targets.wasm, stacks = noStacks, known = nothingKnown() } = options;
   // A stack in parts that becomes one number is filled where it lies: no value of the entry is as long as it.
   const filled = whole.updates.filter(
     ({ tensor, node }) => stacks.has(tensor) && numberOf(node) !== undefined,
   );
   const graph = { ...whole, updates: whole.updates.filter((update) => !filled.includes(update)) };
-  const fusion = fuse(graph, options);
+  const fusion = fuse(graph, { ...options, known });
   const memories = new NodeMap<Memory>(fusion.nodes);
   for (const node of fusion.nodes) {
     const memory = sourceMemory(node, stacks);
@@ -66,14 +64,13 @@ export function lowerGraph(whole: Graph, options: LowerOptions = {}): LoweredEnt
   for (const { tensor, node } of graph.updates)
     if (inPlace.has(tensor)) memories.set(node, updatedMemory(tensor, node, stacks));
   for (const cluster of fusion.clusters) giveMemory(cluster, fusion, memories);
-  const clusters: ClusterMemo = options.clusters ?? new Map();
   const dispatches: LoweredDispatch[] = [];
   for (const cluster of fusion.clusters) {
     const { origin } = cluster.members[0]!;
     const { path } = origin;
     const window = windowOf({ fusion, memories, stacks, target, made: [] }, cluster);
     if (window !== undefined && "unfit" in window) for (const name of window.unfit) options.whole?.(name);
-    for (const { kernel, buffers, title } of once(clusters, fusion, memories, cluster, () => {
+    for (const { kernel, buffers, title } of once(known, fusion, memories, cluster, () => {
       const made: MadeKernel[] = [];
       const context = { fusion, memories, made, target, stacks };
       lowerCluster(window === undefined || "unfit" in window ? context : { ...context, window }, cluster);
@@ -127,6 +124,7 @@ const updatedMemory = (name: string, node: Node, stacks: Stacks): Memory =>
 
 /** One launch, or one for each part of the stacks that it binds. */
 function launchesOf(whole: LoweredDispatch, stacks: Stacks): readonly LoweredDispatch[] {
+  if (stacks.size === 0) return [whole];
   const partOf = (buffer: LoweredBuffer): Part | undefined =>
     buffer.kind === "tensor" ? stacks.get(buffer.name) : undefined;
   const part = whole.buffers.map(partOf).find((each) => each !== undefined);
@@ -211,18 +209,20 @@ function isRead(fusion: Fusion, part: PartNode): boolean {
 
 /** Tensors whose new value may be written where the old one is. */
 function chooseInPlace(fusion: Fusion): ReadonlySet<string> {
-  const clusterOf = new NodeMap<number>(fusion.nodes);
-  for (const [i, { members }] of fusion.clusters.entries())
-    for (const node of members) clusterOf.set(node, i);
-  const readers = new Map<string, Node[]>();
-  for (const node of fusion.nodes)
-    for (const { node: leaf } of fusion.reads.get(node) ?? []) {
-      if (leaf.op !== "tensor") continue;
-      const list = readers.get(leaf.name);
-      if (list === undefined) readers.set(leaf.name, [node]);
-      else list.push(node);
-    }
   const inPlace = new Set<string>();
+  if (fusion.replaced.size === 0) return inPlace;
+  const clusterOf = new NodeMap<number>(fusion.nodes);
+  const readers = new Map<string, Node[]>();
+  for (const [i, { members }] of fusion.clusters.entries())
+    for (const node of members) {
+      clusterOf.set(node, i);
+      for (const { node: leaf } of fusion.reads.get(node)!) {
+        if (leaf.op !== "tensor") continue;
+        const list = readers.get(leaf.name);
+        if (list === undefined) readers.set(leaf.name, [node]);
+        else list.push(node);
+      }
+    }
   for (const [node, tensor] of fusion.replaced) {
     const at = clusterOf.get(node);
     if (at === undefined) continue;
@@ -301,10 +301,9 @@ function memoryOf(memories: ReadonlyNodeMap<Memory>, node: Node): Memory {
 function inputsOf(fusion: Fusion, dispatches: readonly LoweredDispatch[]): LoweredPort[] {
   const ports = new Map<string, LoweredPort>();
   for (const node of fusion.nodes) if (node.op === "input") ports.set(node.name, portOf(node.name, node));
-  const bound = new Set<LoweredBuffer>();
-  for (const { buffers } of dispatches) for (const buffer of buffers) bound.add(buffer);
-  for (const buffer of bound)
-    if (buffer.kind === "input" && !ports.has(buffer.name))
-      ports.set(buffer.name, { name: buffer.name, type: "i32", shape: [] });
+  for (const { buffers } of dispatches)
+    for (const buffer of buffers)
+      if (buffer.kind === "input" && !ports.has(buffer.name))
+        ports.set(buffer.name, { name: buffer.name, type: "i32", shape: [] });
   return [...ports.values()];
 }

@@ -68,10 +68,11 @@ const ownLabels = (node: ContractNode, side: "a" | "b"): string[] => {
 /** Whether a contraction may make tiles: a short sum, and axes of their own on both sides. */
 function canMakeTile(node: Node): node is ContractNode {
   if (node.op !== "contract" || node.ragged !== undefined) return false;
+  const reduced = reducedLabels(node);
+  const depth = known(product(reduced.map((label) => sizeOfLabel(node, label))));
+  if (depth === undefined || depth > mostDepth || reduced.length === 0) return false;
   if ([node, node.a, node.b].some(({ shape }) => shape.some(({ kind }) => kind !== "dense"))) return false;
   const { labels } = node;
-  const depth = known(product(reducedLabels(node).map((label) => sizeOfLabel(node, label))));
-  if (depth === undefined || depth > mostDepth || reducedLabels(node).length === 0) return false;
   const distinct = (text: string): boolean => new Set(text).size === text.length;
   return (
     distinct(labels.a) &&
@@ -115,7 +116,7 @@ export class RegionFinder {
   }
 
   grow(seed: Node): Region | Blocked | undefined {
-    if (!canMakeTile(seed)) return undefined;
+    if (seed.op !== "contract" || !this.isTileish(seed)) return undefined;
     const rows = seed.labels.out.indexOf(longest(seed, ownLabels(seed, "a")));
     const columns = seed.labels.out.indexOf(longest(seed, ownLabels(seed, "b")));
     const growth = new Growth(this.users, (node) => this.isTileish(node), seed, rows, columns);

@@ -59,14 +59,16 @@ export function heldMemory(program: Program, entries: readonly string[]): readon
   const bound = boundNames(program, entries);
   const copies = (program.copies ?? []).filter(({ name }) => bound.has(name));
   const copied = new Set(copies.map(({ of }) => of));
-  const held = heldTensors(program, entries);
+  const held = heldBy(program, bound);
   return [...held.filter(({ name }) => bound.has(name) || !copied.has(name)), ...copies];
 }
 
 /** The tensors that a session of these entries has values of. Optimiser state stays out of sessions that do not train, caches out of
  * those that do not decode: generating costs no optimiser memory, and training no caches. */
-export function heldTensors(program: Program, entries: readonly string[]): readonly Tensor[] {
-  const bound = boundNames(program, entries);
+export const heldTensors = (program: Program, entries: readonly string[]): readonly Tensor[] =>
+  heldBy(program, boundNames(program, entries));
+
+function heldBy(program: Program, bound: ReadonlySet<string>): readonly Tensor[] {
   const trains = program.tensors.some((tensor) => tensor.role === "optimiser" && bound.has(tensor.name));
   return program.tensors.filter((tensor) => {
     if (isCache(tensor) || tensor.role === "carry") return bound.has(tensor.name);
@@ -99,7 +101,12 @@ const recordSets = 4;
 /** Nothing lies at address 0, so that 0 can mean nothing. */
 const lowest = 64;
 
-export function layoutMemory(program: Program, entries: readonly string[], threads: number): MemoryLayout {
+export function layoutMemory(
+  program: Program,
+  entries: readonly string[],
+  threads: number,
+  held = heldMemory(program, entries),
+): MemoryLayout {
   const dispatches = entries.flatMap((name) => program.entries[name]?.dispatches ?? []);
   const counts = dispatches.map(
     ({ kernel, buffers }) => buffers.length + program.kernels[kernel]!.sizes.length,
@@ -111,7 +118,7 @@ export function layoutMemory(program: Program, entries: readonly string[], threa
   const scratchEach = align(most) + 64;
   let top = scratch + threads * scratchEach;
   const tensors = new Map<string, number>();
-  for (const tensor of heldMemory(program, entries)) {
+  for (const tensor of held) {
     tensors.set(tensor.name, top);
     top += tensorBytes(tensor);
   }
@@ -141,7 +148,7 @@ export function memoryPlan(
   const copies = program.copies === undefined ? {} : { copies: sum("copy") };
   const parts = { parameters: sum("parameter"), ...copies, state: sum("state"), optimiser: sum("optimiser") };
   const arena = perEntry.reduce((most, { bytes }) => Math.max(most, bytes), 0);
-  const layout = layoutMemory(program, entries, threads);
+  const layout = layoutMemory(program, entries, threads, held);
   const own = layout.scratch + threads * layout.scratchBytes;
   return { ...parts, entries: perEntry, arena, threads: own, total: layout.arena + arena };
 }

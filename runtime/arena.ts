@@ -5,7 +5,7 @@
 // `floor` says how far from it a layout can be at most.
 
 import { bytesOf } from "./halves.ts";
-import type { BufferRef, Entry } from "./program.ts";
+import type { Entry } from "./program.ts";
 import { evaluate } from "./size.ts";
 import type { Size, Sizes } from "./size.ts";
 
@@ -71,10 +71,10 @@ type Unplaced = Omit<Placed, "offset">;
 function lifetimes(entry: Entry, sizes: Sizes): Unplaced[] {
   const firsts = new Map<string, number>();
   const lasts = new Map<string, number>();
-  const keyOf = (ref: BufferRef): string => (ref.kind === "temporary" ? "" : `${ref.kind} ${ref.name}`);
   entry.dispatches.forEach((dispatch, at) => {
     for (const ref of dispatch.buffers) {
-      const key = keyOf(ref);
+      if (ref.kind !== "input" && ref.kind !== "output") continue;
+      const key = `${ref.kind} ${ref.name}`;
       if (!firsts.has(key)) firsts.set(key, at);
       lasts.set(key, at);
     }

@@ -60,7 +60,8 @@ function normalise(terms: readonly Term[]): Size {
     .map(([, term]) => term);
 }
 
-export const add = (a: Size, b: Size): Size => normalise([...a, ...b]);
+export const add = (a: Size, b: Size): Size =>
+  a.length === 0 ? b : b.length === 0 ? a : normalise([...a, ...b]);
 export const negate = (a: Size): Size => a.map((term) => ({ ...term, coefficient: -term.coefficient }));
 export const subtract = (a: Size, b: Size): Size => add(a, negate(b));
 /** A number times a size that is canonical already. */

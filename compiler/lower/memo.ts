@@ -6,32 +6,34 @@ import type { Node, RouteNode } from "../graph.ts";
 import { keyOfSize } from "../graph-axis.ts";
 import type { ReadonlyNodeMap } from "../graph-map.ts";
 import type { Cluster, Fusion } from "../fuse.ts";
+import type { Known } from "../known.ts";
 import type { LoweredBuffer } from "../lowered.ts";
 import type { MadeKernel } from "./context.ts";
 import type { Memory } from "./emitter.ts";
 import { partOf } from "./parts.ts";
-import { signatureOf } from "./signature.ts";
 
-/** Kernels by the signature of their cluster; their buffers are numbered as the signature numbers memories. */
-export type ClusterMemo = Map<
-  string,
-  readonly { readonly made: MadeKernel; readonly buffers: readonly (number | LoweredBuffer)[] }[]
->;
+/** A kernel of a cluster; its buffers are numbered as the signature of the cluster numbers memories. */
+export interface NumberedKernel {
+  readonly made: MadeKernel;
+  readonly buffers: readonly (number | LoweredBuffer)[];
+}
 
 export function once(
-  memo: ClusterMemo,
+  { kernels }: Known,
   fusion: Fusion,
   memories: ReadonlyNodeMap<Memory>,
   cluster: Cluster,
   lower: () => readonly MadeKernel[],
 ): readonly MadeKernel[] {
-  const { key, buffers } = signatureOfCluster(fusion, memories, cluster);
-  const before = memo.get(key);
+  const { key, buffers } = signatureOf(fusion, memories, cluster);
+  const before = kernels.get(key);
   if (before === undefined) {
     const made = lower();
-    const numbers = new Map(buffers.map((buffer, i) => [buffer, i]));
-    const numbered = (buffer: LoweredBuffer): number | LoweredBuffer => numbers.get(buffer) ?? buffer;
-    memo.set(
+    const numbered = (buffer: LoweredBuffer): number | LoweredBuffer => {
+      const number = buffers.indexOf(buffer);
+      return number < 0 ? buffer : number;
+    };
+    kernels.set(
       key,
       made.map((each) => ({ made: each, buffers: each.buffers.map(numbered) })),
     );
@@ -46,42 +48,48 @@ export function once(
     own.set(buffer, copy);
     return copy;
   };
-  return before.map(({ made, buffers: bound }) => ({ ...made, buffers: bound.map(bind) }));
+  return before.map(({ made: { kernel, title }, buffers: bound }) => ({
+    kernel,
+    title,
+    buffers: bound.map(bind),
+  }));
 }
 
-/** All that lowering a cluster looks at. */
-function signatureOfCluster(
-  fusion: Fusion,
+const parts = ["offsets", "source", "group", "slot"] as const;
+
+/** All that lowering a cluster looks at: the terms of its members, and where they and their leaves lie. */
+function signatureOf(
+  { terms, uses }: Fusion,
   memories: ReadonlyNodeMap<Memory>,
-  cluster: Cluster,
+  { kind, rank, members, outputs }: Cluster,
 ): { readonly key: string; readonly buffers: readonly LoweredBuffer[] } {
   const buffers: LoweredBuffer[] = [];
-  const numbers = new Map<string, number>();
-  const memoryText = (node: Node): string | undefined => {
+  const memoryText = (node: Node): string => {
     const memory = memories.get(node);
-    if (memory === undefined) return undefined;
-    let number = numbers.get(memory.key);
-    if (number === undefined) {
-      numbers.set(memory.key, (number = buffers.length));
-      buffers.push(memory.buffer);
-    }
-    const offset = memory.offset === undefined ? "" : keyOfSize(memory.offset);
-    return `$${number} ${memory.type} ${keyOfSize(memory.length)}+${offset}`;
+    if (memory === undefined) return "";
+    const { buffer, type, length, offset } = memory;
+    let number = buffers.indexOf(buffer);
+    if (number < 0) number = buffers.push(buffer) - 1;
+    return `$${number} ${type} ${keyOfSize(length)}${offset === undefined ? "" : `+${keyOfSize(offset)}`}`;
   };
   const partsOf = (route: RouteNode): string =>
-    (["offsets", "source", "group", "slot"] as const)
-      .map((part) => memoryText(partOf(route, part)) ?? "")
-      .join("|");
-  const outputs = new Set(cluster.outputs);
-  const { key } = signatureOf(cluster.members, fusion.texts, {
-    // A constant is written out where it is read, also when it has memory.
-    leaf: (node) => (node.op === "const" ? undefined : memoryText(node)),
-    inner: (node) => {
-      const shared = (fusion.uses.get(node) ?? 1) > 1 ? "*" : "";
-      if (node.op === "route") return `${shared}${partsOf(node)}`;
-      return outputs.has(node) ? `${shared}>${memoryText(node) ?? ""}` : shared;
-    },
-    route: partsOf,
-  });
-  return { key: `${cluster.kind} ${cluster.rank} ${key}`, buffers };
+    parts.map((part) => memoryText(partOf(route, part))).join("|");
+  const seen: Node[] = [...members];
+  let key = `${kind} ${rank}`;
+  for (const node of members) {
+    const { number, leaves } = terms.of(node);
+    key += `;${number}`;
+    for (const leaf of leaves) {
+      let place = seen.indexOf(leaf);
+      if (place >= 0) key += ` ${place}`;
+      else {
+        place = seen.push(leaf) - 1;
+        key += ` ${place} ${leaf.op === "route" ? partsOf(leaf) : memoryText(leaf)}`;
+      }
+    }
+    if ((uses.get(node) ?? 1) > 1) key += "*";
+    if (node.op === "route") key += partsOf(node);
+    else if (outputs.includes(node)) key += `>${memoryText(node)}`;
+  }
+  return { key, buffers };
 }

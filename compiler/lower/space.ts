@@ -14,7 +14,14 @@ import type { Lanes } from "./expr.ts";
 import { binary, integer, invocation, lowerOf, sizeExpr, workgroup } from "./expr.ts";
 import { dealt, knownElements, powerAbove } from "./team.ts";
 
-export const sizeOf = (shape: Shape): Size => shape.reduce((size, axis) => times(size, axis.size), number(1));
+const sizes = new WeakMap<Shape, Size>();
+/** Elements of a shape. Nodes share shapes, so that each is multiplied once. */
+export function sizeOf(shape: Shape): Size {
+  let size = sizes.get(shape);
+  if (size === undefined)
+    sizes.set(shape, (size = shape.reduce((all, axis) => times(all, axis.size), number(1))));
+  return size;
+}
 
 /** Elements that one workgroup works on, where there is a choice. */
 export const taskElements = 8192;

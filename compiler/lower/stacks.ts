@@ -4,6 +4,7 @@
 // beside the session's. Deliberately absent: buffers of a device.
 
 import type { Node, Shape } from "../graph.ts";
+import { elementsOf } from "../graph-axis.ts";
 import { constant, floorDivide, multiply, named, type Size } from "../../runtime/size.ts";
 import { number, shift } from "./affine.ts";
 import type { Memory } from "./emitter.ts";
@@ -65,13 +66,13 @@ export function tensorMemory(
   whole: Pick<Memory, "type" | "buffer">,
   stacks: Stacks,
 ): Memory {
-  const rest = shape.slice(1).reduce((size, axis) => multiply(size, axis.size), number(1));
-  const part = stacks.get(name);
-  const first = shape[0]?.size ?? number(1);
+  const { type, buffer } = whole;
   const key = `tensor:${name}`;
-  if (part === undefined) return { ...whole, key, length: multiply(first, rest) };
+  const part = stacks.get(name);
+  if (part === undefined) return { key, type, length: elementsOf(shape), buffer };
+  const rest = elementsOf(shape.slice(1));
   const offset = multiply(multiply(named(firstName), rest), constant(-1));
-  return { ...whole, key, length: multiply(constant(part.length), rest), offset };
+  return { key, type, length: multiply(constant(part.length), rest), buffer, offset };
 }
 
 /** The first axis of a shape, within the window. */
