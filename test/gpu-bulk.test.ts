@@ -15,6 +15,7 @@ import { constant, evaluate } from "../runtime/size.ts";
 import type { Case, Prepared } from "./helpers/contraction.ts";
 import { hasCompiler, loadText } from "./helpers/cuda-host.ts";
 import { expectCudaAlike, planCuda } from "./helpers/cuda-session.ts";
+import { layerText } from "../bench/gpu/layers.ts";
 import { wide } from "./helpers/device-texts.ts";
 import { layouts, prepareFor } from "./helpers/gpu-contraction.ts";
 import { binary, i } from "./helpers/kernels.ts";
@@ -261,6 +262,22 @@ describe("refused by the interpreter", () => {
       /read before (it was written|what was written is known to be there)/,
     );
   });
+});
+
+test("what lies in memory as an array has a map, over sizes; what is gathered has none", () => {
+  const { kernels } = planCuda(layerText({ width: 512, hidden: 768, experts: 16, k: 2 }), "bf16", host);
+  const maps = (part: string): readonly string[] =>
+    kernels
+      .filter(({ name, warpgroups }) => warpgroups !== undefined && name.endsWith(part))
+      .flatMap((kernel) => printKernel(forDevice(kernel, true)).match(/(?<= {2}map ).*(?=;)/g) ?? []);
+  // The stack of all experts; then the rows of all groups, too, one after the other.
+  const stack = (at: number): string =>
+    `right${at}Map of p${at + 3} from 0: 64 of 768 by 1, 64 of 512 by 768, 1 of 16 by 393216`;
+  expect(maps("pool_contract_x2_mul_bf16")).toEqual([stack(0), stack(1)]);
+  expect(maps("pool_contract_bf16")).toEqual([
+    "leftMap of p1 from 0: 64 of 768 by 1, 128 of 2*B by 768",
+    "right0Map of p2 from 0: 64 of 512 by 1, 64 of 768 by 512, 1 of 16 by 393216",
+  ]);
 });
 
 test("reads well", () => {

@@ -1,5 +1,5 @@
 // Print for CUDA: kernels become one text of CUDA C++ that people can read. Kernel number i is the function `k{i}`; its arguments are
-// the kernel's buffers in its order, then its sizes as int. One block is one workgroup, one thread one invocation; launched with
+// the kernel's buffers in its order, then its sizes as int, then its maps. One block is one workgroup, one thread one invocation; launched with
 // exactly as many blocks as the grid says, along x. Buffers begin at multiples of 16 bytes and do not overlap.
 // Scratch is static shared memory where 48 KiB suffice, else dynamic, of `sharedBytes` bytes (the scratch that the program states).
 // In: any kernels, scheduled for a GPU or for a CPU. To be compiled with -fmad=false: sums and products are rounded as written.

@@ -172,7 +172,7 @@ let fake: FakeDriver | undefined;
 
 export function fakeDriver(): FakeDriver {
   if (fake !== undefined) return fake;
-  const text = ["tensor-map.h", "driver.cpp"]
+  const text = ["tensor-map.h", "driver.cpp", "nvrtc.cpp"]
     .map((name) => readFileSync(join(folder, name), "utf8"))
     .join("\n");
   const path = made(text, [".cpp", ".so"], ["g++", "-std=c++17", "-O1", "-shared", "-fPIC", "-w", "-ldl"]);
