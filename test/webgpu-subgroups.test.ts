@@ -145,6 +145,12 @@ test("one invocation has nobody to combine with", () => {
       return select(a, b, is_nan(a) | ((b > a) & !is_nan(b)));
     }
 
+    /// The bits as a number that is in order like x.
+    fn order_of(x: f32) -> i32 {
+      let bits = bitcast<i32>(x);
+      return bits ^ bitcast<i32>(bitcast<u32>(bits >> 31u) >> 1u);
+    }
+
     var<workgroup> reduce_f32: array<f32, 8>;
 
     fn reduce_max_f32(value: f32, invocation: i32) -> f32 {
@@ -159,9 +165,7 @@ test("one invocation has nobody to combine with", () => {
           all = larger(all, reduce_f32[at]);
         }
       }
-      let bits = bitcast<i32>(all);
-      let key = select(bits ^ ((bits >> 31u) & 0x7fffffff), i32(-2147483648), is_nan(all));
-      let found = subgroupMax(key);
+      let found = subgroupMax(select(order_of(all), i32(-2147483648), is_nan(all)));
       all = bitcast<f32>(found ^ ((found >> 31u) & 0x7fffffff));
       workgroupBarrier();
       if (invocation == 0) {
