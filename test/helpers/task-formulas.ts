@@ -86,6 +86,20 @@ export const logitsOf = (
   x: readonly number[],
 ) => times(x, matrix(name, gates * n)).slice(t * n, (t + 1) * n);
 
+/** What gate t of several reads where gates are small networks; `name` is a layer's of such networks. */
+export function gateInput(
+  given: Given,
+  name: string,
+  gates: number,
+  width: number,
+  t: number,
+  x: readonly number[],
+): number[] {
+  const at = (values: readonly number[]): readonly number[] => values.slice(t * width, (t + 1) * width);
+  const seen = at(times(x, given.matrix(`${name}.enter`, gates * width)));
+  return added(seen, at(given.tensor(`${name}.bias`))).map((value) => Math.max(0, value));
+}
+
 export interface Gates {
   readonly path: string;
   readonly tasks: number;
@@ -94,6 +108,8 @@ export interface Gates {
   readonly gates: number;
   readonly hidden: number;
   readonly self?: boolean;
+  /** Of gates that are small networks. */
+  readonly width?: number;
 }
 /** From streams of rows, task 0's, task 1's, ..., shared, to streams of rows; each gate goes over the list of experts that it may see. */
 export function customGates(
@@ -102,7 +118,9 @@ export function customGates(
   settings: Gates,
   experts: Experts,
 ): Rows[] {
-  const { path, tasks, own, common, gates, hidden, self = false } = settings;
+  const { path, tasks, own, common, gates, hidden, self = false, width = 0 } = settings;
+  const inner = (which: string, count: number, t: number, x: readonly number[]): readonly number[] =>
+    width > 0 ? gateInput(given, `${path}.gateinput${which}`, count, width, t, x) : x;
   const N = tasks * own + common;
   const ownerOf = (n: number): number => (n < tasks * own ? Math.floor(n / own) : tasks);
   const said = range(N).map((n) =>
@@ -111,7 +129,7 @@ export function customGates(
   return range(gates).map((t) =>
     streams[t]!.map((x, token) => {
       const seen = range(N).filter((n) => t === tasks || ownerOf(n) === t || ownerOf(n) === tasks);
-      const z = logitsOf(given, `${path}.gate`, gates, N, t, x);
+      const z = logitsOf(given, `${path}.gate`, gates, N, t, inner(self ? ".0" : "", gates, t, x));
       const shares = softmax(seen.map((n) => z[n]!));
       const h = weighted(
         shares,
@@ -119,7 +137,8 @@ export function customGates(
       );
       if (!self) return h;
       const mine = range(N).filter((n) => ownerOf(n) === t);
-      const logits = mine.map((n) => times(x, given.matrix(`${path}.self_gate`, N))[n]!);
+      const alone = inner(".1", tasks + 1, t, x);
+      const logits = mine.map((n) => times(alone, given.matrix(`${path}.self_gate`, N))[n]!);
       const own_shares = mine.length > 1 ? softmax(logits) : logits.map(sigmoid);
       return added(
         h,

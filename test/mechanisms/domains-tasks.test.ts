@@ -18,6 +18,7 @@ import {
   viewed,
   logitsOf,
   customGates,
+  gateInput,
   joined,
 } from "../helpers/task-formulas.ts";
 
@@ -57,6 +58,15 @@ describe("many gates over one set of experts", () => {
       flat("MultiGate", `MultiGate(3, 4, 2, N = 3, shown = ${shown})(x)`, 8, { on: "gpu" }),
       formula(2, 3, 4, neurons),
     );
+  });
+  test("gates that are small networks", () => {
+    runMechanism(flat("MultiGate", "MultiGate(3, 4, 2, N = 3, gate_width = 5)(x)", 8), (given) => {
+      const said = range(3).map((n) => neurons(given, "pool", n, given.x, 4));
+      const share = (t: number, row: readonly number[]): number[] =>
+        softmax(logitsOf(given, "multigate.gate", 2, 3, t, gateInput(given, "gateinput", 2, 5, t, row)));
+      const rowsAt = (token: number): Rows => said.map((rows) => rows[token]!);
+      return { out: given.x.map((row, at) => [0, 1].flatMap((t) => weighted(share(t, row), rowsAt(at)))) };
+    });
   });
   test.each([
     ["MultiGate(3, 4, 2, shown = true)(x)", [8, 8]],
@@ -234,19 +244,23 @@ describe("gates with allowed sets", () => {
     });
   });
   test.each([
-    [1, 1],
-    [1, 2],
-    [2, 1],
-  ])("a second gate over the stream's own experts; %d own, %d common", (own, common) => {
-    const apply = `CustomGates(3, 4, 2, own = ${own}, common = ${common}, gates = 3, self = true)(stream)`;
-    const { text } = flat("CustomGates", apply, 12);
-    const withStreams = text.replace("  said =", "  stream[t: 3, d] = x[d] * (1 + t)\n  said =");
-    runMechanism({ ...flat("CustomGates", apply, 12), text: withStreams }, (given) => {
-      const streams = [1, 2, 3].map((scale) => given.x.map((row) => row.map((value) => scale * value)));
-      const sizes = { tasks: 2, own, common, hidden: 4, gates: 3, self: true };
-      return { out: joined(customGates(given, streams, { ...sizes, path: "customgates" }, neurons)) };
-    });
-  });
+    [1, 1, 0],
+    [1, 2, 0],
+    [2, 1, 0],
+    [2, 1, 5],
+  ])(
+    "a second gate over the stream's own experts; %d own, %d common, gates %d wide",
+    (own, common, width) => {
+      const apply = `CustomGates(3, 4, 2, own = ${own}, common = ${common}, gates = 3, self = true, gate_width = ${width})(stream)`;
+      const { text } = flat("CustomGates", apply, 12);
+      const withStreams = text.replace("  said =", "  stream[t: 3, d] = x[d] * (1 + t)\n  said =");
+      runMechanism({ ...flat("CustomGates", apply, 12), text: withStreams }, (given) => {
+        const streams = [1, 2, 3].map((scale) => given.x.map((row) => row.map((value) => scale * value)));
+        const sizes = { tasks: 2, own, common, hidden: 4, gates: 3, self: true, width };
+        return { out: joined(customGates(given, streams, { ...sizes, path: "customgates" }, neurons)) };
+      });
+    },
+  );
 
   const extraction = (levels: number, more: Partial<Mechanism> = {}): Mechanism =>
     flat("ProgressiveExtraction", `ProgressiveExtraction(3, 4, 2, levels = ${levels}, own = 2)(x)`, 8, more);
@@ -289,9 +303,11 @@ describe("gates with allowed sets", () => {
 
 describe("groups of tasks (HoME)", () => {
   const formula =
-    (own: number, grouped: number, common: number, experts: Experts): Formula =>
+    (own: number, grouped: number, common: number, experts: Experts, width = 0): Formula =>
     (given) => {
       const [hidden, tasks, groups] = [1, 4, 2];
+      const inner = (which: number, t: number, row: readonly number[]): readonly number[] =>
+        width > 0 ? gateInput(given, `groupedtasks.gateinput.${which}`, tasks, width, t, row) : row;
       const first = {
         path: "groupedtasks.customgates",
         tasks: groups,
@@ -301,7 +317,7 @@ describe("groups of tasks (HoME)", () => {
         hidden,
       };
       const streams = range(groups + 1).map(() => given.x);
-      const z = customGates(given, streams, { ...first, self: true }, experts);
+      const z = customGates(given, streams, { ...first, self: true, width }, experts);
       const u = range(groups).map((g) => z[g]!.map((row, token) => [...row, ...z[groups]![token]!]));
       /** Experts that work for several groups have one batch: the rows of each token for group 0, for group 1, then the next token's. */
       const ofAll = range(common).map((n) => {
@@ -324,8 +340,10 @@ describe("groups of tasks (HoME)", () => {
             ...range(grouped).map((i) => ofGroup[g * grouped + i]![token]!),
             ...mine,
           ];
-          const shares = softmax(logitsOf(given, "groupedtasks.gate", tasks, N, t, u[g]![token]!));
-          const selves = logitsOf(given, "groupedtasks.self_gate", tasks, own, t, u[g]![token]!);
+          const shares = softmax(
+            logitsOf(given, "groupedtasks.gate", tasks, N, t, inner(0, t, u[g]![token]!)),
+          );
+          const selves = logitsOf(given, "groupedtasks.self_gate", tasks, own, t, inner(1, t, u[g]![token]!));
           return added(
             weighted(shares, values),
             weighted(own > 1 ? softmax(selves) : selves.map(sigmoid), mine),
@@ -341,6 +359,10 @@ describe("groups of tasks (HoME)", () => {
   test("several experts in each set", () => {
     const apply = "GroupedTasks(3, 1, 4, own = 2, grouped = 3, common = 2, Ffn = Neurons)(x, group)";
     runMechanism(flat("GroupedTasks, Neurons", apply, 4, { on: "gpu" }), formula(2, 3, 2, neurons));
+  });
+  test("gates that are small networks, each its own", () => {
+    const apply = "GroupedTasks(3, 1, 4, Ffn = Neurons, gate_width = 3)(x, group)";
+    runMechanism(flat("GroupedTasks, Neurons", apply, 4), formula(1, 1, 1, neurons, 3));
   });
   /** Biases so large that no neuron of the second level is silent. */
   const biases: Readonly<Record<string, readonly number[]>> = {
