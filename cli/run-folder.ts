@@ -190,8 +190,8 @@ function readNote(from: string, shown: string): RunNote {
         : `there is one in it: ${join(where, inside)}`,
     );
   }
-  const note = readJson(from, join(shown, "run.json")) as RunNote;
-  if (note.format !== "moe-run" || note.version !== runVersion || typeof note.main !== "string")
+  const note = readJson(from, join(shown, "run.json"));
+  if (!isNote(note))
     return refuse(`${join(shown, "run.json")} is of another version of moe, or damaged`, "train again");
   return note;
 }
@@ -218,6 +218,23 @@ export function runsIn(folder: string): string[] {
   return names
     .filter((name) => existsSync(join(folder, name, "run.json")))
     .sort((a, b) => time(a) - time(b) || (a < b ? -1 : 1));
+}
+
+/** Of what moe wrote; anybody may have edited it since. */
+function isNote(value: unknown): value is RunNote {
+  const isObject = (each: unknown): each is Readonly<Record<string, unknown>> =>
+    typeof each === "object" && each !== null;
+  const isText = (each: unknown): boolean => typeof each === "string";
+  const hasFiles = ({ files }: Readonly<Record<string, unknown>>): boolean =>
+    isObject(files) && Object.values(files).every(isText);
+  if (!isObject(value) || value["format"] !== "moe-run" || value["version"] !== runVersion) return false;
+  const { model, main, base, prompt = "", phases = [] } = value;
+  return (
+    [model, main, base, prompt].every(isText) &&
+    hasFiles(value) &&
+    Array.isArray(phases) &&
+    phases.every((phase: unknown) => isObject(phase) && isText(phase["name"]) && hasFiles(phase))
+  );
 }
 
 /** `runs/book`, or `runs/book-2` when that is taken. Makes it, so that two runs that start together differ. */

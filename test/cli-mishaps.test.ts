@@ -146,6 +146,24 @@ test("data that changed: resuming changes nothing on disk", async () => {
   expect(contents("runs/tiny")).toEqual(before);
 });
 
+test("a run.json that somebody edited is refused, whatever it says", async () => {
+  const text = readFileSync(at("runs/tiny/run.json"), "utf8");
+  const note = JSON.parse(text) as Readonly<Record<string, unknown>>;
+  const edited = ["model", "main", "base", "files", "version", "format"].flatMap((name) =>
+    [undefined, null, 5, [5]].map((value): unknown => ({ ...note, [name]: value })),
+  );
+  for (const each of [null, [], 5, { ...note, prompt: {} }, { ...note, phases: [{}] }, ...edited]) {
+    shell.write("runs/tiny/run.json", JSON.stringify(each));
+    const { code, err } = await run("generate runs/tiny --tokens 1 --threads 1");
+    expect({ each, code, first: err.split("\n")[0] }).toEqual({
+      each,
+      code: 2,
+      first: "error[C0301]: runs/tiny/run.json is of another version of moe, or damaged",
+    });
+  }
+  shell.write("runs/tiny/run.json", text);
+});
+
 test("a file where the folder of runs should be", async () => {
   renameSync(at("runs"), at("kept"));
   shell.write("runs", "mine");
