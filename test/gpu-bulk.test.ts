@@ -13,7 +13,7 @@ import { forDevice } from "../compiler/variant.ts";
 import { verifyKernel } from "../compiler/verify-kernel.ts";
 import { constant, evaluate } from "../runtime/size.ts";
 import type { Case, Prepared } from "./helpers/contraction.ts";
-import { hasCompiler, loadText } from "./helpers/cuda-host.ts";
+import { hasCompiler, loadKernels, loadText } from "./helpers/cuda-host.ts";
 import { expectCudaAlike, planCuda } from "./helpers/cuda-session.ts";
 import { layerText } from "../bench/gpu/layers.ts";
 import { wide } from "./helpers/device-texts.ts";
@@ -39,6 +39,8 @@ const cases: readonly Case[] = [
   { ...large, ragged: "rows", rows: [70, 0, 300], b: "k" },
   { ...large, ragged: "rows", rows: [70, 0, 300], gather: true, siblings: 2 },
   { ...large, ragged: "reduction", rows: [90, 40, 300], k: 512, a: "m", gather: true },
+  // Rows of 64 bytes on the right.
+  { ...large, siblings: 3 },
 ];
 
 const prepared = (item: Case, parallel: Parallel): Prepared => {
@@ -84,7 +86,8 @@ function runOnHost(
   return library.conflicts();
 }
 
-const elementsOf = (item: Case): number => 16384 / (item.siblings ?? 1);
+/** A tile's, of each sibling: of three a quarter, too. */
+const elementsOf = ({ siblings = 1 }: Case): number => 16384 / 2 ** Math.ceil(Math.log2(siblings));
 
 describe.skipIf(!hasCompiler)("on the host", () => {
   test.each(cases)("%o", { timeout: 120_000 }, (item) => {
@@ -94,6 +97,17 @@ describe.skipIf(!hasCompiler)("on the host", () => {
     const rows = item.ragged === "rows" ? 70 : 128;
     expect(runOnHost(each, "first")).toBe(0);
     expectTile(item, each, (elementsOf(item) / 128) * rows);
+  });
+
+  test("few rows, which all of the workgroup multiply", { timeout: 120_000 }, () => {
+    for (const siblings of [2, 3]) {
+      const item: Case = { ...large, m: 10, k: 72, siblings, symbolic: "m" };
+      const each = prepared(item, device("bf16"));
+      const { kernel, buffers, sizes } = each;
+      const data = kernel.buffers.map(({ name }) => buffers.get(name)!);
+      loadKernels([kernel], host).run(0, evaluate(kernel.warpgroups!.grid, sizes), data, [sizes["M"]!]);
+      expectTile(item, each, 10 * large.n);
+    }
   });
 
   test("beyond every edge there are zeros, and nothing is stored", { timeout: 120_000 }, () => {
@@ -266,16 +280,20 @@ describe("refused by the interpreter", () => {
 
 test("what lies in memory as an array has a map, over sizes; what is gathered has none", () => {
   const { kernels } = planCuda(layerText({ width: 512, hidden: 768, experts: 16, k: 2 }), "bf16", host);
-  const maps = (part: string): readonly string[] =>
-    kernels
-      .filter(({ name, warpgroups }) => warpgroups !== undefined && name.endsWith(part))
-      .flatMap((kernel) => printKernel(forDevice(kernel, true)).match(/(?<= {2}map ).*(?=;)/g) ?? []);
+  // Forward and training have one each.
+  const maps = (part: string): readonly string[] => [
+    ...new Set(
+      kernels
+        .filter(({ name, warpgroups }) => warpgroups !== undefined && name.endsWith(part))
+        .flatMap((kernel) => printKernel(forDevice(kernel, true)).match(/(?<= {2}map ).*(?=;)/g) ?? []),
+    ),
+  ];
   // The stack of all experts; then the rows of all groups, too, one after the other.
   const stack = (at: number): string =>
     `right${at}Map of p${at + 3} from 0: 64 of 768 by 1, 64 of 512 by 768, 1 of 16 by 393216`;
   expect(maps("pool_contract_x2_mul_bf16")).toEqual([stack(0), stack(1)]);
   expect(maps("pool_contract_bf16")).toEqual([
-    "leftMap of p1 from 0: 64 of 768 by 1, 128 of 2*B by 768",
+    "leftMap of p1 from 0: 64 of 768 by 1, 64 of 2*B by 768",
     "right0Map of p2 from 0: 64 of 512 by 1, 64 of 768 by 512, 1 of 16 by 393216",
   ]);
 });

@@ -55,24 +55,27 @@ const expertsPresumed = 8;
 const workgroup: Expr = { op: "workgroup", type: "i32" };
 
 export function gpuContractBody(spec: ContractSpec, parallel: Parallel): GpuContractBody {
-  const tall = (): Way => matrixWay(spec, parallel) ?? tiledWay(spec, parallel);
+  const usual = bodyOf(spec, parallel, () => matrixWay(spec, parallel) ?? tiledWay(spec, parallel));
   const onlyFew = literalOf(fewRowsCondition(spec)) === 1;
   const bulk = onlyFew ? undefined : bulkWay(spec, parallel);
   return {
-    ...bodyOf(spec, parallel, tall),
+    ...usual,
     multiplyAdds: times(product([...spec.batch, spec.m, spec.n, spec.k]), constant(spec.b.length)),
-    ...(bulk === undefined ? {} : { warpgroups: bodyOf(spec, parallel, () => bulk) }),
+    ...(bulk === undefined ? {} : { warpgroups: bodyOf(spec, parallel, () => bulk, mostSumsBeside) }),
   };
 }
 
+/** Of few rows, for an invocation, where all have the 128 registers that warpgroups begin with to hand them over. */
+const mostSumsBeside = 64;
+
 /** Tall tiles, few rows, or both. */
-function bodyOf(spec: ContractSpec, parallel: Parallel, tall: () => Way): KernelWay {
+function bodyOf(spec: ContractSpec, parallel: Parallel, tall: () => Way, mostSums?: number): KernelWay {
   const few = fewRowsCondition(spec);
   const decided = few.op === "literal" ? few.value !== 0 : undefined;
   const body: Stmt[] = [];
   const ways: Way[] = [];
   if (decided !== true) ways.push(tall());
-  if (decided !== false) ways.push(fewRowsWay(spec, parallel, ways[0]?.workgroup));
+  if (decided !== false) ways.push(fewRowsWay(spec, parallel, ways[0]?.workgroup, mostSums));
   const [first, second] = ways as [Way, Way | undefined];
   if (second === undefined) first.emit(body);
   else {
@@ -181,7 +184,7 @@ function bulkWay(spec: ContractSpec, parallel: Parallel): Way | undefined {
   };
 }
 
-function fewRowsWay(spec: ContractSpec, parallel: Parallel, invocations?: number): Way {
+function fewRowsWay(spec: ContractSpec, parallel: Parallel, invocations?: number, mostSums?: number): Way {
   const ragged = spec.ragged;
   const rows = ragged?.kind === "rows";
   // Launched with more rows, these tiles are not used: the grid need not have them.
@@ -189,7 +192,8 @@ function fewRowsWay(spec: ContractSpec, parallel: Parallel, invocations?: number
   const rowTiles = rows ? raggedTiles({ ...spec, m }, fewRows, true) : ceilDivide(m, constant(fewRows));
   const others = spec.batch.reduce((all, size) => all * presume(size), 1);
   const tiles = others * (known(rowTiles) ?? (rows ? Math.min(ragged.groups, expertsPresumed) : 1));
-  const few = chooseFewRows(spec, { ...parallel, workgroup: invocations ?? parallel.workgroup }, tiles);
+  const all = { ...parallel, workgroup: invocations ?? parallel.workgroup };
+  const few = chooseFewRows(spec, all, tiles, mostSums);
   const columnTiles = ceilDivide(spec.n, constant(few.columns));
   return {
     grid: product([...spec.batch, rowTiles, columnTiles]),

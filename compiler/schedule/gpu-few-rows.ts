@@ -71,9 +71,17 @@ function neighboursOf(spec: ContractSpec, along: boolean): Pick<FewRows, "wide" 
   return along ? { wide: 1, deep: 4 } : { wide: 4, deep: 1 };
 }
 
-export function chooseFewRows(spec: ContractSpec, parallel: Parallel, tiles: number): FewRows {
+/** `mostSums`: of an invocation, where the registers of the kernel are bounded. */
+export function chooseFewRows(
+  spec: ContractSpec,
+  parallel: Parallel,
+  tiles: number,
+  mostSums = Infinity,
+): FewRows {
   const along = spec.b[0]!.contiguous === "k";
-  const { wide, deep } = neighboursOf(spec, along);
+  const neighbours = neighboursOf(spec, along);
+  const { deep } = neighbours;
+  const wide = fewRows * spec.b.length * neighbours.wide <= mostSums ? neighbours.wide : 1;
   let slices = Math.min(parallel.workgroup, along ? 32 : Math.max(fewRows, parallel.workgroup / 32));
   let columns = (wide * parallel.workgroup) / slices;
   const n = presume(spec.n);
