@@ -36,23 +36,34 @@ test("there is a C++ compiler to test with, in continuous integration", () => {
 });
 
 describe.skipIf(!hasCompiler)("on the host", () => {
-  test("random kernels give the interpreter's results", () => {
-    const memory = (): Memory =>
-      new Map<string, Data>([
-        ["table", Float32Array.from({ length: tableLength }, (_, at) => ((at * 37) % 23) / 3 - 4)],
-        ["index", Int32Array.from({ length: 16 }, (_, at) => (at * 29) % 61)],
-        ["update", Float32Array.from({ length: groups * slice }, (_, at) => ((at * 11) % 17) - 8)],
-      ]);
-    const tested = Array.from({ length: 60 }, (_, seed) => randomKernel(seed * 7 + 1, seed % 4));
-    const library = loadKernels(tested);
-    for (const [seed, each] of tested.entries()) {
-      const { actual, wanted } = both(library, seed, each, memory, { S: 1 + (seed % 4) });
-      const [want, got] = [wanted.get("update")!, actual.get("update")!];
-      const at = want.findIndex((value, index) => !close(got[index]!, value, 1e-5, 1e-5));
-      if (at >= 0)
-        expect.fail(`seed ${seed}: update[${at}] is ${got[at]}, wanted ${want[at]} in\n${printCuda([each])}`);
-    }
-  });
+  test.each(["f32", "bf16", "f16"] as const)(
+    "random kernels give the interpreter's results, with memory of %s",
+    (type) => {
+      const half = type === "f32" ? undefined : type;
+      const memory = (): Memory =>
+        new Map<string, Data>([
+          ["table", Float32Array.from({ length: tableLength }, (_, at) => ((at * 37) % 23) / 3 - 4)],
+          ["index", Int32Array.from({ length: 16 }, (_, at) => (at * 29) % 61)],
+          ["update", Float32Array.from({ length: groups * slice }, (_, at) => ((at * 11) % 17) - 8)],
+          ["halves", Float32Array.from({ length: groups * slice }, (_, at) => ((at * 13) % 29) / 4 - 3)],
+        ]);
+      const tested = Array.from({ length: half === undefined ? 60 : 40 }, (_, seed) =>
+        randomKernel(seed * 7 + 1, seed % 4, half),
+      );
+      const library = loadKernels(tested);
+      for (const [seed, each] of tested.entries()) {
+        const { actual, wanted } = both(library, seed, each, memory, { S: 1 + (seed % 4) });
+        for (const name of half === undefined ? ["update"] : ["update", "halves"]) {
+          const [want, got] = [wanted.get(name)!, actual.get(name)!];
+          const at = want.findIndex((value, index) => !close(got[index]!, value, 1e-5, 1e-5));
+          if (at >= 0)
+            expect.fail(
+              `seed ${seed}: ${name}[${at}] is ${got[at]}, wanted ${want[at]} in\n${printCuda([each])}`,
+            );
+        }
+      }
+    },
+  );
 
   const place = local("place", "i32");
   const letPlace = (lanes: number): Stmt => ({

@@ -128,7 +128,13 @@ test("a shader is text that people can read", () => {
 describe.skipIf(device === undefined)(`on WebGPU${why}`, () => {
   afterAll(() => device?.dispose());
 
-  test("random kernels give the interpreter's results", async () => {
+  // Where the device has no f16, that is another name of f32: what is stored is rounded before.
+  const asF16 = (text: string): string =>
+    device!.gpu.features.has("shader-f16") ? text : text.replace("enable f16;", "alias f16 = f32;");
+  test.each([
+    ["f32", 60],
+    ["f16", 20],
+  ] as const)("random kernels give the interpreter's results, with memory of %s", async (type, count) => {
     const memory = (): Buffers =>
       new Map<string, Float32Array | Int32Array>([
         [
@@ -137,18 +143,25 @@ describe.skipIf(device === undefined)(`on WebGPU${why}`, () => {
         ],
         ["index", Int32Array.from({ length: 16 }, (_, at) => (at * 29) % 61)],
         ["update", Float32Array.from({ length: groups * slice }, (_, at) => ((at * 11) % 17) - 8)],
+        ["halves", Float32Array.from({ length: groups * slice }, (_, at) => ((at * 13) % 29) / 4 - 3)],
       ]);
-    for (let seed = 0; seed < 60; seed++) {
-      const tested = randomKernel(seed * 7 + 1, seed % 4);
+    // A last digit more or less in f32 may be one of f16.
+    const relative = type === "f16" ? 2 ** -9 : 1e-4;
+    for (let seed = 0; seed < count; seed++) {
+      const tested = randomKernel(seed * 7 + 1, seed % 4, type === "f16" ? type : undefined);
       const sizes = { S: 1 + (seed % 4) };
       const [wanted, actual] = [memory(), memory()];
       runKernel(tested, wanted, sizes);
-      await runOnWebGpu(device!, tested, actual, sizes);
-      const [want, got] = [wanted.get("update")!, actual.get("update")!];
-      // Sums that are fused or not differ, and are then rounded down to whole numbers that differ: those few kernels say nothing.
-      const at = want.findIndex((value, index) => !close(got[index]!, value, 1e-4, 1e-3));
-      if (at >= 0)
-        expect.fail(`seed ${seed}: update[${at}] is ${got[at]}, wanted ${want[at]} in\n${printWgsl(tested)}`);
+      await runOnWebGpu(device!, tested, actual, sizes, { text: asF16(printWgsl(tested)) });
+      for (const name of type === "f16" ? ["update", "halves"] : ["update"]) {
+        const [want, got] = [wanted.get(name)!, actual.get(name)!];
+        // Sums that are fused or not differ, and are then rounded down to whole numbers that differ: those few kernels say nothing.
+        const at = want.findIndex((value, index) => !close(got[index]!, value, relative, 1e-3));
+        if (at >= 0)
+          expect.fail(
+            `seed ${seed}: ${name}[${at}] is ${got[at]}, wanted ${want[at]} in\n${printWgsl(tested)}`,
+          );
+      }
     }
   });
 

@@ -1,7 +1,7 @@
 // Random kernels for differential tests. In: a seed and a depth of nesting (fast-check shrinks the depth). Out: a well-formed kernel without races and out-of-bounds accesses: loops, branches, variables, scratch, moving and
-// computed indices, scalars and vectors. Workgroup w writes only its own slice of `out` and of `update`.
+// computed indices, scalars and vectors. Workgroup w writes only its own slice of `update`, and of `halves` where there is memory of 16 bits.
 
-import type { BinaryFn, Expr, Kernel, Stmt, ValueType } from "../../compiler/kernel.ts";
+import type { BinaryFn, Expr, HalfType, Kernel, Stmt, ValueType } from "../../compiler/kernel.ts";
 import { threefry } from "../../runtime/random.ts";
 import { constant } from "../../runtime/size.ts";
 import {
@@ -30,7 +30,8 @@ interface Names {
   readonly values: readonly { readonly name: string; readonly type: ValueType; readonly variable: boolean }[];
 }
 
-export function randomKernel(seed: number, depth: number): Kernel {
+/** With `half`, a buffer and scratch of that type, too; without, a kernel of f32 and i32 only. */
+export function randomKernel(seed: number, depth: number, half?: HalfType): Kernel {
   let position = 0;
   let names = 0;
   const choose = (count: number): number => threefry(seed, depth, position++, 0)[0] % count;
@@ -56,7 +57,11 @@ export function randomKernel(seed: number, depth: number): Kernel {
     return sum;
   };
   const place = (scope: Names, name: string): Expr =>
-    name === "update" ? add(mul(workgroup, i(slice)), offset(scope)) : offset(scope);
+    name === "update" || name === "halves" ? add(mul(workgroup, i(slice)), offset(scope)) : offset(scope);
+  /** Where results go. */
+  const written = (): string => (half === undefined ? "update" : pick(["update", "halves"]));
+  const ofHalves = (scope: Names, type: "f32" | "f32x4"): readonly Expr[] =>
+    half === undefined ? [] : [load("halves", place(scope, "halves"), type)];
 
   const expr = (scope: Names, type: ValueType, depth: number): Expr => {
     const known = scope.values.filter((value) => value.type === type);
@@ -67,9 +72,15 @@ export function randomKernel(seed: number, depth: number): Kernel {
           splat(f(choose(5) - 2)),
           splat(load("table", offset(scope))),
           load("table", offset(scope), "f32x4"),
+          ...ofHalves(scope, "f32x4"),
         ]);
       if (type === "f32")
-        return pick([f(choose(7) - 3), load("table", offset(scope)), load("update", place(scope, "update"))]);
+        return pick([
+          f(choose(7) - 3),
+          load("table", offset(scope)),
+          load("update", place(scope, "update")),
+          ...ofHalves(scope, "f32"),
+        ]);
       if (type === "i32")
         return pick([
           i(choose(9) - 4),
@@ -124,8 +135,10 @@ export function randomKernel(seed: number, depth: number): Kernel {
       const type = pick(["f32", "f32x4", "i32"] as const);
       const variables = scope.values.filter(({ variable }) => variable);
       switch (choose(left === 0 ? 6 : 9)) {
-        case 0:
-          return [store("update", place(scope, "update"), expr(scope, pick(["f32", "f32x4"] as const), 2))];
+        case 0: {
+          const name = written();
+          return [store(name, place(scope, name), expr(scope, pick(["f32", "f32x4"] as const), 2))];
+        }
         case 1:
         case 2: {
           const [name, variable] = [fresh(), choose(2) === 1];
@@ -141,9 +154,11 @@ export function randomKernel(seed: number, depth: number): Kernel {
         }
         case 5: {
           const at = offset(scope);
+          const [scratch, name] = [half === undefined ? "scratch" : pick(["scratch", "narrow"]), written()];
+          const as = half === undefined ? "f32" : pick(["f32", "f32x4"] as const);
           return [
-            store("scratch", at, expr(scope, "f32", 2)),
-            store("update", place(scope, "update"), load("scratch", at)),
+            store(scratch, at, expr(scope, as, 2)),
+            store(name, place(scope, name), load(scratch, at, as)),
           ];
         }
         case 6:
@@ -174,12 +189,14 @@ export function randomKernel(seed: number, depth: number): Kernel {
       buffer("table", "read", tableLength),
       buffer("index", "read", 16, "i32"),
       buffer("update", "update", groups * slice),
+      ...(half === undefined ? [] : [buffer("halves", "update", groups * slice, half)]),
     ],
     sizes: ["S"],
     grid: constant(groups),
     scratch: [
       { name: "unused", type: "i32", length: 3 },
       { name: "scratch", type: "f32", length: slice },
+      ...(half === undefined ? [] : [{ name: "narrow", type: half, length: slice }]),
     ],
     body: [
       {

@@ -2,9 +2,10 @@
 // buffers by name, sizes. Out: the buffers, changed in place.
 
 import { expect } from "vitest";
-import type { Kernel } from "../../compiler/kernel.ts";
+import type { ElementType, Kernel } from "../../compiler/kernel.ts";
 import { printWgsl, type WgslOptions } from "../../compiler/wgsl/print.ts";
 import { UserError } from "../../runtime/errors.ts";
+import { heldIn, isHalf, narrowed, valuesOf } from "../../runtime/halves.ts";
 import { evaluate, type Sizes } from "../../runtime/size.ts";
 import { mapRead, usage } from "../../runtime/webgpu/constants.ts";
 import type { Device, DeviceOptions } from "../../runtime/webgpu/device.ts";
@@ -75,10 +76,19 @@ export async function runOnWebGpu(
     compute: { module, entryPoint: "main" },
   });
   const flags = usage.storage | usage.copySource | usage.copyTarget;
-  const made = kernel.buffers.map(({ name }) => {
-    const data = buffers.get(name)!;
-    const buffer = gpu.createBuffer({ size: Math.max(16, data.byteLength), usage: flags });
-    gpu.queue.writeBuffer(buffer, 0, data as Float32Array<ArrayBuffer>);
+  // Buffers of half width are given and taken as f32, and are of f32 where the text has no f16.
+  const typeIn = (at: number): ElementType => {
+    const { type } = kernel.buffers[at]!;
+    return isHalf(type) && !code.includes("enable f16;") ? "f32" : type;
+  };
+  const made = kernel.buffers.map(({ name }, at) => {
+    const given = buffers.get(name)!;
+    const type = typeIn(at);
+    const data = isHalf(type) ? narrowed(type, given as Float32Array) : given;
+    const padded = new Uint8Array(Math.max(16, 4 * Math.ceil(data.byteLength / 4)));
+    padded.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    const buffer = gpu.createBuffer({ size: padded.byteLength, usage: flags });
+    gpu.queue.writeBuffer(buffer, 0, padded);
     return buffer;
   });
   const words = new Int32Array(4 * Math.ceil((kernel.sizes.length + 2) / 4));
@@ -111,8 +121,8 @@ export async function runOnWebGpu(
   for (const [at, read] of reads.entries()) {
     await read.mapAsync(mapRead);
     const data = buffers.get(kernel.buffers[at]!.name)!;
-    const bytes = read.getMappedRange().slice(0, data.byteLength);
-    data.set(data instanceof Float32Array ? new Float32Array(bytes) : new Int32Array(bytes));
+    const type = typeIn(at);
+    data.set(valuesOf(type, heldIn(type, read.getMappedRange().slice(0), 0, data.length)));
   }
   for (const buffer of [...made, ...reads, launch]) buffer.destroy();
 }
