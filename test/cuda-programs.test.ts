@@ -1,6 +1,6 @@
 // Whole programs scheduled for a GPU, printed as CUDA C++ and run through the CUDA runtime on a driver without a GPU: every entry gives what
 // the CPU's session gives; routings at their edges; fifty steps of training fall on the same curve, and repeat to the bit.
-// MOE_RUNS=1000 runs all programs of programs/ and random ones, too.
+// MOE_RUNS=1 runs all programs of programs/ (2/8 the second eighth of them), MOE_RUNS=1000 so many random ones, too.
 
 import { readdirSync, readFileSync } from "node:fs";
 import fc from "fast-check";
@@ -12,11 +12,12 @@ import { expectEdgesAlike, expectSameCurve, fewTokens, learnerOptions } from "./
 import { learner, spread } from "./helpers/device-texts.ts";
 import { randomProgram } from "./helpers/random-program.ts";
 import { programText, unlikeTokens } from "./helpers/random-program-text.ts";
+import { partOf, randomRuns, wholeRuns } from "./helpers/runs.ts";
 
 const folder = new URL("./programs/", import.meta.url);
-const all = process.env["MOE_RUNS"] !== undefined;
 const chosen = "attention chain choose-until-reached null-every-kind optimizer-muon rotary".split(" ");
-const programs = all ? readdirSync(folder).map((name) => name.replace(/\.moe$/, "")) : chosen;
+const all = readdirSync(folder).map((name) => name.replace(/\.moe$/, ""));
+const programs = wholeRuns ? partOf(all) : chosen;
 
 describe.skipIf(!hasCompiler)("programs on CUDA's host", () => {
   test.each(programs)("%s", { timeout: 120_000 }, async (name) => {
@@ -24,7 +25,7 @@ describe.skipIf(!hasCompiler)("programs on CUDA's host", () => {
     await expectCudaAlike(text, { sizes: fewTokens(text) });
   });
 
-  test.runIf(all)("random programs", { timeout: 3_600_000 }, async () => {
+  test("random programs", { timeout: 3_600_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(randomProgram, fc.integer({ min: 1, max: 1000 }), async (program, seed) => {
         const sizes = program.tokens ? { B: 2, T: 3 } : { B: 4 };
@@ -32,7 +33,7 @@ describe.skipIf(!hasCompiler)("programs on CUDA's host", () => {
         await expectCudaAlike(programText(program), { sizes, seed, inputs });
       }),
       {
-        numRuns: Number(process.env["MOE_RUNS"]),
+        numRuns: randomRuns(2),
         seed: Number(process.env["MOE_SEED"] ?? 20),
         endOnFailure: true,
       },

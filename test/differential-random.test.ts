@@ -6,8 +6,9 @@ import { test } from "vitest";
 import { compileText, expectDifferential, expectGradients } from "./helpers/differential.ts";
 import { randomProgram } from "./helpers/random-program.ts";
 import { programText, unlikeTokens } from "./helpers/random-program-text.ts";
+import { randomRuns } from "./helpers/runs.ts";
 
-const runs = Number(process.env["MOE_RUNS"] ?? 24);
+const runs = randomRuns(24);
 const seed = Number(process.env["MOE_SEED"] ?? 20);
 
 test("random programs", { timeout: 120_000 * Math.max(1, runs / 24) }, async () => {

@@ -1,6 +1,6 @@
 // The pack for machines with a GPU: its size, what is in it, and its check on the driver without a GPU, from the unpacked archive and by its own
 // Node. Of its cases only a few are packed; kernels are compiled for the host, as that driver wants them.
-// MOE_RUNS=1 runs all cases, unpacked: some minutes.
+// MOE_RUNS=1 runs all cases, unpacked, layers whose warpgroups multiply among them; MOE_RUNS=2/8 the second eighth of the programs.
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -26,9 +26,9 @@ import type { Program } from "../runtime/program.ts";
 import { evaluate } from "../runtime/size.ts";
 import { fakeDriver, hasCompiler, hasNvcc, hostImage, imageOf } from "./helpers/cuda-host.ts";
 import { hostOf } from "./helpers/elaborate.ts";
+import { partOf, wholeRuns } from "./helpers/runs.ts";
 
 const root = resolve(import.meta.dirname, "..");
-const all = process.env["MOE_RUNS"] !== undefined;
 const here = process.platform === "linux" && process.arch === "x64";
 
 test("every case has a name of its own; the awkward routings are among them, and every small program", () => {
@@ -155,16 +155,22 @@ describe.skipIf(!here || !hasCompiler)("a pack", () => {
   });
 });
 
-test.runIf(all && hasCompiler)("all cases", { timeout: 3_600_000 }, async () => {
+/** Where a kernel has a way for warpgroups that multiply, as a device that takes it would run it. */
+const asOnGpu: Imager = (source) => {
+  const warpgroups = source.includes("#if MOE_WARPGROUPS");
+  const bytes = new TextEncoder().encode(hostImage(source, { warpgroups }));
+  return Promise.resolve([{ architecture: warpgroups ? "sm_90a" : "compute_80", bytes }]);
+};
+
+test.runIf(wholeRuns && hasCompiler)("all cases", { timeout: 3_600_000 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), "moe-check-"));
   process.env["MOE_CUDA_DRIVER"] = fakeDriver().path;
   fakeDriver().reset();
   const said: string[] = [];
   vi.spyOn(console, "log").mockImplementation((line: string) => void said.push(line));
   try {
-    const images: Imager = (source) =>
-      Promise.resolve([{ architecture: "compute_80", bytes: new TextEncoder().encode(hostImage(source)) }]);
-    const { cases } = await writeModels(folder, { root, images, only: [], layers: [] });
+    const only = partOf(groupsOf(root)).flatMap(({ cases }) => cases.map(({ name }) => name));
+    const { cases } = await writeModels(folder, { root, images: asOnGpu, only, layers: [] });
     await check(folder, []);
     expect(said.slice(1)).toEqual([`${cases.length} passed, 0 failed`]);
     expect(fakeDriver().count("bytes")).toBe(0);

@@ -2,8 +2,8 @@
 // page, twice with the same bits. One browser, one bundle, one device without subgroups (the tests over Dawn run with them).
 // Which programs: the examples and the small programs of the tests have 22 kinds of kernel between them, by the kind of cluster and by
 // how a team works together (helpers/kernel-kinds.ts); the entries below have all of these, with the fewest kernels that a greedy
-// search found, and the plans say that they do. Routings at their edges run besides. MOE_RUNS=1 runs everything there is, every entry,
-// and shows that no other kind has come up. Skipped where there is no Chromium, but not in continuous integration.
+// search found, and the plans say that they do. Routings at their edges run besides. MOE_RUNS=1 runs everything there is, every entry
+// (MOE_RUNS=2/8 the second eighth, which is some hours less), and shows that no other kind has come up. Skipped where there is no Chromium, but not in continuous integration.
 
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -11,18 +11,18 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { groupsOf, type Group } from "../bench/gpu/cases.ts";
 import { planModel } from "../compiler/compile.ts";
-import { stdlib } from "../stdlib/sources.ts";
 import { bundle, chromiumPath, openPage, serve, startBrowser } from "./helpers/browser.ts";
 import { hostOf } from "./helpers/elaborate.ts";
 import { kernelKinds } from "./helpers/kernel-kinds.ts";
+import { library, reachedBy } from "./helpers/library.ts";
 import type { disagreements } from "./helpers/page-differential.ts";
+import { partOf, wholeRuns } from "./helpers/runs.ts";
 
 declare global {
   var disagreementsInPage: typeof disagreements;
 }
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const all = process.env["MOE_RUNS"] !== undefined;
 
 const groups = groupsOf(root).filter(({ precision = "f32" }) => precision === "f32");
 const textOf = ({ source }: Group): string =>
@@ -87,7 +87,7 @@ test("the chosen entries have every kind of kernel", () => {
   expect([...found].sort()).toEqual(kinds);
 }, 120_000);
 
-test.runIf(all)(
+test.runIf(wholeRuns)(
   "no program has another kind",
   () => {
     const found = new Set(groups.flatMap((group) => [...kindsOf(group)]));
@@ -96,43 +96,15 @@ test.runIf(all)(
   600_000,
 );
 
-/** What a text of the library is made of: its definitions, and what each of them names. */
-function definitions(module: string, text: string): (readonly [name: string, uses: readonly string[]])[] {
-  const heads = [...text.matchAll(/^(?:expert|router|moe|layer|chain|function) (\w+)/gm)];
-  const imported = importsOf(text);
-  return heads.map(({ 1: name, index }, at) => {
-    const words = new Set(
-      text
-        .slice(index, heads[at + 1]?.index)
-        .replaceAll(/\/\/.*/g, "")
-        .match(/\w+/g),
-    );
-    const own = heads.map((head) => head[1]!).filter((other) => other !== name && words.has(other));
-    const others = imported.filter((other) => words.has(other.split(".").at(-1)!));
-    return [`${module}.${name}`, [...own.map((other) => `${module}.${other}`), ...others]];
-  });
-}
-
-/** `std.routers.TopK`, of everything that a text takes from the library. */
-const importsOf = (text: string): string[] =>
-  [...text.matchAll(/^import (std\.[\w.]+) \{([^}]*)\}/gm)].flatMap(([, module, names]) =>
-    names!.match(/\w+(?= as )|\w+/g)!.map((name) => `${module}.${name}`),
-  );
-
 test("every definition of the library is in a program that is run", () => {
-  const library = new Map(Object.entries(stdlib).flatMap(([module, text]) => definitions(module, text)));
-  const reached = new Set<string>();
-  const reach = (name: string): void => {
-    if (reached.has(name)) return;
-    reached.add(name);
-    for (const other of library.get(name) ?? []) reach(other);
-  };
-  for (const group of groups) for (const name of importsOf(textOf(group))) reach(name);
+  const reached = new Set(groups.flatMap((group) => [...reachedBy(textOf(group))]));
   expect(library.size).toBeGreaterThan(150);
   expect([...library.keys()].filter((name) => !reached.has(name))).toEqual([]);
 });
 
-const run = all ? groups : groups.filter(({ name }) => name in chosen || name.startsWith("edges"));
+const run = wholeRuns
+  ? partOf(groups)
+  : groups.filter(({ name }) => name in chosen || name.startsWith("edges"));
 
 describe.skipIf(chromiumPath === undefined)("in Chromium", () => {
   let browser: Browser;
@@ -154,7 +126,7 @@ describe.skipIf(chromiumPath === undefined)("in Chromium", () => {
   test.each(run.map((group) => [group.name, group] as const))(
     "%s",
     async (name, group) => {
-      const entries = all ? undefined : chosen[name];
+      const entries = wholeRuns ? undefined : chosen[name];
       const cases = group.cases.map((each) => (entries === undefined ? each : { ...each, entries }));
       const found = await page.evaluate((program) => globalThis.disagreementsInPage(program, false), {
         text: textOf(group),
@@ -164,6 +136,6 @@ describe.skipIf(chromiumPath === undefined)("in Chromium", () => {
         found.flatMap((told, at) => (told === null ? [] : [`${cases[at]?.name ?? name}: ${told}`])),
       ).toEqual([]);
     },
-    all ? 1_800_000 : 300_000,
+    wholeRuns ? 1_800_000 : 300_000,
   );
 });

@@ -1,6 +1,6 @@
 // Whole programs on WebGPU: every entry gives what it gives on the CPU, from the same tensors and inputs; routings at their edges;
 // fifty steps of training fall on the same curve, and repeat to the bit. Kernels as they are scheduled for GPUs, and as for CPUs (any kernel can be printed).
-// MOE_RUNS=1 runs more programs, those of the standard library among them; in Chromium webgpu-differential.test.ts runs all.
+// MOE_RUNS=1 runs more programs; every-kernel.test.ts runs all of their kernels, and webgpu-differential.test.ts all of them in Chromium.
 // Skipped where there is no device, but not in continuous integration.
 
 import { readdirSync, readFileSync } from "node:fs";
@@ -21,6 +21,7 @@ import {
 import { learner } from "./helpers/device-texts.ts";
 import { compileText } from "./helpers/differential.ts";
 import { hostOf } from "./helpers/elaborate.ts";
+import { partOf, wholeRuns } from "./helpers/runs.ts";
 import { findDevice } from "./helpers/webgpu.ts";
 import type { Executor } from "../runtime/executor.ts";
 
@@ -52,13 +53,8 @@ const textsOf = (shader: Shader): readonly string[] =>
     ? [shader.plain, shader.subgroups]
     : [plainText(shader)];
 
-const all = process.env["MOE_RUNS"] !== undefined;
-const ofLibrary = readdirSync(new URL("./programs/", import.meta.url))
-  .filter((file) => file.startsWith("std-"))
-  .map((file) => file.replace(/\.moe$/, ""));
-const chosen = all
-  ? [..."attention chain choose-until-reached optimizer-muon".split(" "), ...ofLibrary]
-  : ["capacity-batch-lowest"];
+const more = "attention chain choose-until-reached optimizer-muon".split(" ");
+const chosen = wholeRuns ? partOf(more) : ["capacity-batch-lowest"];
 
 const program = (name: string): string =>
   readFileSync(new URL(`./programs/${name}.moe`, import.meta.url), "utf8");

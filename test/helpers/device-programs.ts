@@ -8,6 +8,7 @@ import type { Executor } from "../../runtime/executor.ts";
 import { openSession, type Session } from "../../runtime/session.ts";
 import type { Sizes } from "../../runtime/size.ts";
 import { edges, forced, learner, learnerBatch, learnerSizes } from "./device-texts.ts";
+import { lent } from "./lent.ts";
 import { compileText, expectAlike, f32Tolerance, inputsFor, tensorsFor } from "./differential.ts";
 
 export interface AlikeOptions {
@@ -90,12 +91,22 @@ export const fewTokens = (text: string): Sizes => (text.includes("tokens(") ? { 
 export async function expectEdgesAlike(open: (text: string) => OpenDevice): Promise<void> {
   for (const { experts, nulls, k, scores } of edges) {
     const text = forced(experts, nulls, `choose top ${k} of score`);
-    for (const rows of Object.values(scores))
-      await expectAlikeOnDevice(text, open(text), {
-        sizes: { B: rows.length },
-        inputs: { score: rows.flat() },
-        entries: ["forward", "train"],
-      });
+    const entries = ["forward", "train"];
+    const session = await open(text)({ initialise: false });
+    const resized: OpenDevice = ({ sizes }) => {
+      session.resize(sizes!);
+      return lent(session);
+    };
+    try {
+      for (const rows of Object.values(scores))
+        await expectAlikeOnDevice(text, resized, {
+          sizes: { B: rows.length },
+          inputs: { score: rows.flat() },
+          entries,
+        });
+    } finally {
+      session.dispose();
+    }
   }
 }
 

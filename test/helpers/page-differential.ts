@@ -12,6 +12,7 @@ import {
 } from "../../index.ts";
 import { disagreement } from "../../bench/gpu/compare.ts";
 import type { Case } from "../../bench/gpu/manifest.ts";
+import { lent } from "./lent.ts";
 
 export interface PageProgram {
   readonly text: string;
@@ -59,13 +60,3 @@ export async function disagreements(
   session?.dispose();
   return found;
 }
-
-/** A session that who disposes of it does not close. */
-const lent = (session: Executor): Executor =>
-  new Proxy(session, {
-    get: (target, key) => {
-      if (key === "dispose") return () => undefined;
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === "function" ? (value.bind(target) as unknown) : value;
-    },
-  });

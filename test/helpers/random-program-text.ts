@@ -184,25 +184,33 @@ function layerText(layer: Layer, writer: Writer): string {
   }
 }
 
-export function programText({ tokens, layers, repeat, optimizer, clip, accumulate }: RandomProgram): string {
+/** With `width` 16 contractions are wide enough that 16 bits are worth it (compiler/narrow.ts). */
+export function programText(program: RandomProgram, width: 4 | 16 = 4): string {
+  const { tokens, layers, repeat, optimizer, clip, accumulate } = program;
   const writer: Writer = { definitions: [], count: 0 };
   const body = layers.map((each) => `x = ${layerText(each, writer)}`);
   const model = tokens
     ? [
-        "dim D = 4",
+        `dim D = ${width}`,
         "modality text = tokens(vocab = 7)",
         "param table: [7, D]",
         "param pace: [D]",
         "rows = table[text]",
         "x[t, d] = rows[t, d] + sin((t + 1) * pace[d])",
       ]
-    : ["dim D = 4", "modality x = features(4)", "modality y = category(3)", "param head: [D, 3]"];
+    : [
+        `dim D = ${width}`,
+        `modality x = features(${width})`,
+        "modality y = category(3)",
+        "param head: [D, 3]",
+      ];
   const end = tokens
     ? ["logits = x @ transpose(table)", "loss cross_entropy(logits, text.next)"]
     : ["logits = x @ head", "loss cross_entropy(logits, y)"];
+  const columns = Array.from({ length: width }, (_, at) => `"x${at}"`);
   const data = tokens
     ? ['data text = bytes("data.txt")', "batch 2 of 3"]
-    : ['data x = csv("data.csv", "a", "b", "c", "d")', 'data y = csv("data.csv", "e")', "batch 3"];
+    : [`data x = csv("data.csv", ${columns.join(", ")})`, 'data y = csv("data.csv", "y")', "batch 3"];
   const looped = repeat === 1 ? body : [`repeat ${repeat} {`, ...body.map((line) => `  ${line}`), "}"];
   const used = [...writer.definitions, ...body].join("\n");
   const imports = [
