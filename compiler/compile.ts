@@ -42,7 +42,7 @@ import { matchesPattern } from "./pattern.ts";
 import { plan, type ProgramAbout } from "./plan.ts";
 import { loadModel } from "./resolve.ts";
 import { narrow } from "./narrow.ts";
-import { simplify } from "./simplify.ts";
+import { simplifyTogether } from "./simplify.ts";
 import { startTensors } from "./start-tensors.ts";
 import { narrowTarget, targets, type Target as Machine, type Warpgroups } from "./target.ts";
 import { verifyGraph } from "./verify-graph.ts";
@@ -213,7 +213,8 @@ interface Entries {
   readonly name: string;
   readonly training: Built;
   readonly inference: Built;
-  readonly graphs: readonly Graph[];
+  /** In order; those of one builder that have a forward pass in common stand together. */
+  readonly graphs: readonly (readonly Graph[])[];
   readonly tensors: readonly Tensor[];
   readonly sizes: readonly SizeName[];
   readonly undecodable?: Built["undecodable"];
@@ -221,17 +222,20 @@ interface Entries {
 
 function entriesOf(name: string, modes: Modes): Entries {
   const { inferring, inference, learning, training, decoding, undecodable } = modes;
-  const graphs: Graph[] = [forwardGraph(inference)];
-  if (inference.losses.length > 0) graphs.push(evaluateGraph(inferring, inference));
+  const inferred = [forwardGraph(inference)];
+  if (inference.losses.length > 0) inferred.push(evaluateGraph(inferring, inference));
+  const graphs = [inferred];
   const extra: (readonly Tensor[])[] = [];
   const sizes = [...training.sizes];
   if (training.training !== undefined) {
     const graph = trainGraphs(learning, training);
-    graphs.push(graph.train, graph.update);
+    if (learning === inferring) inferred.push(graph.train);
+    else graphs.push([graph.train]);
+    graphs.push([graph.update]);
     extra.push(graph.tensors);
   }
   if (decoding !== undefined) {
-    graphs.push(decodeGraph(decoding.built));
+    graphs.push([decodeGraph(decoding.built)]);
     extra.push(decoding.built.tensors);
     sizes.push({ name: "C", doc: "Positions that the caches of decoding hold.", default: decoding.context });
   }
@@ -356,11 +360,10 @@ function placesIn({ main, modules }: Model): (origin: Origin) => string | undefi
 function lowerAll(model: Model, entries: Entries, request: CompileRequest<TargetName>): PlannedModel {
   const { verify = false, target = "wasm", precision = "f32" } = request;
   const machine = machineOf(request);
-  const simple = entries.graphs.map((graph) => {
-    if (verify) verifyGraph(graph);
-    // Only `train` has been differentiated; nothing needs to know any more where gradients stop.
-    return simplify(graph, { removeStops: true });
-  });
+  const drafts = entries.graphs.flat();
+  if (verify) drafts.forEach(verifyGraph);
+  // Only `train` has been differentiated; nothing needs to know any more where gradients stop.
+  const simple = entries.graphs.flatMap((graphs) => simplifyTogether(graphs, { removeStops: true }));
   const { graphs: made, copies } = narrow(simple, entries.tensors, machine);
   if (verify) made.forEach(verifyGraph);
   const graphs = Object.fromEntries(made.map((graph) => [graph.name, graph]));
@@ -393,6 +396,12 @@ function lowerAll(model: Model, entries: Entries, request: CompileRequest<Target
   };
   const { program, kernels } = plan(lowered, about, target, placeOf);
   if (verify) kernels.forEach(verifyKernel);
-  const drafts = Object.fromEntries(entries.graphs.map((graph) => [graph.name, graph]));
-  return { program, kernels, drafts, graphs, lowered, model };
+  return {
+    program,
+    kernels,
+    drafts: Object.fromEntries(drafts.map((graph) => [graph.name, graph])),
+    graphs,
+    lowered,
+    model,
+  };
 }

@@ -1,8 +1,8 @@
 // Simplifies a graph by tables of named rules, bottom-up: every node is made anew by a builder that applies the rules of
 // its operation, so that what a rule makes is simplified as well. Then rules that need to know the users of a value are
 // tried until none applies. Near linear: a node is looked at once per pass.
-// In: a graph. Out: an equal graph, in a builder of its own (dead nodes are not carried over). Does not fuse, and does
-// not merge contractions that share an operand: that is the fuser's.
+// In: a graph, or several of one builder, which have nodes in common. Out: equal graphs, in a builder of their own (dead nodes are not
+// carried over). Does not fuse, and does not merge contractions that share an operand: that is the fuser's.
 
 import type { Graph, Node } from "./graph.ts";
 import { GraphBuilder } from "./graph-builder.ts";
@@ -72,7 +72,14 @@ function isStale(node: Node, made: ReadonlyNodeMap<Node>): boolean {
 /** More passes than any graph needed; a set of rules that undo each other must not hang. */
 const passLimit = 12;
 
-export function simplify(graph: Graph, { removeStops = false, trace }: SimplifyOptions = {}): Graph {
+export const simplify = (graph: Graph, options: SimplifyOptions = {}): Graph =>
+  simplifyTogether([graph], options)[0]!;
+
+/** Graphs of one builder: what several of them have is made anew once. */
+export function simplifyTogether(
+  graphs: readonly Graph[],
+  { removeStops = false, trace }: SimplifyOptions = {},
+): readonly Graph[] {
   const table = tableOf(removeStops);
   const mapRulesOf = rulesByFunction(table.map);
   let contracts = false;
@@ -94,16 +101,16 @@ export function simplify(graph: Graph, { removeStops = false, trace }: SimplifyO
     updates: old.updates.map((update) => ({ ...update, node: of(update.node) })),
   });
 
-  /** The graph with every node made anew. */
-  const remake = (old: Graph): Graph => {
-    const nodes = nodesOf(rootsOf(old));
+  /** The graphs with every node made anew. */
+  const remake = (): readonly Graph[] => {
+    const nodes = nodesOf(graphs.flatMap(rootsOf));
     const made = new NodeMap<Node>(nodes);
     const of = (node: Node): Node => made.get(node)!;
     for (const node of nodes) {
       builder.origin = node.origin;
       made.set(node, rebuild(builder, node, of));
     }
-    return renamed(old, of);
+    return graphs.map((graph) => renamed(graph, of));
   };
 
   /** The graph after one round of the rules that look at users; itself when none applied. */
@@ -130,12 +137,17 @@ export function simplify(graph: Graph, { removeStops = false, trace }: SimplifyO
     return applied ? renamed(old, of) : old;
   };
 
-  let current = remake(graph);
-  // Rules that look at users look at those of contractions; the graph of an optimiser has none.
-  for (let round = 0; contracts && round < passLimit; round++) {
-    const next = improve(current);
-    if (next === current) break;
-    current = next;
-  }
-  return current;
+  /** Rounds until no rule applies. Rules that look at users look at those of contractions; the graph of an optimiser has none. */
+  const improved = (graph: Graph): Graph => {
+    let current = graph;
+    for (let round = 0; contracts && round < passLimit; round++) {
+      const next = improve(current);
+      if (next === current) break;
+      current = next;
+    }
+    return current;
+  };
+
+  // The last one has most of the nodes of the others: they find there what they need, in the order that it has there.
+  return remake().reduceRight<readonly Graph[]>((done, graph) => [improved(graph), ...done], []);
 }
