@@ -357,16 +357,16 @@ function placesIn({ main, modules }: Model): (origin: Origin) => string | undefi
   };
 }
 
+const byName = (list: readonly Graph[]) => Object.fromEntries(list.map((each) => [each.name, each]));
+
 function lowerAll(model: Model, entries: Entries, request: CompileRequest<TargetName>): PlannedModel {
   const { verify = false, target = "wasm", precision = "f32" } = request;
   const machine = machineOf(request);
-  const drafts = entries.graphs.flat();
-  if (verify) drafts.forEach(verifyGraph);
+  if (verify) entries.graphs.flat().forEach(verifyGraph);
   // Only `train` has been differentiated; nothing needs to know any more where gradients stop.
   const simple = entries.graphs.flatMap((graphs) => simplifyTogether(graphs, { removeStops: true }));
   const { graphs: made, copies } = narrow(simple, entries.tensors, machine);
   if (verify) made.forEach(verifyGraph);
-  const graphs = Object.fromEntries(made.map((graph) => [graph.name, graph]));
   const { lowered, stacks } = lowerEntries(made, entries, copies, machine, request.fuse);
   const { name, training, inference, tensors, sizes } = entries;
   const placeOf = placesIn(model);
@@ -396,12 +396,5 @@ function lowerAll(model: Model, entries: Entries, request: CompileRequest<Target
   };
   const { program, kernels } = plan(lowered, about, target, placeOf);
   if (verify) kernels.forEach(verifyKernel);
-  return {
-    program,
-    kernels,
-    drafts: Object.fromEntries(drafts.map((graph) => [graph.name, graph])),
-    graphs,
-    lowered,
-    model,
-  };
+  return { program, kernels, drafts: byName(entries.graphs.flat()), graphs: byName(made), lowered, model };
 }

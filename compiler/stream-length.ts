@@ -8,10 +8,16 @@ import type { Size } from "../runtime/size.ts";
 /** Names stand for a long sequence here: what is decided must hold where the tiles are large. */
 export const long = 512;
 
+const estimates = new WeakMap<Size, number>();
 export function estimateLong(size: Size): number {
   const value = known(size);
   if (value !== undefined) return value;
-  return Math.max(1, evaluate(size, Object.fromEntries([...namesOf(size)].map((name) => [name, long]))));
+  let found = estimates.get(size);
+  if (found === undefined) {
+    const names = Object.fromEntries([...namesOf(size)].map((name) => [name, long]));
+    estimates.set(size, (found = Math.max(1, evaluate(size, names))));
+  }
+  return found;
 }
 
 export const elementsLong = ({ shape }: Pick<Node, "shape">): number =>

@@ -15,12 +15,24 @@ export interface ContractRoles {
   readonly ragged?: { readonly kind: "rows" | "reduction"; readonly row: string; readonly group?: string };
 }
 
-const found = new WeakMap<ContractNode, { readonly roles: ContractRoles | undefined }>();
+const found = new Map<string, { readonly roles: ContractRoles | undefined }>();
 
+/** They follow from the labels and from which of them are of rows: of thousands of contractions, few are unlike. */
 export function contractRoles(node: ContractNode): ContractRoles | undefined {
-  let entry = found.get(node);
-  if (entry === undefined) found.set(node, (entry = { roles: findRoles(node) }));
+  const { labels, ragged } = node;
+  const rows = rowLabels(node);
+  const key = `${labels.a},${labels.b}->${labels.out} ${rows} ${ragged?.row} ${ragged?.group}`;
+  let entry = found.get(key);
+  if (entry === undefined) found.set(key, (entry = { roles: findRoles(node, rows) }));
   return entry.roles;
+}
+
+function rowLabels({ a, b, labels }: ContractNode): string {
+  let rows = "";
+  for (let i = 0; i < a.shape.length; i++) if (a.shape[i]!.kind === "ragged") rows += labels.a[i]!;
+  for (let i = 0; i < b.shape.length; i++)
+    if (b.shape[i]!.kind === "ragged" && !labels.a.includes(labels.b[i]!)) rows += labels.b[i]!;
+  return rows;
 }
 
 export function axisOfLabel(node: ContractNode, label: string): Axis {
@@ -28,15 +40,13 @@ export function axisOfLabel(node: ContractNode, label: string): Axis {
   return at >= 0 ? node.a.shape[at]! : node.b.shape[node.labels.b.indexOf(label)]!;
 }
 
-function findRoles(node: ContractNode): ContractRoles | undefined {
-  const { labels } = node;
+function findRoles({ labels, ragged }: ContractNode, rowLabels: string): ContractRoles | undefined {
   const last = labels.out.at(-1);
   if (last === undefined) return undefined;
   const all = [...new Set([...labels.a, ...labels.b])];
-  const ragged = all.filter((label) => axisOfLabel(node, label).kind === "ragged");
-  const row = node.ragged?.row ?? ragged[0];
-  const group = node.ragged?.group;
-  if (ragged.some((label) => label !== row)) return undefined;
+  const row = ragged?.row ?? rowLabels[0];
+  const group = ragged?.group;
+  if ([...rowLabels].some((label) => label !== row)) return undefined;
   let left: "a" | "b" = labels.a.includes(last) && !labels.b.includes(last) ? "b" : "a";
   const rows = row !== undefined && labels.out.includes(row);
   if (row !== undefined && rows) {
