@@ -9,8 +9,7 @@ import { operandsOf } from "./graph-walk.ts";
 import { elements } from "./estimate.ts";
 import { isHalf } from "./half.ts";
 import type { Cluster } from "./fuse.ts";
-import { axisName, readsOf } from "./fuse-trace.ts";
-import type { Read } from "./fuse-trace.ts";
+import { axisName, readsOf, type Read } from "./fuse-trace.ts";
 import {
   isSmallReduction,
   isWideArray,
@@ -21,8 +20,8 @@ import {
   scratchNeeded,
   scratchOf,
   siblingKey,
+  type ClusterKind,
 } from "./fuse-kinds.ts";
-import type { ClusterKind } from "./fuse-kinds.ts";
 import { isReduction } from "./lower/reduction.ts";
 import type { Known } from "./known.ts";
 import type { Terms } from "./lower/terms.ts";
@@ -97,10 +96,9 @@ export class ClusterMaker {
     this.bindings = bindings;
     this.parallel = parallel;
     this.whole = whole;
-    const isStored = (node: Node): boolean => stored.has(node);
     for (const node of nodes) {
       if (!stored.has(node)) continue;
-      const reads = readsOf(node, isStored, known, terms);
+      const reads = readsOf(node, stored, known, terms);
       this.reads.set(node, reads);
       this.kinds.set(node, kindOf(node));
       for (const { node: leaf } of reads) {
@@ -151,8 +149,7 @@ export class ClusterMaker {
     draft.members.push(node);
     this.clusterOf.set(node, draft);
     for (const { node: leaf } of this.reads.get(node)!) {
-      if (this.clusterOf.get(makerOf(leaf)) === draft) continue;
-      if (draft.reads.has(leaf)) continue;
+      if (this.clusterOf.get(makerOf(leaf)) === draft || draft.reads.has(leaf)) continue;
       draft.reads.add(leaf);
       const list = this.draftsReading.get(leaf);
       if (list === undefined) this.draftsReading.set(leaf, [draft]);

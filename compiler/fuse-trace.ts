@@ -7,6 +7,7 @@ import type { ContractNode, Node, PartNode, Shape } from "./graph.ts";
 import { number, read, variable } from "./lower/affine.ts";
 import type { Affine } from "./lower/affine.ts";
 import type { ElementType, Expr } from "./kernel.ts";
+import type { ReadonlyNodeSet } from "./graph-map.ts";
 import { storedAs } from "./kernel-type.ts";
 import type { Known } from "./known.ts";
 import { literal } from "./lower/expr.ts";
@@ -54,7 +55,7 @@ const parts = ["offsets", "source", "group", "slot"] as const;
  * index) name them as the term does. */
 export function readsOf(
   root: Node,
-  isStored: (node: Node) => boolean,
+  stored: ReadonlyNodeSet,
   known: Known["reads"],
   terms: Terms,
 ): readonly Read[] {
@@ -62,7 +63,7 @@ export function readsOf(
   let numbered = known.get(number);
   if (numbered === undefined) {
     const names = namesIn(root, terms);
-    numbered = traceReads(root, isStored).map(({ node, at }) => ({
+    numbered = traceReads(root, (node) => stored.has(node)).map(({ node, at }) => ({
       leaf: leaves.indexOf(node.op === "part" ? node.route : node),
       part: node.op === "part" ? node.part : undefined,
       at: at.map((text) => text.replace(/%-?\d+/g, (id) => names.get(id)!)),
