@@ -90,6 +90,12 @@ describe("the kernel interpreter agrees", () => {
     interpret({ ragged: "rows", rows, m, n: 14, k: 5, b, gather: true });
     interpret({ ragged: "rows", rows, m, n: 36, k: 35, b, siblings: 2, epilogue: true });
   });
+  test("blocks that are read ahead in parts, of which the last has fewer rows", () => {
+    const some = rows.map((_, i) => (i === 4 ? 7 : i === 5 ? 5 : 0));
+    check({ ragged: "rows", rows, m, n: 512, k: 70, siblings: 2, gather: true });
+    interpret({ ragged: "rows", rows: some, m: 15, n: 512, k: 34 });
+    interpret({ ragged: "rows", rows: some, m: 15, n: 512, k: 17 });
+  });
   test("reduction", () => {
     interpret({ ragged: "reduction", rows, k: m, n: 14, m: 13, a: "m", siblings: 2 });
     interpret({

@@ -163,5 +163,5 @@ function readDots(
   const read = (row: Expr, position: Expr, body: Stmt[]): Expr =>
     operand.open(place, letInt(fresh, body, "n", add(first, row)), body)(add(depth.from, position), 4, body);
   const turns = letInt(fresh, into, "turns", ceilDivide(rows.count, int(dotRows)));
-  return readAhead({ fresh, rows: count, length, read, turns, keep: keptAhead.name }, into);
+  return readAhead({ fresh, rows: count, length, parts: 1, read, turns, keep: keptAhead.name }, into);
 }

@@ -224,6 +224,10 @@ export function nextBlock(
   };
 }
 
+/** Four parts where each has two pages at least: shorter ones would begin, and wait for memory, too often, and more parts crowd
+ * out what the processor follows besides. */
+const partsAhead = (floats: number): number => (floats >= 8192 ? 4 : 1);
+
 interface AheadOfPanels {
   /** Turns for each panel. */
   readonly turns: Expr;
@@ -246,6 +250,14 @@ function readPanels(
   const read = (row: Expr, position: Expr, body: Stmt[]): Expr =>
     spec.b[sibling]!.open(next.place, add(next.k.from, row), body)(add(columns.from, position), 4, body);
   const all = letInt(fresh, into, "allTurns", multiply(panels, turns));
-  const ahead = { fresh, rows: next.k.count, length, read, turns: all, keep: keptAhead.name };
+  const ahead = {
+    fresh,
+    rows: next.k.count,
+    length,
+    parts: partsAhead(tiles.depth * length),
+    read,
+    turns: all,
+    keep: keptAhead.name,
+  };
   return { turns, read: readAhead(ahead, into) };
 }
