@@ -12,6 +12,8 @@ export interface DocumentSettings {
   readonly stream: number;
   /** Domains are equally frequent; else the number of documents of domain d falls like 1 / (d + 2). */
   readonly even?: boolean;
+  /** By domain, the share of letters that are drawn evenly from all. Absent: none. */
+  readonly blurred?: readonly number[];
   /** Only those of one domain, among as many that come after so many. */
   readonly only?: { readonly domain: number; readonly after: number };
 }
@@ -26,7 +28,7 @@ const successors = [0.55, 0.25, 0.13, 0.07] as const;
  * texts of all domains share letters and a part of their pairs.
  */
 export function documents(settings: DocumentSettings): string {
-  const { documents: count, length, domains, common, only } = settings;
+  const { documents: count, length, domains, common, blurred, only } = settings;
   const draws = drawsOf(settings.stream);
   const chain = (used: readonly number[]): readonly (readonly number[])[] =>
     Array.from({ length: letters }, () =>
@@ -43,6 +45,7 @@ export function documents(settings: DocumentSettings): string {
     for (let at = 0; at < length; at++) {
       const source = draws.uniform() < common ? shared : own[domain]!;
       letter = source[letter]![draws.among(successors)]!;
+      if (blurred !== undefined && draws.uniform() < blurred[domain]!) letter = draws.whole(letters);
       text += String.fromCharCode(97 + letter);
     }
     if (only === undefined || (row >= only.after && domain === only.domain)) lines.push(`${text},${domain}`);

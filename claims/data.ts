@@ -24,6 +24,16 @@ export function prepareData(folder: string): void {
 const files: Readonly<Record<string, () => string>> = {
   "tasks.csv": () => twoTasks(6000, 64, 0.5),
   "documents.csv": () => documents({ documents: 8000, length: 65, domains: 8, common: 0.25, stream: 2 }),
+  "blurred.csv": () =>
+    documents({
+      documents: 6000,
+      length: 65,
+      domains: 2,
+      common: 0,
+      stream: 11,
+      even: true,
+      blurred: [0, 0.5],
+    }),
   "branches.csv": () => branches(),
   "branch-0.csv": () => branches(0),
   "branch-1.csv": () => branches(1),

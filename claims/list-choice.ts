@@ -164,21 +164,28 @@ export const choiceClaims: readonly Claim[] = [
   {
     name: "chunk-union",
     title: "Neighbours take the same experts",
-    says: "At about the same number of experts for a token, eight consecutive tokens take fewer together under the losses of locality and chunks than with a fixed number for each.",
+    says: "At about the same number of experts for a token, eight consecutive tokens take fewer together under the losses of locality and chunks than with a fixed number for each, or under a loss on the sum of scores.",
     paper:
-      "0.1B parameters: idle for a token 80.5 % against 79.2 % with a fixed number, idle for eight tokens 71.4 against 49.2 %.",
+      "0.1B parameters: idle for a token 80.5 % against 79.2 % with a fixed number, idle for eight tokens 71.4 against 49.2 %, and 45.1 % with a loss on scores.",
     source: "Song et al., BlockFFN, arXiv 2507.08771",
     entries: ["ChunkSparse", "ChunkUnion", "Locality", "ReluRouter"],
     data: text,
     choices:
-      "`together` is the share of the experts that eight consecutive bytes take, the mean of the layers. Four of sixteen is about what the losses leave of the ReLU router in the claim about chunks.",
+      "`together` is the share of the experts that eight consecutive bytes take, the mean of the layers. Four of sixteen is about what the losses leave of the ReLU router in the claim about chunks, and what a coefficient of 0.001 leaves where the loss is on the sum of scores; with 0.02, a first try, one was left.",
     arms: [
       { name: "top 4 of 16", model: "TopFour" },
       { name: "ReLU and both losses", model: "WithLosses" },
+      { name: "ReLU and small scores", model: "SmallScores" },
     ],
     seeds: [1, 2, 3],
     comparisons: [
       { measure: "metric together", arm: "ReLU and both losses", against: "top 4 of 16", expect: "lower" },
+      {
+        measure: "metric together",
+        arm: "ReLU and both losses",
+        against: "ReLU and small scores",
+        expect: "lower",
+      },
     ],
   },
   {
@@ -212,7 +219,7 @@ export const choiceClaims: readonly Claim[] = [
   {
     name: "dense-to-sparse",
     title: "Dense first, sparse later",
-    says: "Experts that grow from one, behind a gate that is dense at first and sparse at last, predict better than one expert each from the first step.",
+    says: "Experts that grow from one, behind a gate that is dense at first and sparse at last, predict better than one expert each from the first step; and so do experts that do not grow, behind such a gate.",
     paper: "No number here: ahead of Switch, BASE, Hash and StableMoE by the paper’s account.",
     source: "Nie et al., EvoMoE, arXiv 2112.14397",
     entries: ["DenseToSparse"],
@@ -222,8 +229,125 @@ export const choiceClaims: readonly Claim[] = [
     arms: [
       { name: "1 of 8", model: "Sparse" },
       { name: "grown", model: "Evolving" },
+      { name: "not grown", model: "GateAlone" },
     ],
     seeds: [1, 2, 3],
-    comparisons: [{ measure: "metric prediction", arm: "grown", against: "1 of 8", expect: "lower" }],
+    comparisons: [
+      { measure: "metric prediction", arm: "grown", against: "1 of 8", expect: "lower" },
+      { measure: "metric prediction", arm: "not grown", against: "1 of 8", expect: "lower" },
+    ],
+  },
+  {
+    name: "device-dropping",
+    title: "Groups that drop what is too much",
+    says: "Dropping, in training, what a group is given beyond its even share costs no quality at inference, where nothing is dropped.",
+    paper: "No number here: about 10 % of sequences are never dropped, so that training is like inference.",
+    source: "DeepSeek-V2, arXiv 2405.04434",
+    entries: ["DeviceLimited", "CommunicationBalance", "DeviceBalance"],
+    data: text,
+    choices: "Eight groups of four experts, six experts in three groups, coefficients of the paper.",
+    arms: [
+      { name: "keeps all", model: "Keeps" },
+      { name: "drops", model: "Drops" },
+    ],
+    seeds: [1, 2, 3],
+    comparisons: [
+      { measure: "metric prediction", arm: "drops", against: "keeps all", expect: "no higher", margin: 0.01 },
+    ],
+  },
+  {
+    name: "dynamic-capacity",
+    title: "Experts by need, with a null among them",
+    says: "As many of eight experts and a null as a token needs cost less than four for each, at no loss of quality.",
+    paper:
+      "No number for this comparison: 4.8 billion parameters active on average, 2.8 to 5.9, of one that is trained so.",
+    source: "Uni-MoE-2.0-Omni, arXiv 2511.12609",
+    entries: ["DynamicCapacity", "SharedMass"],
+    data: text,
+    choices:
+      "A mass of 0.7, one null, two shared experts of an eighth of the width; the plain arm has such shared experts too, and the same coefficient of the balance.",
+    arms: [
+      { name: "4 of 8", model: "FourOfEight" },
+      { name: "by need", model: "Needed" },
+    ],
+    seeds: [1, 2, 3],
+    comparisons: [
+      { measure: "arithmetic", arm: "by need", against: "4 of 8", expect: "lower" },
+      { measure: "metric prediction", arm: "by need", against: "4 of 8", expect: "no higher", margin: 0.01 },
+    ],
+  },
+  {
+    name: "skipped-layers",
+    title: "Layers that most tokens skip",
+    says: "Blocks that a quarter of the tokens goes through predict as well as fewer blocks for all tokens; but who goes through has to be foretold at inference, and what is foretold wrongly costs much.",
+    paper:
+      "As good as a plain model of the same training arithmetic (Mixture-of-Depths); with a second router at inference wrong decisions in 0.5 % of the cases cost all that skipping gained (MoMa).",
+    source: "Raposo et al., Mixture-of-Depths, arXiv 2404.02258; Lin et al., MoMa, arXiv 2407.21770",
+    entries: ["SkippedBlock", "DepthChoice"],
+    data: text,
+    choices:
+      "Every second block is skipped, as in MoMa; two that are and two that are not stand against three for all, which are more arithmetic. The second router learns beside the model instead of after it. Each choice is counted twice among the calls: by the gates that choose and by those that send.",
+    arms: [
+      { name: "three blocks", model: "ThreeBlocks" },
+      { name: "foretold", model: "Foretold" },
+      { name: "sees what comes", model: "Leaking", weights: "foretold" },
+    ],
+    seeds: [1, 2, 3],
+    comparisons: [
+      {
+        measure: "metric prediction",
+        arm: "sees what comes",
+        against: "three blocks",
+        expect: "no higher",
+        margin: 0.01,
+      },
+      { measure: "metric prediction", arm: "foretold", against: "sees what comes", expect: "higher" },
+    ],
+  },
+  {
+    name: "hard-tokens",
+    title: "Hard tokens take more experts",
+    says: "With null experts among the choices, tokens that a plain model predicts badly take more true experts.",
+    paper: "No number here.",
+    source: "Zeng et al., AdaMoE, arXiv 2406.13233",
+    entries: ["NullAware", "Correlation"],
+    data: text,
+    choices:
+      "`correlation` is that of the number of true experts of a token, in both layers, and of its loss in a model of one network, which learns beside the mixture; where the number is fixed it is 0.",
+    arms: [
+      { name: "top 2 of 8", model: "TopTwo" },
+      { name: "top 3 of 8 and 8 nulls", model: "Nulls" },
+    ],
+    seeds: [1, 2, 3],
+    comparisons: [
+      {
+        measure: "metric correlation",
+        arm: "top 3 of 8 and 8 nulls",
+        against: "top 2 of 8",
+        expect: "higher",
+      },
+    ],
+  },
+  {
+    name: "need-by-domain",
+    title: "Where more experts are needed",
+    says: "Experts by need are more for texts that are hard to predict than for others, and fewer in deeper layers.",
+    paper: "1.87 experts for BBH, 1.72 for HellaSwag; about four in the first layer, one in the last.",
+    source: "Huang et al., Harder Tasks Need More Experts, arXiv 2403.07652",
+    entries: ["TopP"],
+    data: "Documents of 64 letters from two Markov chains, in one of which half of the letters are drawn evenly instead (claims/data-documents.ts); three layers of width 32.",
+    choices:
+      "Arms are one trained model; what is counted differs. `need` is the mean number of experts of a token, the sum over the layers that are counted. That a text is harder stands for a harder task.",
+    arms: [
+      { name: "chains", model: "Chains" },
+      { name: "half drawn evenly", model: "Blurred", weights: "chains" },
+      { name: "first layer", model: "First", weights: "chains" },
+      { name: "last layer", model: "Last", weights: "chains" },
+    ],
+    seeds: [1, 2, 3],
+    comparisons: [
+      { measure: "metric need", arm: "half drawn evenly", against: "chains", expect: "higher" },
+      { measure: "metric need", arm: "last layer", against: "first layer", expect: "lower" },
+    ],
   },
 ];

@@ -118,4 +118,39 @@ export const scoreClaims: readonly Claim[] = [
       { measure: "metric velocity", arm: "sum of two", against: "mix", expect: "lower" },
     ],
   },
+  {
+    name: "decoupled-choice",
+    title: "Choose by content, not by its scale",
+    says: "Experts that choose patches before the time scales them err less than experts that choose scaled patches.",
+    paper:
+      "No number here: between first and last times the norms of scaled patches differ by an order of magnitude.",
+    source: "Nucleus-Image, arXiv 2604.12163",
+    entries: ["ConditionedChoice", "ConditionedExperts", "ModulatedBlock"],
+    data: noise,
+    choices: "Both see the time beside the patch.",
+    arms: [
+      { name: "scaled patches", model: "Modulated" },
+      { name: "patches and time", model: "Decoupled" },
+    ],
+    seeds: [1, 2, 3],
+    comparisons: [
+      { measure: "metric velocity", arm: "patches and time", against: "scaled patches", expect: "lower" },
+    ],
+  },
+  {
+    name: "sigmoid",
+    title: "Scores that do not compete",
+    says: "A sigmoid for each expert needs fewer samples than a softmax over all.",
+    paper: "No number here: the paper proves a faster rate of convergence for the sigmoid.",
+    source: "Nguyen et al., arXiv 2405.13997; the gate of BASE, arXiv 2103.16716",
+    entries: ["Sigmoid", "TopK"],
+    data: text,
+    choices: "No balance in either, weights as they are.",
+    arms: [
+      { name: "softmax", model: "Softmax" },
+      { name: "sigmoid", model: "Sigmoids" },
+    ],
+    seeds: [1, 2, 3],
+    comparisons: [{ measure: "metric prediction", arm: "sigmoid", against: "softmax", expect: "lower" }],
+  },
 ];

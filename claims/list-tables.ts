@@ -282,4 +282,48 @@ export const tableClaims: readonly Claim[] = [
       { measure: "arithmetic", arm: "parts", against: "whole", expect: "lower" },
     ],
   },
+  {
+    name: "spurious-ratio",
+    title: "How often the mark is right decides",
+    says: "Heads that are made to differ read the thing itself where, on data without labels, the mark is right as often as not, less where it never is, and not at all where it always is.",
+    paper:
+      "Each method has a share of its own at which it works; with another the lead over plain training is lost. No number could be verified.",
+    source:
+      "Unraveling the key components of OOD generalization via diversification, arXiv 2312.16313; the method: DivDis, arXiv 2202.03418",
+    entries: ["Diversity", "Calibration"],
+    data: "Is a handwritten digit odd? A mark beside it says so, always where labels are; where none are, never, half of the time or always; in the measure half of the time.",
+    choices: "As in the claim about two heads.",
+    arms: [
+      { name: "always", model: "Always" },
+      { name: "half", model: "Half" },
+      { name: "never", model: "Never" },
+    ],
+    seeds,
+    comparisons: [
+      { measure: "metric accuracy", arm: "half", against: "always", expect: "higher" },
+      { measure: "metric accuracy", arm: "half", against: "never", expect: "higher" },
+    ],
+  },
+  {
+    name: "disagreement-ratio",
+    title: "A mark that is always wrong helps a second model most",
+    says: "A second model that shall not agree with a first one reads the thing itself best where, on data without labels, the mark is always wrong, less well where it is right as often as not, and worst where it always is.",
+    paper:
+      "Each method has a share of its own at which it works; with another the lead over plain training is lost. No number could be verified.",
+    source:
+      "Unraveling the key components of OOD generalization via diversification, arXiv 2312.16313; the method: D-BAT, arXiv 2202.04414",
+    entries: ["Disagreement"],
+    data: "Is a handwritten digit odd? A mark beside it says so, always where labels are; where none are, never, half of the time or always; in the measure half of the time.",
+    choices: "As in the claim about a second model, with the weight of 0.2.",
+    arms: [
+      { name: "always", model: "Always" },
+      { name: "half", model: "Half" },
+      { name: "never", model: "Never" },
+    ],
+    seeds,
+    comparisons: [
+      { measure: "metric accuracy", arm: "never", against: "half", expect: "higher" },
+      { measure: "metric accuracy", arm: "half", against: "always", expect: "higher" },
+    ],
+  },
 ];

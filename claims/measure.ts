@@ -1,18 +1,16 @@
 // Measuring an arm: a model with trained tensors is looked at on all held-out data. In: a model, tensors, a seed. Out: plain numbers.
 
 import { dirname } from "node:path";
-import { costOf } from "../cli/cost.ts";
-import { countParameters, expertTensors } from "../cli/report/parameters.ts";
+import { countParameters } from "../cli/report/parameters.ts";
 import { nullShare, violation } from "../cli/report/measure.ts";
-import { trainingSizes } from "../cli/sessions.ts";
-import { withDefaults } from "../runtime/arena-plan.ts";
 import type { Batch, Data } from "../runtime/data/data.ts";
 import { openData } from "../runtime/data/open-node.ts";
 import { evaluate } from "../runtime/evaluate.ts";
 import type { Loads, Numbers } from "../runtime/metrics.ts";
-import type { Program, RouterInfo, Tensor } from "../runtime/program.ts";
+import type { Program, RouterInfo } from "../runtime/program.ts";
 import type { Outputs } from "../runtime/session-values.ts";
 import type { Session } from "../runtime/session.ts";
+import { arithmetic } from "./arithmetic.ts";
 import { compileModel } from "./compiling.ts";
 import { Specialisation } from "./specialisation.ts";
 import { open, recipe, type Trained } from "./train.ts";
@@ -63,7 +61,7 @@ export async function measureArm(
       violation: mean(({ name, experts }) => violation(loads[name]!, experts)),
       nulls: mean(({ name, experts }) => nullShare(loads[name]!, experts)),
       calls: routers.reduce((sum, router) => sum + trueCalls(router, loads) / rows.tokens, 0),
-      arithmetic: arithmetic(program, loads, rows.tokens),
+      arithmetic: arithmetic(compiled, loads, rows.tokens),
       specialisation,
       parameters: countParameters(program, ({ width }) => width).total,
       steps,
@@ -100,49 +98,6 @@ async function look(session: Session, data: Data, step: number): Promise<Looked>
 
 /** Tokens of a batch of the recipe, or examples where there are no tokens. */
 const tokensOf = ({ training }: Program): number => training!.batch * (training!.length ?? 1);
-
-/**
- * Multiply-adds for a token, forward. The planner counts routed experts at the most rows that a routing can make; here those
- * contractions are left out and put back with the rows that were there: each row meets every element of its expert's matrices once.
- */
-export function arithmetic(program: Program, loads: Loads, tokens: number): number {
-  const sizes = { ...withDefaults(program), ...trainingSizes(program) };
-  const routed = new Set<string>();
-  let called = 0;
-  for (const router of program.routers) {
-    let from = 0;
-    for (const { count, matrices } of expertParts(program, router)) {
-      const load = loads[router.name]!.slice(from, from + count).reduce((sum, each) => sum + each, 0);
-      for (const { name, shape } of matrices) {
-        routed.add(name);
-        called += (load / tokens) * shape.slice(1).reduce((product, size) => product * size, 1);
-      }
-      from += count;
-    }
-  }
-  const { forward } = program.entries;
-  const others = forward!.dispatches.filter(
-    ({ buffers }) => !buffers.some((buffer) => buffer.kind === "tensor" && routed.has(buffer.name)),
-  );
-  const rest: Program = { ...program, entries: { forward: { ...forward!, dispatches: others } } };
-  return costOf(rest, "forward", sizes).multiplyAdds / tokensOf(program) + called;
-}
-
-/** Experts of one kind lie together; kinds stand in the order of the pool. */
-function expertParts(
-  program: Program,
-  router: RouterInfo,
-): readonly { readonly count: number; readonly matrices: readonly Tensor[] }[] {
-  const parts = new Map<string, Tensor[]>();
-  for (const tensor of expertTensors(program, router)) {
-    const part = /^(.*?\b(?:routed|pool)(?:\.\d+)?)(?=\.|$)/.exec(tensor.name)?.[1] ?? "";
-    parts.set(part, [...(parts.get(part) ?? []), tensor]);
-  }
-  return [...parts.values()].map((tensors) => ({
-    count: tensors[0]!.shape[0]!,
-    matrices: tensors.filter(({ shape }) => shape.length > 2),
-  }));
-}
 
 /** One number of what was measured. */
 export function valueOf(measured: Measured, measure: Measure): number {

@@ -189,6 +189,61 @@ describe("phases", () => {
   });
 });
 
+describe("multiply-adds", () => {
+  const models = (imports: string, before: string, body: string): string => `${imports}
+${before}
+model One {
+  modality x = features(4)
+  modality y = number
+  param out: [4]
+  z = x
+  repeat 2 {
+${body}
+  }
+  logits = sum(z * out)
+  loss error = square(logits - y)
+}
+
+train One {
+  data x = csv("../rows.csv", "a", "b", "c", "d")
+  data y = csv("../rows.csv", "y")
+  batch 8
+  optimizer adamw { rate = 1e-2 }
+  steps 4
+  evaluate every 4 on 20%
+}
+`;
+  const expert = 2 * 4 * 4;
+  test.each<[string, string, (calls: number) => number]>([
+    [
+      "pools of a loop in the model, with nulls: each router's rows meet its own",
+      models(
+        "import std.experts { Silu }\nimport std.routers { NullAware }",
+        "",
+        "    pool = Silu(4, 4) * 3 + zero * 2\n    z = z + pool(z) by NullAware { k = 3 }",
+      ),
+      (calls) => 2 * 4 * 5 + calls * expert,
+    ],
+    [
+      "gates that send nothing themselves meet no expert",
+      models(
+        "import std.experts { Silu }\nimport std.routers { TopK }",
+        "router Same(N)(picks: int [K]) -> gates[N] {\n  choose given picks\n}",
+        "    pool = Silu(4, 4) * 3\n    gate = TopK { N = 3, k = 2 }(z)\n    z = z + pool(z) by Same(gate.picks)",
+      ),
+      // Both gates of a layer report the same picks.
+      (calls) => 2 * 4 * 3 + (calls / 2) * expert,
+    ],
+  ])("%s", async (_what, text, wanted) => {
+    const folder = mkdtempSync(join(scratch, "arithmetic-"));
+    writeTinyClaim(folder, text);
+    const file = join(folder, "tiny", "models.moe");
+    const { arithmetic, calls } = await measureArm(file, "One", 7, await trainArm(file, "One", 7));
+    expect(calls).toBeGreaterThan(0);
+    expect(arithmetic).toBeCloseTo(wanted(calls), 6);
+  });
+});
+
 describe("made data", () => {
   test("draws: every whole number comes, different ones differ, weights count", () => {
     const draws = drawsOf(99);
@@ -235,6 +290,18 @@ describe("made data", () => {
     const only = rowsOf(documents({ ...even, only: { domain: 1, after: 200 } }));
     expect(only).toEqual(longer.slice(200).filter(([, domain]) => domain === 1));
     expect(rowsOf(all)).toEqual(longer.slice(0, 200));
+  });
+
+  test("documents: letters of a blurred domain follow any other, those of the others do not", () => {
+    const rows = rowsOf(documents({ ...settings, common: 0, domains: 2, even: true, blurred: [0, 0.5] }));
+    const [sharp, blurred] = [0, 1].map((domain) => {
+      const pairs = rows.flatMap(([text, own]) =>
+        own === domain ? [...text.slice(1)].map((letter, i) => text[i]! + letter) : [],
+      );
+      return new Set(pairs).size / new Set(pairs.map(([from]) => from)).size;
+    });
+    expect(sharp).toBeLessThanOrEqual(4);
+    expect(blurred).toBeGreaterThan(12);
   });
 
   const parsed = (text: string): Record<string, number | number[]>[] =>

@@ -122,7 +122,7 @@ export function poolsOf(program: Program, graph: Graph | undefined): ReadonlyMap
 }
 
 /** The tensors that each router's rows meet, in the graph that tells its picks. */
-function routedTensors(program: Program, graph: Graph): ReadonlyMap<string, ReadonlySet<string>> {
+export function routedTensors(program: Program, graph: Graph): ReadonlyMap<string, ReadonlySet<string>> {
   const routerOf = new Map<Node, string>();
   for (const { name } of program.routers) {
     const picks = graph.outputs.find((output) => output.name === picksPort(name))?.node;
