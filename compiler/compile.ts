@@ -381,13 +381,10 @@ function lowerAll(model: Model, entries: Entries, request: CompileRequest<Target
     ...(copies.length === 0 ? {} : { copies: copies.map(inParts) }),
     modalities: training.modalities,
     // What `evaluate` reports: the routers of inference, which may differ from those of training.
-    routers: inference.routers.map(({ name: router, experts, nulls, width, dropping }): RouterInfo => ({
-      name: router,
-      experts,
-      nulls,
+    routers: inference.routers.map(({ name: router, experts, nulls, width, pool, dropping }): RouterInfo => ({
+      ...{ name: router, experts, nulls, width, pool },
       load: loadPort(router),
       picks: picksPort(router),
-      width,
       ...(dropping ? { dropping } : {}),
     })),
     ...trainingOf(entries),

@@ -3,7 +3,7 @@
 
 import type { Size } from "./size.ts";
 
-export const programVersion = 1;
+export const programVersion = 2;
 
 export interface Program {
   readonly format: "moe-program";
@@ -194,8 +194,19 @@ export interface RouterInfo {
   readonly picks: string;
   /** Picks per token at most. */
   readonly width: number;
+  /** Kinds of experts that it sends tokens to, in the order of its picks' numbers; null experts have none. */
+  readonly pool: readonly ExpertsInfo[];
   /** A capacity may drop picks: then -1 among the picks is a dropped one. Without it, -1 is a pick that the router did not use. */
   readonly dropping?: boolean;
+}
+
+/** Experts of one kind, whose tensors lie together. */
+export interface ExpertsInfo {
+  /** Number of the first among the router's. */
+  readonly first: number;
+  readonly count: number;
+  /** Names; the first axis of each counts the experts. */
+  readonly tensors: readonly string[];
 }
 
 /** The recipe of the file's `train` block, with defaults filled in. */

@@ -39,6 +39,7 @@ describe("specialisation", () => {
     load: `${name} load`,
     picks: `${name} picks`,
     width: 1,
+    pool: [],
   });
   test("values of tokens and of their documents; padding and nulls do not count; the mean over routers", () => {
     const told = new Specialisation([router("sure"), router("blind")]);

@@ -23,7 +23,7 @@ import { GraphBuilder } from "../compiler/graph-builder.ts";
 import type { Graph, Node } from "../compiler/graph.ts";
 import { lowerGraph } from "../compiler/lower.ts";
 import type { LoweredEntry } from "../compiler/lowered.ts";
-import type { Program, Tensor } from "../runtime/program.ts";
+import { programVersion, type Program, type Tensor } from "../runtime/program.ts";
 import { ceilDivide, constant, multiply, named } from "../runtime/size.ts";
 
 const T = named("T");
@@ -170,7 +170,7 @@ function made({ layers = 3, experts = 4, name = "Tiny", step = "block" }: Shape 
   };
   const program: Program = {
     format: "moe-program",
-    version: 1,
+    version: programVersion,
     name,
     target: "wasm",
     sizes: [{ name: "T", doc: "", default: 32 }],
@@ -185,6 +185,7 @@ function made({ layers = 3, experts = 4, name = "Tiny", step = "block" }: Shape 
       width: 1,
       load: `load.${router}`,
       picks: `picks.${router}`,
+      pool: [{ first: 0, count: experts, tensors: [`${router.replace(/router$/, "routed")}.up`] }],
     })),
   };
   return { program, graphs: { forward, evaluate }, lowered: [lowerGraph(forward), lowerGraph(evaluate)] };

@@ -2,8 +2,7 @@
 // routers with their choice in words, its kinds of experts with their sizes, shared and null experts.
 
 import { picksPort } from "../../compiler/entries.ts";
-import type { Graph, Node, RouteNode } from "../../compiler/graph.ts";
-import { nodesOf, rootsOf } from "../../compiler/graph-walk.ts";
+import type { Graph, Node } from "../../compiler/graph.ts";
 import type { Program, RouterInfo, Tensor } from "../../runtime/program.ts";
 import { expertTensors, placeOfRouter } from "../report/parameters.ts";
 import { choiceWords } from "./choice.ts";
@@ -73,7 +72,6 @@ export interface Pool {
 
 /** Pools by their place. Routers at the same place that send to the same experts share one. */
 export function poolsOf(program: Program, graph: Graph | undefined): ReadonlyMap<string, readonly Pool[]> {
-  const exact = graph === undefined ? new Map<string, ReadonlySet<string>>() : routedTensors(program, graph);
   const drafts: {
     readonly place: string;
     readonly routers: RouterInfo[];
@@ -81,11 +79,7 @@ export function poolsOf(program: Program, graph: Graph | undefined): ReadonlyMap
   }[] = [];
   for (const router of program.routers) {
     const place = placeOfRouter(router.name);
-    const names = exact.get(router.name);
-    const tensors =
-      names === undefined || names.size === 0
-        ? expertTensors(program, router)
-        : program.tensors.filter(({ name }) => names.has(name));
+    const tensors = expertTensors(program, router);
     const shared = drafts.find(
       (draft) =>
         draft.place === place &&
@@ -119,60 +113,6 @@ export function poolsOf(program: Program, graph: Graph | undefined): ReadonlyMap
     pools.set(place, here);
   }
   return pools;
-}
-
-/** The tensors that each router's rows meet, in the graph that tells its picks. */
-export function routedTensors(program: Program, graph: Graph): ReadonlyMap<string, ReadonlySet<string>> {
-  const routerOf = new Map<Node, string>();
-  for (const { name } of program.routers) {
-    const picks = graph.outputs.find((output) => output.name === picksPort(name))?.node;
-    if (picks !== undefined) routerOf.set(withoutViews(picks), name);
-  }
-  const found = new Map<string, Set<string>>(program.routers.map(({ name }) => [name, new Set()]));
-  const sent = new Map<RouteNode, string | undefined>();
-  const routerBehind = (route: RouteNode): string | undefined => {
-    if (!sent.has(route)) sent.set(route, searchRouter(route.picks, routerOf));
-    return sent.get(route);
-  };
-  const add = (route: RouteNode, tensor: Node): void => {
-    const router = routerBehind(route);
-    const name = tensorBehind(tensor);
-    if (router !== undefined && name !== undefined) found.get(router)?.add(name);
-  };
-  for (const node of nodesOf(rootsOf(graph))) {
-    if (node.op === "contract" && node.ragged !== undefined) {
-      const axis = [...node.a.shape, ...node.b.shape].find(({ kind }) => kind === "ragged");
-      if (axis?.kind === "ragged") for (const operand of [node.a, node.b]) add(axis.by, operand);
-    } else if (node.op === "take") {
-      const ids = withoutViews(node.ids);
-      if (ids.op === "part") add(ids.route, node.table);
-    }
-  }
-  return found;
-}
-
-function withoutViews(node: Node): Node {
-  let at = node;
-  while (at.op === "view") at = at.input;
-  return at;
-}
-
-function searchRouter(picks: Node, routerOf: ReadonlyMap<Node, string>): string | undefined {
-  let level = [withoutViews(picks)];
-  const seen = new Set<Node>();
-  while (level.length > 0) {
-    const next: Node[] = [];
-    for (const node of level) {
-      const router = routerOf.get(node);
-      if (router !== undefined) return router;
-      if (seen.has(node)) continue;
-      seen.add(node);
-      // Picks of a part of the experts are maps of the whole picks.
-      if (node.op === "map") next.push(...node.inputs.map(withoutViews));
-    }
-    level = next;
-  }
-  return undefined;
 }
 
 /** The name of the tensor that a node is a view of. */

@@ -12,6 +12,7 @@ import type { LoadedModule } from "../model.ts";
 import type { RecipeSizes } from "./recipe-sizes.ts";
 import type { Replay } from "./replay.ts";
 import type { Scope } from "./scope.ts";
+import type { Sent } from "./sent.ts";
 import {
   broken,
   type Broken,
@@ -129,6 +130,8 @@ export interface Collected {
   /** New values of states. */
   readonly updates: Map<string, Tensor>;
   readonly routers: BuiltRouter[];
+  /** Where their picks go. */
+  readonly sent: Sent[];
   readonly modalities: Modality[];
   /** Why the model cannot be decoded one token at a time, once something is in the way. */
   readonly undecodable: Undecodable[];

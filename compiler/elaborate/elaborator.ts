@@ -41,6 +41,7 @@ export const startElaboration = ({
     metrics: [],
     updates: new Map(),
     routers: [],
+    sent: [],
     modalities: [],
     undecodable: [],
     caches: new Map(),

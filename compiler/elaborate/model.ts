@@ -4,7 +4,7 @@
 
 import { error, type Diagnostic } from "../../grammar/diagnostic.ts";
 import type { Argument, Definition, Name } from "../../grammar/syntax.ts";
-import type { Modality, SizeName, Tensor as StoredTensor } from "../../runtime/program.ts";
+import type { Modality, RouterInfo, SizeName, Tensor as StoredTensor } from "../../runtime/program.ts";
 import { constant, named } from "../../runtime/size.ts";
 import { GraphBuilder } from "../graph-builder.ts";
 import type { Node } from "../graph.ts";
@@ -28,6 +28,7 @@ import { lookUp, openScope, type Scope } from "./scope.ts";
 import { evaluateArguments, withStatics } from "./instance.ts";
 import { nameStatic } from "./bind-sizes.ts";
 import { phasesOf, type Phase } from "./phases.ts";
+import { expertsOf } from "./sent.ts";
 import { readTraining, type TrainingPlan } from "./training.ts";
 import { isBroken, type Value } from "./value.ts";
 
@@ -61,7 +62,7 @@ export interface Built {
   readonly metrics: readonly Named[];
   /** New values of states, once a step; in decoding the caches. */
   readonly updates: readonly { readonly tensor: string; readonly node: Node }[];
-  readonly routers: readonly BuiltRouter[];
+  readonly routers: readonly (BuiltRouter & Pick<RouterInfo, "pool">)[];
   /** Parameters and states, in the order in which they are declared. */
   readonly tensors: readonly StoredTensor[];
   readonly modalities: readonly Modality[];
@@ -255,7 +256,7 @@ export function elaborateModel(
       losses,
       metrics,
       updates,
-      routers: collected.routers,
+      routers: collected.routers.map((router) => ({ ...router, pool: expertsOf(collected, router.name) })),
       tensors: [...collected.tensors.values()],
       modalities: collected.modalities,
       sizes: sizesOf(collected.modalities, training),

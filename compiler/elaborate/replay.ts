@@ -14,6 +14,7 @@ import type { Node, Origin } from "../graph.ts";
 import { apply, pathOf } from "./apply.ts";
 import { cachePath } from "./cache.ts";
 import { frameOf, type ApplyHints, type Collected, type Elaboration, type Frame } from "./elaboration.ts";
+import { noteHeld } from "./sent.ts";
 import { sameInputs, sameInstance } from "./same-value.ts";
 import { mostWork } from "./statement.ts";
 import type { Instance, Tensor, Value } from "./value.ts";
@@ -116,7 +117,7 @@ export function applyOrReplay(
 }
 
 const markOf = (of: Elaboration, { nodes }: Replay): Mark => {
-  const { tensors, losses, metrics, updates, routers, modalities, undecodable, caches } = of.collected;
+  const { tensors, losses, metrics, updates, routers, sent, modalities, undecodable, caches } = of.collected;
   return {
     asked: nodes.length,
     counts: {
@@ -125,6 +126,7 @@ const markOf = (of: Elaboration, { nodes }: Replay): Mark => {
       metrics: metrics.length,
       updates: updates.size,
       routers: routers.length,
+      sent: sent.length,
       modalities: modalities.length,
       undecodable: undecodable.length,
       caches: caches.size,
@@ -222,11 +224,11 @@ function askAgain(
 /** Declares and reports what a take did. */
 function reportAgain(
   collected: Collected,
-  { from: { counts: from }, to: { counts: to } }: Take,
+  { frame, from: { counts: from }, to: { counts: to } }: Take,
   nodeOf: (node: Node) => Node,
   rename: (name: string) => string,
 ): void {
-  const { tensors, losses, metrics, updates, routers, undecodable, caches } = collected;
+  const { tensors, losses, metrics, updates, routers, sent, undecodable, caches } = collected;
   const added = <T>(list: Iterable<T>, part: keyof Collected): readonly T[] =>
     from[part] === to[part] ? [] : [...list].slice(from[part], to[part]);
   const moved = (value: Tensor): Tensor =>
@@ -242,6 +244,7 @@ function reportAgain(
     const name = rename(tensor.name);
     const copied = init.kind === "copy" ? { init: { ...init, from: rename(init.from) } } : {};
     tensors.set(name, { ...tensor, name, ...copied });
+    noteHeld(collected, frame.groups, name);
   }
   losses.push(...added(losses, "losses").map(measured));
   metrics.push(...added(metrics, "metrics").map(measured));
@@ -252,6 +255,12 @@ function reportAgain(
       name: rename(router.name),
       picks: nodeOf(router.picks),
       load: nodeOf(router.load),
+    });
+  for (const { router, tensors: names, ...segment } of added(sent, "sent"))
+    sent.push({
+      ...segment,
+      router: router === undefined ? undefined : rename(router),
+      tensors: new Set([...names].map(rename)),
     });
   for (const reason of added(undecodable, "undecodable"))
     undecodable.push({ ...reason, origin: { ...reason.origin, path: rename(reason.origin.path) } });

@@ -245,25 +245,25 @@ export function returnGates(of: Elaboration): Value {
   if (gates === undefined) return broken;
   const { picks, load } = gates;
   const width = known(picks.axes[0]!.size);
-  if (picks.node !== undefined && load.node !== undefined && width !== undefined) {
-    const nulls = known(frame.router!.nulls.poly ?? []) ?? 0;
-    of.collected.routers.push({
-      name: reportName(of, frame.path),
-      experts: known(gates.count)! - nulls,
-      nulls,
-      picks: picks.node,
-      load: load.node,
-      width,
-      dropping: frame.router!.after !== undefined,
-    });
-  }
-  return gates;
+  if (picks.node === undefined || load.node === undefined || width === undefined) return gates;
+  const nulls = known(frame.router!.nulls.poly ?? []) ?? 0;
+  const name = reportName(of, frame.path);
+  of.collected.routers.push({
+    name,
+    experts: known(gates.count)! - nulls,
+    nulls,
+    picks: picks.node,
+    load: load.node,
+    width,
+    dropping: frame.router!.after !== undefined,
+  });
+  return { ...gates, router: name };
 }
 
 /** Gates that were made on their own learn which of their experts are null ones from the first pool with such that they are given to. */
 export function reportNulls(of: Elaboration, gates: Gates, nulls: number): void {
   const { routers } = of.collected;
-  const at = routers.findIndex(({ picks }) => picks === gates.picks.node);
+  const at = routers.findIndex(({ name }) => name === gates.router);
   const made = routers[at];
   if (made?.nulls === 0) routers[at] = { ...made, experts: made.experts - nulls, nulls };
 }

@@ -11,6 +11,7 @@ import { reportNotNumber } from "./arithmetic.ts";
 import { build, type Elaboration, frameOf, join, report } from "./elaboration.ts";
 import { sameSizes, showShape, showSize } from "./number.ts";
 import { addAll, asSizeOf, countsOf, inputsOf, sameSignature, scaleBy } from "./pool.ts";
+import { noteSent } from "./sent.ts";
 import { declareTensor } from "./tensors.ts";
 import { flatten, localPicks, scaleTokens, type Tokens, unflatten, weightIn, zeros } from "./tokens.ts";
 import {
@@ -31,6 +32,7 @@ interface Routed {
   readonly picks: Node | undefined;
   readonly weight: Node | undefined;
   readonly bound: Size | undefined;
+  readonly router: string | undefined;
 }
 
 /** One kind of expert over its rows. */
@@ -77,6 +79,7 @@ function runSegment(
         : builder.dispatch(node, route);
     return tensor(input.element, [rows, ...others], input.axes, dispatched);
   });
+  if (count !== undefined) noteSent(of.collected, { router: routed.router, group, first, count });
   const result = of.parts.apply(of, segment.instance, given, segment.span, {
     base,
     exact: true,
@@ -124,7 +127,13 @@ export function runPool(
     });
   const flatPicks = flatten(of, gates.picks, tokens, gates.picks.axes).node;
   const weights = flatten(of, gates.weight, tokens, gates.weight.axes);
-  const routed: Routed = { tokens, picks: flatPicks, weight: weights.node, bound: gates.bound };
+  const routed: Routed = {
+    tokens,
+    picks: flatPicks,
+    weight: weights.node,
+    bound: gates.bound,
+    router: gates.router,
+  };
   const results: Tensor[] = [];
   let first = 0;
   for (const [i, segment] of pool.segments.entries()) {

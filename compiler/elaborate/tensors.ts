@@ -9,6 +9,7 @@ import { shapeOf } from "./align.ts";
 import { checking, frameOf, join, nextName, report, type Elaboration } from "./elaboration.ts";
 import { showShape, showSize, valueOf } from "./number.ts";
 import { bind, lookUp, type Scope } from "./scope.ts";
+import { noteHeld } from "./sent.ts";
 import { describe, isBroken, tensor, type Element, type Tensor, type VisibleAxis } from "./value.ts";
 
 interface Declaration {
@@ -30,6 +31,7 @@ export function declareTensor(
   { name, path, role, element, axes, init, span, doc, shared }: Declaration,
 ): Tensor | undefined {
   const groups = shared === true ? [] : frameOf(of).groups;
+  noteHeld(of.collected, groups, path);
   if (of.builder === undefined) return tensor(element, groups, axes, undefined);
   const shape: number[] = [];
   for (const { size } of [...groups, ...axes]) {

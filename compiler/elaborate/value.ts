@@ -112,6 +112,8 @@ export interface Gates {
   readonly count: Size;
   /** Bound on picks in all, when it is less than tokens times picks. */
   readonly bound?: Size;
+  /** What the router is called in reports, once it has returned them. */
+  readonly router?: string;
 }
 
 export interface ModalityValue {

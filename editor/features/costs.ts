@@ -4,14 +4,14 @@
 
 import { costOf } from "../../cli/cost.ts";
 import { count, flops, percent, whole } from "../../cli/numbers.ts";
-import { countParameters, expertTensors } from "../../cli/report/parameters.ts";
+import { activeShares, countParameters } from "../../cli/report/parameters.ts";
 import { planModel } from "../../compiler/compile.ts";
 import { elaborateModel, modelsOf } from "../../compiler/elaborate/model.ts";
 import { GraphBuilder } from "../../compiler/graph-builder.ts";
 import { hasErrors, type Host, type Model } from "../../compiler/model.ts";
 import { loadModel } from "../../compiler/resolve.ts";
 import { withDefaults } from "../../runtime/arena-plan.ts";
-import type { Program } from "../../runtime/program.ts";
+import type { Program, RouterInfo } from "../../runtime/program.ts";
 
 /** A definition, by the module that declares it. */
 export interface Costed {
@@ -60,8 +60,11 @@ function pathsOf(model: Model, name: string, of: Costed): readonly string[] {
   return [...paths];
 }
 
+/** Experts of a token. */
+const atMost = ({ width, experts }: RouterInfo): number => Math.min(width, experts);
+
 function modelLine(program: Program): string {
-  const { total, active } = countParameters(program, (router) => Math.min(router.width, router.experts));
+  const { total, active } = countParameters(program, atMost);
   const { perToken, unit } = arithmetic(program, () => true);
   return `**Cost** ${sentence({ total, active, flops: perToken }, unit)}`;
 }
@@ -69,7 +72,7 @@ function modelLine(program: Program): string {
 function partLine(program: Program, name: string, paths: readonly string[]): string {
   const isInside = (tensor: string): boolean =>
     paths.some((path) => tensor === path || tensor.startsWith(`${path}.`));
-  const shares = activeShares(program);
+  const shares = activeShares(program, atMost);
   let total = 0;
   let active = 0;
   for (const tensor of program.tensors) {
@@ -84,17 +87,6 @@ function partLine(program: Program, name: string, paths: readonly string[]): str
   const where = `${paths.length === 1 ? "" : `${paths.length} × `}${shown.join(", ")}${places.length > 3 ? ", ..." : ""}`;
   const cost = sentence({ total, active: Math.round(active), flops: perToken }, unit);
   return `**Cost** in \`${name}\` (${where}): ${cost}`;
-}
-
-/** What share of each expert's parameters a token uses at most. */
-function activeShares(program: Program): ReadonlyMap<string, number> {
-  const shares = new Map<string, number>();
-  for (const router of program.routers)
-    for (const { name } of expertTensors(program, router)) {
-      const share = router.experts === 0 ? 0 : Math.min(router.width, router.experts) / router.experts;
-      shares.set(name, Math.min(1, (shares.get(name) ?? 0) + share));
-    }
-  return shares;
 }
 
 function arithmetic(

@@ -5,7 +5,14 @@ import { foldRouting, type Seen } from "../../cli/report/collect.ts";
 import type { RoutingReport } from "../../cli/report/routing.ts";
 import type { RunData } from "../../cli/report/run.ts";
 import type { MetricsRecord } from "../../runtime/metrics.ts";
-import type { Modality, Program, RouterInfo, Tensor, Training } from "../../runtime/program.ts";
+import {
+  programVersion,
+  type Modality,
+  type Program,
+  type RouterInfo,
+  type Tensor,
+  type Training,
+} from "../../runtime/program.ts";
 import { bytesTokenizer, type Tokenizer } from "../../runtime/tokenizer.ts";
 
 /** 0 <= x < 1, a pure function of its arguments. */
@@ -54,6 +61,8 @@ const parameter = (name: string, ...shape: number[]): Tensor => ({
   init: { kind: "normal", deviation: 0.02 },
 });
 
+const expertParts = ["gate", "up", "down"];
+
 export function madeProgram({
   name = "Book",
   layers = 4,
@@ -73,6 +82,14 @@ export function madeProgram({
       width,
       load: `load.${path}`,
       picks: `picks.${path}`,
+      pool: [
+        {
+          first: 0,
+          count: experts,
+
+          tensors: expertParts.map((each) => `block.${i}.experts.routed.${each}`),
+        },
+      ],
       ...(dropping ? { dropping } : {}),
     };
   });
@@ -85,7 +102,7 @@ export function madeProgram({
   };
   return {
     format: "moe-program",
-    version: 1,
+    version: programVersion,
     name,
     target: "wasm",
     sizes: [],
@@ -95,7 +112,7 @@ export function madeProgram({
         const base = router.replace(".router", "");
         return [
           parameter(`${router}.w`, D, experts + nulls),
-          ...["gate", "up", "down"].flatMap((each) => [
+          ...expertParts.flatMap((each) => [
             parameter(`${base}.routed.${each}`, experts, D, D),
             parameter(`${base}.shared.${each}`, D, D),
           ]),
@@ -213,6 +230,7 @@ export function madeImages(): RunData {
     width: 2,
     load: `load.${name}`,
     picks: `picks.${name}`,
+    pool: [],
   });
   const program: Program = {
     ...madeProgram({ layers: 0, name: "Digits" }),
