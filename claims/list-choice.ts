@@ -1,7 +1,7 @@
 // Claims: how many experts are chosen, when, and by whom.
 
 import type { Claim } from "./claim.ts";
-import { digits, seeds, text } from "./settings.ts";
+import { digits, noise, seeds, text } from "./settings.ts";
 
 export const choiceClaims: readonly Claim[] = [
   {
@@ -348,6 +348,31 @@ export const choiceClaims: readonly Claim[] = [
     comparisons: [
       { measure: "metric need", arm: "half drawn evenly", against: "chains", expect: "higher" },
       { measure: "metric need", arm: "last layer", against: "first layer", expect: "lower" },
+    ],
+  },
+  {
+    name: "shrinking-capacity",
+    title: "Fewer and fewer patches for an expert",
+    says: "Experts that take eight, then four, then two of sixteen patches end no worse than with two all the time.",
+    paper: "No number here: 8, 4 and 2 for growing pictures.",
+    source: "Nucleus-Image, arXiv 2604.12163",
+    entries: ["ConditionedExperts", "ModulatedBlock"],
+    data: noise,
+    choices:
+      "Equal steps, so that shrinking costs more in training; pictures do not grow. The numbers are experts for a patch, on average.",
+    arms: [
+      { name: "2 of 16", model: "Constant" },
+      { name: "8, 4, 2 of 16", model: "Shrinking" },
+    ],
+    seeds: [1, 2, 3],
+    comparisons: [
+      {
+        measure: "metric velocity",
+        arm: "8, 4, 2 of 16",
+        against: "2 of 16",
+        expect: "no higher",
+        margin: 0.01,
+      },
     ],
   },
 ];
