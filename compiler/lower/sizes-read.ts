@@ -2,10 +2,11 @@
 // In: statements. Out: names, added to a set. Deliberately absent: sizes of buffers and grids.
 
 import { namesOf } from "../../runtime/size.ts";
+import { statementsIn } from "../kernel-walk.ts";
 import type { Expr, Stmt } from "../kernel.ts";
 
 export function namesInBody(body: readonly Stmt[], names: Set<string>): void {
-  for (const statement of body)
+  for (const statement of statementsIn(body))
     switch (statement.op) {
       case "let":
       case "var":
@@ -20,12 +21,9 @@ export function namesInBody(body: readonly Stmt[], names: Set<string>): void {
       case "for":
         namesIn(statement.from, names);
         namesIn(statement.to, names);
-        namesInBody(statement.body, names);
         break;
       case "if":
         namesIn(statement.condition, names);
-        namesInBody(statement.then, names);
-        namesInBody(statement.otherwise, names);
         break;
       case "fragment":
         if (statement.is.of !== "sums") namesIn(statement.is.index, names);
@@ -50,9 +48,6 @@ export function namesInBody(body: readonly Stmt[], names: Set<string>): void {
         for (const { index } of [statement.left, statement.right]) namesIn(index, names);
         break;
       case "variant":
-        namesInBody(statement.warpgroups, names);
-        namesInBody(statement.otherwise, names);
-        break;
       case "multiply":
       case "settle":
       case "registers":
