@@ -28,7 +28,7 @@ import { lookUp, openScope, type Scope } from "./scope.ts";
 import { evaluateArguments, withStatics } from "./instance.ts";
 import { nameStatic } from "./bind-sizes.ts";
 import { phasesOf, type Phase } from "./phases.ts";
-import { expertsOf } from "./sent.ts";
+import { kindsOf } from "./sent.ts";
 import { readTraining, type TrainingPlan } from "./training.ts";
 import { isBroken, type Value } from "./value.ts";
 
@@ -256,7 +256,7 @@ export function elaborateModel(
       losses,
       metrics,
       updates,
-      routers: collected.routers.map((router) => ({ ...router, pool: expertsOf(collected, router.name) })),
+      routers: collected.routers.map((router) => ({ ...router, pool: kindsOf(collected, router.name) })),
       tensors: [...collected.tensors.values()],
       modalities: collected.modalities,
       sizes: sizesOf(collected.modalities, training),

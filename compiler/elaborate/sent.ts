@@ -28,7 +28,7 @@ export function noteHeld({ sent }: Collected, groups: readonly Hidden[], tensor:
 }
 
 /** Each kind once, however often its pool is applied. */
-export function expertsOf({ sent }: Collected, router: string): readonly ExpertsInfo[] {
+export function kindsOf({ sent }: Collected, router: string): readonly ExpertsInfo[] {
   const kinds = new Map<string, ExpertsInfo>();
   for (const { router: name, tensors, first, count } of sent)
     if (name === router) kinds.set([first, ...tensors].join("\n"), { first, count, tensors: [...tensors] });
