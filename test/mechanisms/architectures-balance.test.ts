@@ -2,26 +2,12 @@
 // counted, whatever k is; k where shares of tokens are; the mean of the best probabilities where experts that were not chosen count as 0.
 
 import { describe, expect, test } from "vitest";
-import { runMechanism, type Found, type Mechanism } from "../helpers/mechanism.ts";
-import { mean, range, softmax, type Rows } from "../helpers/plain.ts";
+import { identityOf, onStdLogits } from "../helpers/known-answers.ts";
+import { runMechanism } from "../helpers/mechanism.ts";
+import { mean, range, softmax } from "../helpers/plain.ts";
 
 const N = 8;
-const identity = range(N).map((i) => range(N).map((j) => (i === j ? 1 : 0)));
-/** A router whose logits are the rows given, all of them one sequence. */
-const onLogits = (module: string, apply: string, rows: Rows, more: Partial<Mechanism> = {}): Found => {
-  const [name] = apply.split(" ");
-  return runMechanism({
-    text: `import std.${module} { ${name!} }`,
-    apply: `${apply}(x)`,
-    width: N,
-    experts: N,
-    batch: 1,
-    length: rows.length,
-    on: "double",
-    tensors: { x: rows, w: identity },
-    ...more,
-  });
-};
+const identity = identityOf(N);
 /** Token t likes experts t and t + 4 best, another much than the next token. */
 const pairs = range(N).map((t) => range(N).map((e) => (e % 4 === t % 4 ? 1 + (t % 2) - e / 100 : 0)));
 
@@ -32,20 +18,20 @@ describe("an even load", () => {
     ["layers", "Pieces { N = 8, k = 2, alpha1 = 0.3 }", "expert_balance", 0.3],
     ["layers", "Pieces { N = 8, k = 2, groups = 4, alpha2 = 0.3 }", "device_balance", 0.3],
   ])("of two experts each, std.%s %s: %s %d", (module, apply, loss, coefficient) => {
-    const { load, losses } = onLogits(module, apply, pairs);
+    const { load, losses } = onStdLogits(module, apply, pairs);
     expect(load).toEqual(range(N).map(() => 2));
     expect(losses[loss]).toBeCloseTo(coefficient, 9);
   });
   test.each([true, false])("inside each sequence (V3), of scores without bias: %s", (unbiased) => {
     const apply = `GroupLimited { N = 8, k = 2, groups = 4, kept = 2, alpha = 0.3, unbiased = ${unbiased} }`;
     const tensors = { x: pairs, w: identity, bias: range(N).map(() => 0) };
-    const { load, losses } = onLogits("routers", apply, pairs, { tensors });
+    const { load, losses } = onStdLogits("routers", apply, pairs, { tensors });
     expect(load).toEqual(range(N).map(() => 2));
     expect(losses["balance"]).toBeCloseTo(0.3, 9);
   });
   test.each([1, 2])("in pools of all experts, of %d layers (EMO)", (layers) => {
     const apply = `Open { N = 8, k = 2, layers = ${layers} }(x, 0 * x + 1)`;
-    const { load, losses } = onLogits("documents", apply, pairs, { apply, tensors: { x: pairs } });
+    const { load, losses } = onStdLogits("documents", apply, pairs, { apply, tensors: { x: pairs } });
     expect(load).toEqual(range(N).map(() => 2));
     expect(losses["balance"]).toBeCloseTo(0.1 / layers, 9);
   });
@@ -54,7 +40,7 @@ describe("an even load", () => {
     (size) => {
       const rows = range(N).map((t) => range(N).map((e) => (e === t ? size * (0.5 + t / 4) : 0)));
       // The hard stage without noise.
-      const hard = onLogits("sparsity", "DenseToSparse { N = 8, balance = 0.3 }", rows, {
+      const hard = onStdLogits("sparsity", "DenseToSparse { N = 8, balance = 0.3 }", rows, {
         mode: "inference",
       });
       expect(hard.load).toEqual(range(N).map(() => 1));

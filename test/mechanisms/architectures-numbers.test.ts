@@ -2,7 +2,7 @@
 // devices are with and without groups. Means over samples, with the tolerance that the samples allow.
 
 import { describe, expect, test } from "vitest";
-import { runMechanism } from "../helpers/mechanism.ts";
+import { onStdLogits } from "../helpers/known-answers.ts";
 import { counts, mean, sum, type Rows } from "../helpers/plain.ts";
 
 /** Standard normal numbers, the same each time (a linear congruence and Box-Muller). */
@@ -18,20 +18,8 @@ function normals(seed: number, rows: number, columns: number): Rows {
 const times = (rows: Rows, by: number): Rows => rows.map((row) => row.map((value) => value * by));
 
 /** Picks of a router over the logits given, in training. */
-function picksOf(module: string, apply: string, logits: Rows): Rows {
-  const N = logits[0]!.length;
-  const [name] = apply.split(" ");
-  return runMechanism({
-    text: `import std.${module} { ${name!} }`,
-    apply: `${apply}(x)`,
-    width: N,
-    experts: N,
-    batch: 1,
-    length: logits.length,
-    on: "double",
-    tensors: { x: logits, w: logits[0]!.map((_, i) => logits[0]!.map((__, j) => (i === j ? 1 : 0))) },
-  }).picks;
-}
+const picksOf = (module: string, router: string, logits: Rows): Rows =>
+  onStdLogits(module, router, logits).picks;
 const active = (picks: Rows): number => mean(picks.map((row) => row.filter((e) => e >= 0).length));
 
 test.each([
