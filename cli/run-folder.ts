@@ -7,7 +7,7 @@
 //   phases/NAME/                   phases before the last: their compiled models and checkpoints
 // Everything is written before training begins, run.json last: a folder with run.json is whole.
 
-import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { UserError } from "../runtime/errors.ts";
 import { codeOf, reasonOf } from "../runtime/system-error.ts";
@@ -72,14 +72,27 @@ export interface Run extends Trained {
 export const isRunFolder = (folder: string, given: string): boolean =>
   existsSync(join(resolve(folder, given), "run.json"));
 
-/** Writes the folder of a new run. */
-export function createRun(
-  folder: string,
-  { path, base, compiled, sources, hash, givenHash }: CompiledFile,
+/** Writes the folder of a new run, which holds nothing but hidden files; or, when the disk is full, nothing that would be in the way of
+ * the next try. */
+export function createRun(folder: string, ...made: RunParts): RunNote {
+  try {
+    return writeRun(folder, ...made);
+  } catch (error) {
+    for (const name of readdirSync(folder))
+      if (!name.startsWith(".")) rmSync(join(folder, name), { recursive: true, force: true });
+    throw error;
+  }
+}
+
+type RunParts = [
+  file: CompiledFile,
   tokenizers: Readonly<Record<string, Tokenizer>>,
   more: Pick<RunNote, "seed"> & Partial<Pick<RunNote, "prompt">>,
-  earlier: readonly { readonly name: string; readonly artifact: Artifact }[] = [],
-): RunNote {
+  earlier?: readonly { readonly name: string; readonly artifact: Artifact }[],
+];
+
+function writeRun(folder: string, ...[file, tokenizers, more, earlier = []]: RunParts): RunNote {
+  const { path, base, compiled, sources, hash, givenHash } = file;
   const texts = [...sources.texts()];
   const root = commonFolder(texts.map(([module]) => module));
   const inside = (module: string): string => relative(root, module).split(sep).join("/");
@@ -258,6 +271,15 @@ function makeFolder(from: string, shown: string): boolean {
       file: shown,
       help: "choose a place that can be written with --out",
     });
+  }
+}
+
+/** Takes a folder away that a run was to be made in, if nothing came to lie in it. */
+export function leaveNoFolder(from: string, shown: string): void {
+  try {
+    rmdirSync(resolve(from, shown));
+  } catch {
+    // Something lies in it.
   }
 }
 

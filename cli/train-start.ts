@@ -19,6 +19,7 @@ import {
   freshFolder,
   givenFolder,
   isRunFolder,
+  leaveNoFolder,
   openRun,
   runsIn,
   type Run,
@@ -91,13 +92,15 @@ export async function startRun(
     base,
   );
   let lock: RunLock | undefined;
+  let fresh: string | undefined;
   try {
     tryStarts(
       read.map(({ compiled }) => compiled.program),
       base,
       all,
     );
-    const run = out ?? freshFolder(shell.folder, last.path);
+    if (out === undefined) fresh = freshFolder(shell.folder, last.path);
+    const run = out ?? fresh!;
     lock = lockRun(resolve(shell.folder, run));
     // Another process may have made a run of it meanwhile.
     if (out !== undefined) givenFolder(shell.folder, out);
@@ -129,6 +132,7 @@ export async function startRun(
     return { phases, first: 0, base, run, note, resume: false, lock };
   } catch (error) {
     lock?.release();
+    if (fresh !== undefined) leaveNoFolder(shell.folder, fresh);
     closeAll(all);
     throw error;
   }

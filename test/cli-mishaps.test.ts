@@ -15,6 +15,10 @@ import {
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { compileFile } from "../cli/compiling.ts";
+import { createRun, leaveNoFolder } from "../cli/run-folder.ts";
+import type { Shell } from "../cli/shell.ts";
+import type { Tokenizer } from "../runtime/tokenizer.ts";
 import { lockPath, lockRun } from "../runtime/run-lock.ts";
 import { testShell, tinyModel, tinyText, type Outcome, type TestShell } from "./helpers/cli.ts";
 
@@ -177,6 +181,35 @@ test("a file where the folder of runs should be", async () => {
   expect(readFileSync(at("runs"), "utf8")).toBe("mine");
   rmSync(at("runs"));
   renameSync(at("kept"), at("runs"));
+});
+
+test("a run folder that can't be finished leaves nothing in the way of the next try", () => {
+  const quiet: Shell = {
+    folder: shell.folder,
+    environment: {},
+    out: () => {},
+    err: () => {},
+    colour: { out: false, err: false },
+    columns: 100,
+    input: () => Promise.resolve(""),
+    onInterrupt: () => () => {},
+  };
+  const compiled = compileFile(quiet, "tiny.moe")!;
+  shell.write("half/.keep", "mine");
+  const full = {
+    toJSON: () => {
+      throw new Error("ENOSPC: made by the test");
+    },
+  } as unknown as Tokenizer;
+  const make = (tokenizers: Record<string, Tokenizer>): unknown =>
+    createRun(at("half"), compiled, tokenizers, { seed: 0 });
+  expect(() => make({ text: full })).toThrow("ENOSPC");
+  expect(readdirSync(at("half"))).toEqual([".keep"]);
+  leaveNoFolder(shell.folder, "half");
+  expect(readdirSync(at("half"))).toEqual([".keep"]);
+  rmSync(at("half", ".keep"));
+  leaveNoFolder(shell.folder, "half");
+  expect(existsSync(at("half"))).toBe(false);
 });
 
 test("what to type next can be typed, whatever a folder is called", async () => {
