@@ -26,6 +26,7 @@ import type { Program } from "../runtime/program.ts";
 import { evaluate } from "../runtime/size.ts";
 import { fakeDriver, hasCompiler, hasNvcc, hostImage, imageOf } from "./helpers/cuda-host.ts";
 import { hostOf } from "./helpers/elaborate.ts";
+import { gpuProgramIn } from "./helpers/gpu-program.ts";
 import { partOf, wholeRuns } from "./helpers/runs.ts";
 
 const root = resolve(import.meta.dirname, "..");
@@ -100,10 +101,10 @@ describe.skipIf(!here || !hasCompiler)("a pack", () => {
     expect(statSync(file).size).toBeLessThan(mostBytes);
     const manifest = JSON.parse(readFileSync(join(unpacked, "manifest.json"), "utf8")) as Manifest;
     expect(manifest.cases.map(({ name }) => name)).toEqual([
-      "programs/chain",
       "routing: ties",
       "routing: nulls only",
       "layer of 7 rows, bf16",
+      "programs/chain",
     ]);
     for (const { folder: place } of manifest.cases) {
       // The hash in an image's name may come before other names, or not.
@@ -171,7 +172,7 @@ test.runIf(wholeRuns && hasCompiler)("all cases", { timeout: 3_600_000 }, async 
   try {
     const only = partOf(groupsOf(root)).flatMap(({ cases }) => cases.map(({ name }) => name));
     const { cases } = await writeModels(folder, { root, images: asOnGpu, only, layers: [] });
-    await check(folder, []);
+    expect(await check(folder, { only: [], module: await gpuProgramIn(folder) })).toBe(0);
     expect(said.slice(1)).toEqual([`${cases.length} passed, 0 failed`]);
     expect(fakeDriver().count("bytes")).toBe(0);
   } finally {
@@ -207,7 +208,9 @@ test.skipIf(!here || !hasCompiler)(
       await writeModels(folder, { root, images, only: [], cases: false, layers: [small] });
       const of = (rate: number) => ({ rate, by: "imagination" });
       const ceilings = { copy: of(1e9), bf16: of(2e9), f32: of(1e9) };
-      expect(bench(folder, { tokens: [1, 5], ceilings, script: join(folder, "none.py") })).toBe(0);
+      const module = await gpuProgramIn(folder);
+      const script = join(folder, "none.py");
+      expect(await bench(folder, { tokens: [1, 5], ceilings, script, module })).toBe(0);
       const text = said.join("\n");
       // A launch takes that driver a millisecond.
       const launches = (entry: string): number => {
@@ -229,7 +232,18 @@ test.skipIf(!here || !hasCompiler)(
         `of the copy), 2 experts; step ${step}.000 ms, ${teras(3 * work, step)} TFLOP/s`,
       );
       expect(text).toMatch(/not measured: ratios to PyTorch: .*python3/);
-      expect(fakeDriver().count("bytes")).toBe(0);
+      expect(JSON.parse(readFileSync(join(folder, "bench.json"), "utf8"))).toMatchObject({
+        about: "Imagined GPU, 4 processors",
+        ceilings,
+        rows: [
+          { layer: "(16, 8, 4, 2) bf16", tokens: 1, forward, step, chosen: 2 },
+          { layer: "(16, 8, 4, 2) bf16", tokens: 5, forward, step },
+        ],
+        missing: [expect.stringContaining("PyTorch")],
+      });
+      said.length = 0;
+      expect(await bench(folder, { ceilings, script, module, seconds: 1e-9 })).toBe(0);
+      expect(said).toContain("not measured: (16, 8, 4, 2) bf16: the time was up");
     } finally {
       delete process.env["MOE_CUDA_DRIVER"];
       vi.restoreAllMocks();

@@ -1,4 +1,4 @@
-// One case on the CPU and on a GPU. In: the program for both, and the case. Out: what does not agree, in a sentence; undefined when all does.
+// One case on the CPU and on a GPU. In: the program for both, and the case. Out: what does not agree, and where; undefined when all does.
 // Every entry starts from the same tensors on both; each runs twice on the GPU and must give the same bits.
 
 import type { Executor } from "../../runtime/executor.ts";
@@ -11,7 +11,14 @@ import type { Case } from "./manifest.ts";
 
 export type Open = (where: "cpu" | "gpu") => Promise<Executor>;
 
-export async function disagreement(tested: Case, open: Open): Promise<string | undefined> {
+export interface Disagreement {
+  readonly text: string;
+  /** Whose port or tensor `name` is wrong. */
+  readonly entry: string;
+  readonly name: string;
+}
+
+export async function disagreement(tested: Case, open: Open): Promise<Disagreement | undefined> {
   return tested.kind === "alike" ? entriesDiffer(tested, open) : curvesDiffer(tested, open);
 }
 
@@ -23,7 +30,7 @@ const hash = (text: string): number =>
   [...text].reduce((sum, letter) => (Math.imul(sum, 31) + letter.charCodeAt(0)) | 0, 7);
 
 /** Parameters are noise, states what they begin with and a little more. */
-function noisy({ name, role, shape, init }: Tensor): Float32Array {
+export function noisy({ name, role, shape, init }: Tensor): Float32Array {
   const length = shape.reduce((a, b) => a * b, 1);
   const start = init.kind === "constant" ? init.value : 0;
   if (role === "parameter") return noise(hash(name), length).map((x) => start + 0.7 * x);
@@ -33,7 +40,11 @@ function noisy({ name, role, shape, init }: Tensor): Float32Array {
 }
 
 /** Ids below the modality's count, numbers elsewhere; what the case gives as it is. */
-function inputsOf({ program, sizes }: Executor, entry: string, given: Case["inputs"] = {}): Inputs {
+export function inputsOf(
+  { program, sizes }: Pick<Executor, "program" | "sizes">,
+  entry: string,
+  given: Case["inputs"] = {},
+): Inputs {
   const inputs: Record<string, number[]> = {};
   for (const { name, type, shape } of program.entries[entry]!.inputs) {
     const length = shape.reduce((product, size) => product * evaluate(size, sizes), 1);
@@ -52,20 +63,23 @@ function inputsOf({ program, sizes }: Executor, entry: string, given: Case["inpu
   return inputs;
 }
 
-/** Update comes after train: it finds gradients to work with. */
 const order = ["forward", "evaluate", "decode", "train", "update"];
+/** Those of a case. Update comes after train: it finds gradients to work with. */
+export const entriesOf = (tested: Case, all: readonly string[]): readonly string[] =>
+  all
+    .filter((name) => tested.entries?.includes(name) !== false)
+    .sort((a, b) => order.indexOf(a) - order.indexOf(b));
 
-async function entriesDiffer(tested: Case, open: Open): Promise<string | undefined> {
+async function entriesDiffer(tested: Case, open: Open): Promise<Disagreement | undefined> {
   const cpu = await open("cpu");
   const gpu = await open("gpu");
   try {
     if (tested.start === "noise") for (const tensor of cpu.tensors()) cpu.write(tensor.name, noisy(tensor));
-    const entries = cpu.entries.filter((name) => tested.entries?.includes(name) !== false);
     const names = cpu.tensors().map(({ name }) => name);
     const fill = (from: ReadonlyMap<string, Values>): void => {
       for (const name of names) gpu.write(name, from.get(name)!);
     };
-    for (const entry of entries.sort((a, b) => order.indexOf(a) - order.indexOf(b))) {
+    for (const entry of entriesOf(tested, cpu.entries)) {
       const before = new Map<string, Values>();
       for (const name of names) before.set(name, (await cpu.read(name)).slice());
       const inputs = inputsOf(cpu, entry, tested.inputs);
@@ -75,17 +89,17 @@ async function entriesDiffer(tested: Case, open: Open): Promise<string | undefin
       const tensors = await snapshot(gpu, names);
       for (const [port, values] of Object.entries(wanted)) {
         const told = difference(found[port]!, values, tested.tolerance);
-        if (told !== undefined) return `${entry}: ${port}${told}`;
+        if (told !== undefined) return { text: `${entry}: ${port}${told}`, entry, name: port };
       }
       for (const name of names) {
         const told = difference(tensors.get(name)!, await cpu.read(name), tested.tolerance);
-        if (told !== undefined) return `${entry}: the tensor ${name}${told}`;
+        if (told !== undefined) return { text: `${entry}: the tensor ${name}${told}`, entry, name };
       }
       fill(before);
       const told =
         moved(found, await gpu.run(entry, inputs)) ??
         moved(Object.fromEntries(tensors), Object.fromEntries(await snapshot(gpu, names)));
-      if (told !== undefined) return `${entry}: ${told}`;
+      if (told !== undefined) return { ...told, entry, text: `${entry}: ${told.text}` };
     }
     return undefined;
   } finally {
@@ -101,30 +115,33 @@ async function snapshot(session: Executor, names: readonly string[]): Promise<Ma
 }
 
 /** A difference of bits between two runs. */
-function moved(one: Outputs, other: Outputs): string | undefined {
+function moved(one: Outputs, other: Outputs): Omit<Disagreement, "entry"> | undefined {
   for (const [name, values] of Object.entries(one)) {
     const [a, b] = [values, other[name]!].map((of) => new Uint32Array(of.buffer, of.byteOffset, of.length));
     const at = a!.findIndex((bits, i) => bits !== b![i]);
-    if (at >= 0) return `${name}[${at}] is ${values[at]}, and ${other[name]![at]} when it runs again`;
+    if (at >= 0) {
+      const text = `${name}[${at}] is ${values[at]}, and ${other[name]![at]} when it runs again`;
+      return { name, text };
+    }
   }
   return undefined;
 }
 
-/** Infinities and NaN must stand in the same places. */
-function difference(
+/** Infinities and NaN must stand in the same places. `where` what is wanted was computed. */
+export function difference(
   actual: ArrayLike<number>,
   wanted: ArrayLike<number>,
   tolerance: number,
+  where = "on the CPU",
 ): string | undefined {
-  if (actual.length !== wanted.length)
-    return ` has ${actual.length} elements, and ${wanted.length} on the CPU`;
+  if (actual.length !== wanted.length) return ` has ${actual.length} elements, and ${wanted.length} ${where}`;
   let largest = 1e-3;
   for (let i = 0; i < wanted.length; i++)
     if (Number.isFinite(wanted[i])) largest = Math.max(largest, Math.abs(wanted[i]!));
   for (let i = 0; i < wanted.length; i++) {
     const [a, b] = [actual[i]!, wanted[i]!];
     if (a === b || (Number.isNaN(a) && Number.isNaN(b)) || Math.abs(a - b) <= tolerance * largest) continue;
-    return `[${i}] is ${a}, and ${b} on the CPU (within ${(tolerance * largest).toPrecision(2)})`;
+    return `[${i}] is ${a}, and ${b} ${where} (within ${(tolerance * largest).toPrecision(2)})`;
   }
   return undefined;
 }
@@ -153,16 +170,18 @@ async function losses(session: Executor): Promise<number[]> {
   return all;
 }
 
-async function curvesDiffer({ tolerance }: Case, open: Open): Promise<string | undefined> {
+async function curvesDiffer({ tolerance }: Case, open: Open): Promise<Disagreement | undefined> {
   const wanted = await losses(await open("cpu"));
   const found = await losses(await open("gpu"));
   const again = await losses(await open("gpu"));
+  const told = (text: string): Disagreement => ({ text, entry: "train", name: "loss" });
   for (const [step, loss] of found.entries()) {
     if (!(Math.abs(loss - wanted[step]!) <= tolerance * wanted[step]!))
-      return `the loss of step ${step} is ${loss}, and ${wanted[step]} on the CPU`;
+      return told(`the loss of step ${step} is ${loss}, and ${wanted[step]} on the CPU`);
     if (loss !== again[step])
-      return `the loss of step ${step} is ${loss}, and ${again[step]} when it runs again`;
+      return told(`the loss of step ${step} is ${loss}, and ${again[step]} when it runs again`);
   }
-  if (found.at(-1)! >= 0.75 * found[0]!) return `nothing was learned: ${found[0]} became ${found.at(-1)}`;
+  if (found.at(-1)! >= 0.75 * found[0]!)
+    return told(`nothing was learned: ${found[0]} became ${found.at(-1)}`);
   return undefined;
 }

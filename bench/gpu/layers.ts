@@ -10,7 +10,8 @@ export const shapes: readonly LayerShape[] = [
   { width: 4096, hidden: 14336, experts: 8, k: 2 },
   { width: 2048, hidden: 768, experts: 128, k: 8 },
 ];
-export const tokenCounts: readonly number[] = [1, 64, 4096];
+/** What tells most first. */
+export const tokenCounts: readonly number[] = [4096, 1, 64];
 /** bf16 three times: by warps, by warpgroups where the device's multiply, and with bulk copies beside that. */
 const ways: readonly { readonly precision: Precision; readonly warpgroups: Warpgroups }[] = [
   { precision: "f32", warpgroups: false },
@@ -19,12 +20,19 @@ const ways: readonly { readonly precision: Precision; readonly warpgroups: Warpg
   { precision: "bf16", warpgroups: "bulk" },
 ];
 
-export const wayOf = ({ precision, warpgroups }: Pick<Layer, "precision" | "warpgroups">): string =>
+const wayOf = ({ precision, warpgroups }: Pick<Layer, "precision" | "warpgroups">): string =>
   `${precision}${suffixOf(warpgroups, "-")}`;
-const nameOf = ({ width, hidden, experts, k }: LayerShape): string => `${width}-${hidden}-${experts}-${k}`;
+const numbersOf = ({ width, hidden, experts, k }: LayerShape): readonly number[] => [
+  width,
+  hidden,
+  experts,
+  k,
+];
+export const nameOf = (layer: Omit<Layer, "folder">): string =>
+  `(${numbersOf(layer).join(", ")}) ${wayOf(layer)}`;
 
 export const layers: readonly Layer[] = shapes.flatMap((shape) =>
-  ways.map((way) => ({ ...shape, ...way, folder: `layers/${nameOf(shape)}-${wayOf(way)}` })),
+  ways.map((way) => ({ ...shape, ...way, folder: `layers/${numbersOf(shape).join("-")}-${wayOf(way)}` })),
 );
 
 export const layerText = ({ width, hidden, experts, k }: LayerShape): string => `

@@ -1,6 +1,8 @@
 // What a pack for a machine with a GPU says of itself: which cases its check runs and which layers its bench measures. Written by pack.ts,
 // read by check.ts and bench.ts. Plain JSON; numbers that JSON lacks (NaN, -Infinity) are texts.
 
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Warpgroups } from "../../compiler/target.ts";
 import type { Precision } from "../../runtime/program.ts";
 import type { Sizes } from "../../runtime/size.ts";
@@ -47,6 +49,8 @@ export const suffixOf = (warpgroups: Warpgroups, separator: string): string =>
   warpgroups === false ? "" : `${separator}${warpgroups === "bulk" ? warpgroups : "warpgroups"}`;
 
 export const manifestFile = "manifest.json";
+export const readManifest = (folder: string): Manifest =>
+  JSON.parse(readFileSync(join(folder, manifestFile), "utf8")) as Manifest;
 /** Where the ceilings' kernels lie. */
 export const ceilingsFolder = "ceilings";
 

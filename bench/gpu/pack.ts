@@ -165,7 +165,7 @@ function copy(from: string, to: string, file: string): void {
 }
 
 const script = `#!/bin/sh
-# ./run check [TEXT...]   ./run bench
+# ./run check [--seconds N] [TEXT...]   ./run bench [--seconds N]
 cd "$(dirname "$0")" && exec ./node gpu.mjs "$@" --folder .
 `;
 

@@ -5,16 +5,19 @@ import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { architectures } from "../../runtime/cuda/nvcc.ts";
+import { readArguments } from "./arguments.ts";
 import { bench } from "./bench.ts";
-import { check, deviceOrSentence, exitWithoutDevice } from "./check.ts";
+import { check } from "./check.ts";
 import { cachedImages, type Imager } from "./images.ts";
+import { exitWithoutDevice } from "./jobs.ts";
 import { layers } from "./layers.ts";
 import { archive, loadFailure, mostBytes, writeModels, writePack } from "./pack.ts";
+import { deviceOrSentence, work } from "./worker.ts";
 
 const usage = `gpu:pack [--out FILE] [--architecture sm_90a ...] [--source-only] [--no-bench] [TEXT...]
-gpu:check [TEXT...]
-gpu:bench
-TEXT: only cases whose names contain it`;
+gpu:check [--seconds N] [TEXT...]
+gpu:bench [--seconds N]
+N: seconds that it may take, without compiling. TEXT: only cases whose names contain it`;
 
 const root = process.cwd();
 const cache = resolve("node_modules/.cache/gpu");
@@ -72,15 +75,16 @@ async function here(only: readonly string[], withBench: boolean): Promise<string
 
 async function main([verb, ...rest]: readonly string[]): Promise<number> {
   if (verb === "pack") return pack(rest);
-  if (verb === "check") {
-    const folder = await here(rest, false);
-    return folder === undefined ? exitWithoutDevice : check(folder, rest);
+  if (verb === "worker") return work(rest[0]!);
+  const read = readArguments(rest);
+  if (read !== undefined && verb === "check") {
+    const folder = await here(read.only, false);
+    return folder === undefined ? exitWithoutDevice : check(folder, read);
   }
-  if (verb === "bench" && rest.length === 0) {
+  if (read !== undefined && verb === "bench" && read.only.length === 0) {
     const folder = await here([], true);
-    return folder === undefined
-      ? exitWithoutDevice
-      : bench(folder, { script: resolve(root, "bench/gpu/torch_peer.py") });
+    const script = resolve(root, "bench/gpu/torch_peer.py");
+    return folder === undefined ? exitWithoutDevice : bench(folder, { ...read, script });
   }
   console.error(usage);
   return 2;

@@ -1,5 +1,5 @@
-// PyTorch as a peer, where `python3` has it and it finds a GPU. In: a layer and a number of tokens. Out: milliseconds by form; nothing where
-// there is no PyTorch, and why. One process for each question, so that no memory stays taken.
+// PyTorch as a peer, where `python3` has it and it finds a GPU. In: a layer and numbers of tokens. Out: milliseconds by form; nothing where
+// there is no PyTorch, and why. A process for each layer, so that no memory stays taken; what it has said counts when its time is up.
 
 import { spawnSync } from "node:child_process";
 import type { Layer } from "./manifest.ts";
@@ -29,22 +29,32 @@ export class Torch {
     this.why = why;
   }
 
-  static find(script: string): Torch {
-    const { status, stdout, error } = spawnSync("python3", [script, "probe"], { encoding: "utf8" });
+  static find(script: string, seconds: number): Torch {
+    const { status, stdout, error } = ask([script, "probe"], seconds);
+    if (isLate(error)) return new Torch(script, undefined, `it says nothing for ${Math.round(seconds)} s`);
     if (error !== undefined) return new Torch(script, undefined, "there is no python3");
     if (status === 3) return new Torch(script, undefined, "PyTorch finds no GPU");
     if (status !== 0) return new Torch(script, undefined, "python3 has no PyTorch that works");
     return new Torch(script, JSON.parse(stdout) as About, "");
   }
 
-  /** By form; null: this PyTorch does not have it, or refuses these sizes. */
-  times(layer: Layer, tokens: number): Readonly<Record<string, TorchTimes | null>> {
-    if (this.about === undefined) return {};
+  /** By number of tokens and form; null: this PyTorch does not have it, or refuses these sizes. What is missing took too long, or failed. */
+  times(layer: Layer, tokens: readonly number[], seconds: number): ReadonlyMap<number, PeerTimes> {
+    if (this.about === undefined) return new Map();
     const { width, hidden, experts, k, precision } = layer;
     const type = precision === "f32" ? "float32" : "bfloat16";
     const request = JSON.stringify({ width, hidden, experts, k, tokens, type });
-    const { status, stdout } = spawnSync("python3", [this.#script, request], { encoding: "utf8" });
-    if (status !== 0) return { grouped: null, loop: null };
-    return JSON.parse(stdout) as Record<string, TorchTimes | null>;
+    const lines = ask([this.#script, request], seconds).stdout.split("\n");
+    // The last line may be cut off.
+    const whole = lines.slice(0, -1).map((line) => JSON.parse(line) as PeerTimes & { tokens: number });
+    return new Map(whole.map(({ tokens: count, ...forms }) => [count, forms]));
   }
 }
+
+export type PeerTimes = Readonly<Record<"grouped" | "loop", TorchTimes | null>>;
+
+const ask = (args: readonly string[], seconds: number) =>
+  spawnSync("python3", args, { encoding: "utf8", timeout: Math.ceil(1e3 * seconds), killSignal: "SIGKILL" });
+
+const isLate = (error: Error | undefined): boolean =>
+  error !== undefined && "code" in error && error.code === "ETIMEDOUT";

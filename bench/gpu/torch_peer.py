@@ -1,8 +1,9 @@
 """PyTorch on a GPU as a peer: a routed SwiGLU layer, forward and a step of training, as a grouped product and as a loop over experts.
 
-In: `probe`, or JSON: {"width", "hidden", "experts", "k", "tokens", "type": "float32" | "bfloat16"}. Out: one JSON object: `probe` says
-which PyTorch and GPU there are and how many operations a second its own square product reaches; else milliseconds by form, null for a form
-that this PyTorch does not have. A form that fails says so and is null. Timed by events over runs that follow each other.
+In: `probe`, or JSON: {"width", "hidden", "experts", "k", "tokens": [...], "type": "float32" | "bfloat16"}. Out: JSON: `probe` says which
+PyTorch and GPU there are and how many operations a second its own square product reaches; else a line for each number of tokens as soon
+as it is known, with milliseconds by form, null for a form that this PyTorch does not have. A form that fails says so and is null. Timed
+by events over runs that follow each other.
 """
 
 import json
@@ -88,12 +89,9 @@ class Layer:
         return self.merged(x, torch.cat(rows), token, weight)
 
 
-def layer(request):
-    kind = getattr(torch, request["type"])
-    torch.backends.cuda.matmul.allow_tf32 = False
-    made = Layer(request["width"], request["hidden"], request["experts"], request["k"], kind)
-    x = (torch.rand(request["tokens"], request["width"], device="cuda") * 2 - 1).to(kind)
-    found = {}
+def times(made, tokens, kind):
+    x = (torch.rand(tokens, made.gain.shape[0], device="cuda") * 2 - 1).to(kind)
+    found = {"tokens": tokens}
     for form in ("grouped", "loop"):
         if form == "grouped" and grouped_product is None:
             found[form] = None
@@ -120,7 +118,18 @@ def layer(request):
     return found
 
 
+def layer(request):
+    kind = getattr(torch, request["type"])
+    torch.backends.cuda.matmul.allow_tf32 = False
+    made = Layer(request["width"], request["hidden"], request["experts"], request["k"], kind)
+    for tokens in request["tokens"]:
+        print(json.dumps(times(made, tokens, kind)), flush=True)
+
+
 if __name__ == "__main__":
     if not torch.cuda.is_available():
         sys.exit(3)
-    print(json.dumps(probe() if sys.argv[1] == "probe" else layer(json.loads(sys.argv[1]))))
+    if sys.argv[1] == "probe":
+        print(json.dumps(probe()))
+    else:
+        layer(json.loads(sys.argv[1]))

@@ -55,7 +55,7 @@ export async function disagreements(
       session.resize(sizes);
       return lent(session);
     });
-    found.push(told ?? null);
+    found.push(told?.text ?? null);
   }
   session?.dispose();
   return found;
