@@ -1,5 +1,5 @@
 // Thirty steps of training: the loss falls on the same curve in double precision (graph interpreter) and in wasm; a run repeated
-// is the same to the bit; two micro-batches of half the size are one batch.
+// is the same to the bit; two micro-batches of half the size are one batch. The kernel interpreter, which is slow, takes the first steps.
 
 import { afterEach, describe, expect, test } from "vitest";
 import type { Compiled } from "../compiler/compile.ts";
@@ -7,6 +7,7 @@ import { interpretGraph } from "../compiler/interpret-graph.ts";
 import { openSession, type Session } from "../runtime/session.ts";
 import { learner, learnerBatch, learnerSizes } from "./helpers/device-texts.ts";
 import { compileText } from "./helpers/differential.ts";
+import { runEntry } from "./helpers/lowered.ts";
 
 const open: Session[] = [];
 afterEach(() => {
@@ -66,6 +67,40 @@ function trainInDouble(compiled: Compiled, session: Session): number[] {
     return train.outputs.get("loss")!.data[0]!;
   });
 }
+
+/** Losses of the first steps by the kernel interpreter, from the session's tensors. */
+function trainByKernels({ lowered }: Compiled, session: Session, count: number): number[] {
+  let tensors: ReadonlyMap<string, ArrayLike<number>> = new Map(
+    session.tensors().map(({ name }) => [name, session.read(name).slice()]),
+  );
+  return Array.from({ length: count }, (_, step) => {
+    const { text, next } = learnerBatch(step);
+    const inputs = new Map<string, ArrayLike<number>>(
+      Object.entries({ text, "text.next": next, $step: [step], $seed: [3], $draw: [step] }),
+    );
+    const [loss] = ["train", "update"].map((name) => {
+      const entry = lowered.find((each) => each.name === name)!;
+      const ran = runEntry(entry, { sizes: learnerSizes, inputs, tensors }, "interpreter");
+      tensors = new Map([...tensors, ...ran.tensors]);
+      return ran.outputs.get("loss")?.[0];
+    });
+    return loss!;
+  });
+}
+
+test("the kernel interpreter trains as wasm does, and repeats to the bit", async () => {
+  const compiled = compileText(program("adamw { rate = 3e-2, decay = 0.1 }"));
+  const session = await start(compiled);
+  const losses = trainByKernels(compiled, session, 4);
+  expect(trainByKernels(compiled, session, 4)).toEqual(losses);
+  const wanted = trainInWasm(session).losses;
+  for (const [step, loss] of losses.entries())
+    expect(
+      Math.abs(loss - wanted[step]!),
+      `loss of step ${step}: ${loss}, in wasm ${wanted[step]}`,
+    ).toBeLessThan(1e-4 * wanted[step]!);
+  expect(losses.at(-1)!).toBeLessThan(0.95 * losses[0]!);
+});
 
 describe("thirty steps", () => {
   test.each([

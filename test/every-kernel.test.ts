@@ -1,19 +1,21 @@
 // Every kernel of every program by itself, forward and with gradients, on every target: what the graph interpreter and the kernel interpreter
-// agree on is what the kernel's WGSL gives over Dawn and its CUDA C++ on the host, from the same memory. The programs are the examples,
+// agree on is what the kernel's WGSL gives over Dawn and in Chromium, and its CUDA C++ on the host, from the same memory. The programs are the examples,
 // made small, and those of test/programs, which have all of the standard library between them (webgpu-differential.test.ts holds them to
 // that). Kernels of the same text are run once. Without MOE_RUNS a few programs; MOE_RUNS=1 all, MOE_RUNS=2/8 the second eighth.
 
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { printCuda } from "../compiler/cuda/print.ts";
 import { planModel } from "../compiler/compile.ts";
 import type { Kernel } from "../compiler/kernel.ts";
 import type { TargetName } from "../runtime/program.ts";
 import { printWgsl } from "../compiler/wgsl/print.ts";
+import { chromiumPath } from "./helpers/browser.ts";
+import { openChromium, type Chromium } from "./helpers/chromium.ts";
 import { hasCompiler } from "./helpers/cuda-host.ts";
 import { hostOf } from "./helpers/elaborate.ts";
 import { libraryFirst } from "./helpers/library.ts";
 import { distinctBy, launchesOf, type Launch } from "./helpers/launches.ts";
-import { expectOnHost, expectOnWebGpu } from "./helpers/launch-targets.ts";
+import { expectInChromium, expectOnHost, expectOnWebGpu } from "./helpers/launch-targets.ts";
 import { partOf, wholeRuns } from "./helpers/runs.ts";
 import { sizesOf, smallPrograms, type SmallProgram } from "./helpers/small-programs.ts";
 import { findDevice } from "./helpers/webgpu.ts";
@@ -25,13 +27,13 @@ const device = typeof found === "string" ? undefined : found;
 const why = typeof found === "string" ? ` (skipped: ${found})` : "";
 afterAll(() => device?.dispose());
 
-const few = ["programs/chain"];
+const few = ["programs/chain", "examples/gallery/null-experts"];
 const all = libraryFirst(smallPrograms());
 const chosen = wholeRuns ? partOf(all) : all.filter(({ name }) => few.includes(name));
 const programs = chosen.map((program) => [program.name, program] as const);
 
-/** Of examples what goes forward and back: the rest is as in the programs of the tests. On WebGPU the device in software takes a second to
- * compile a contraction. */
+/** Of examples what goes forward and back: the rest is as in the programs of the tests. Of a few programs on WebGPU what goes forward: the
+ * device in software takes a quarter of a second to compile a contraction, and there are random programs that train. */
 function entriesFor({ name }: SmallProgram, target: TargetName): readonly string[] | undefined {
   if (target === "webgpu" && !wholeRuns) return ["forward"];
   return name.startsWith("examples/") ? ["forward", "train"] : undefined;
@@ -62,6 +64,19 @@ describe.skipIf(device === undefined)(`WGSL over Dawn${why}`, () => {
   const wanted = distinctBy((kernel) => printWgsl(kernel));
   test.each(programs)("%s", limit, (_, program) =>
     expectOnWebGpu(device!, launches(program, "webgpu", wanted)),
+  );
+});
+
+describe.skipIf(chromiumPath === undefined)("WGSL in Chromium", () => {
+  let chromium: Chromium;
+  beforeAll(async () => {
+    chromium = await openChromium();
+  }, 90_000);
+  afterAll(() => chromium?.close());
+
+  const wanted = distinctBy((kernel) => printWgsl(kernel));
+  test.each(programs)("%s", limit, (_, program) =>
+    expectInChromium(chromium, launches(program, "webgpu", wanted)),
   );
 });
 

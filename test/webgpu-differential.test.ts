@@ -7,11 +7,11 @@
 
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { groupsOf, type Group } from "../bench/gpu/cases.ts";
 import { planModel } from "../compiler/compile.ts";
-import { bundle, chromiumPath, openPage, serve, startBrowser } from "./helpers/browser.ts";
+import { chromiumPath, pageWith } from "./helpers/browser.ts";
 import { hostOf } from "./helpers/elaborate.ts";
 import { kernelKinds } from "./helpers/kernel-kinds.ts";
 import { library, reachedBy } from "./helpers/library.ts";
@@ -107,21 +107,16 @@ const run = wholeRuns
   : groups.filter(({ name }) => name in chosen || name.startsWith("edges"));
 
 describe.skipIf(chromiumPath === undefined)("in Chromium", () => {
-  let browser: Browser;
   let page: Page;
-  let close: () => void = () => undefined;
+  let close: () => Promise<void> = () => Promise.resolve();
   beforeAll(async () => {
-    const script = await bundle(`import { disagreements } from "./test/helpers/page-differential.ts";
-      globalThis.disagreementsInPage = disagreements;`);
-    const served = await serve(script);
-    ({ close } = served);
-    browser = await startBrowser({ webgpu: true });
-    page = await openPage(browser, `${served.url}/plain`);
+    ({ page, close } = await pageWith(
+      `import { disagreements } from "./test/helpers/page-differential.ts";
+      globalThis.disagreementsInPage = disagreements;`,
+      { webgpu: true },
+    ));
   }, 90_000);
-  afterAll(async () => {
-    await browser?.close();
-    close();
-  });
+  afterAll(() => close());
 
   test.each(run.map((group) => [group.name, group] as const))(
     "%s",

@@ -25,7 +25,7 @@ import { partOf, wholeRuns } from "./helpers/runs.ts";
 import { findDevice } from "./helpers/webgpu.ts";
 import type { Executor } from "../runtime/executor.ts";
 
-// Without Dawn's own checks of bounds: SwiftShader needs half the time to compile, and the kernel interpreter checks them all.
+// Without Dawn's own checks of bounds: they take a seventh of the time, and the kernel interpreter checks them all.
 const found = await findDevice({ dawn: ["enable-dawn-features=disable_robustness"] });
 const device = typeof found === "string" ? undefined : found;
 /** For the title of what is skipped. */
@@ -98,7 +98,6 @@ train Small {
     await expectAlikeOnDevice(text, openAsOnCpu(text), { sizes: { B: 3 }, tolerance: 3e-5 });
   });
 
-  // SwiftShader takes up to a second to compile one kernel with barriers.
   test.each(chosen)(
     "%s",
     async (name) => {

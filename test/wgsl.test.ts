@@ -6,7 +6,6 @@ import { runKernel } from "../compiler/interpret-kernel.ts";
 import type { Expr, Kernel, ReduceFn, Stmt } from "../compiler/kernel.ts";
 import { printWgsl } from "../compiler/wgsl/print.ts";
 import { constant, named } from "../runtime/size.ts";
-import { close } from "./helpers/edge-values.ts";
 import {
   add,
   binary,
@@ -22,7 +21,9 @@ import {
   store,
   workgroup,
 } from "./helpers/kernels.ts";
-import { groups, randomKernel, slice, tableLength } from "./helpers/random-kernels.ts";
+import { textOn } from "./helpers/launch-targets.ts";
+import { copied } from "./helpers/launches.ts";
+import { expectRandomOnWebGpu, randomLaunches } from "./helpers/random-launches.ts";
 import { findDevice, runOnWebGpu, type Buffers } from "./helpers/webgpu.ts";
 
 const found = await findDevice();
@@ -128,40 +129,15 @@ test("a shader is text that people can read", () => {
 describe.skipIf(device === undefined)(`on WebGPU${why}`, () => {
   afterAll(() => device?.dispose());
 
-  // Where the device has no f16, that is another name of f32: what is stored is rounded before.
-  const asF16 = (text: string): string =>
-    device!.gpu.features.has("shader-f16") ? text : text.replace("enable f16;", "alias f16 = f32;");
   test.each([
     ["f32", 60],
     ["f16", 20],
   ] as const)("random kernels give the interpreter's results, with memory of %s", async (type, count) => {
-    const memory = (): Buffers =>
-      new Map<string, Float32Array | Int32Array>([
-        [
-          "table",
-          Float32Array.from({ length: tableLength }, (_, at) => Math.fround(((at * 37) % 23) / 3 - 4)),
-        ],
-        ["index", Int32Array.from({ length: 16 }, (_, at) => (at * 29) % 61)],
-        ["update", Float32Array.from({ length: groups * slice }, (_, at) => ((at * 11) % 17) - 8)],
-        ["halves", Float32Array.from({ length: groups * slice }, (_, at) => ((at * 13) % 29) / 4 - 3)],
-      ]);
-    // A last digit more or less in f32 may be one of f16.
-    const relative = type === "f16" ? 2 ** -9 : 1e-4;
-    for (let seed = 0; seed < count; seed++) {
-      const tested = randomKernel(seed * 7 + 1, seed % 4, type === "f16" ? type : undefined);
-      const sizes = { S: 1 + (seed % 4) };
-      const [wanted, actual] = [memory(), memory()];
-      runKernel(tested, wanted, sizes);
-      await runOnWebGpu(device!, tested, actual, sizes, { text: asF16(printWgsl(tested)) });
-      for (const name of type === "f16" ? ["update", "halves"] : ["update"]) {
-        const [want, got] = [wanted.get(name)!, actual.get(name)!];
-        // Sums that are fused or not differ, and are then rounded down to whole numbers that differ: those few kernels say nothing.
-        const at = want.findIndex((value, index) => !close(got[index]!, value, relative, 1e-3));
-        if (at >= 0)
-          expect.fail(
-            `seed ${seed}: ${name}[${at}] is ${got[at]}, wanted ${want[at]} in\n${printWgsl(tested)}`,
-          );
-      }
+    for (const launch of randomLaunches(count, type)) {
+      const left = copied(launch.before);
+      const text = textOn(launch.kernel, device!.gpu.features);
+      await runOnWebGpu(device!, launch.kernel, left, launch.sizes, { text });
+      expectRandomOnWebGpu(launch, left);
     }
   });
 

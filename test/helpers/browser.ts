@@ -7,6 +7,7 @@ import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { chromium, type Browser, type Page } from "playwright-core";
+import { driverZeroes } from "./swiftshader.ts";
 
 const places = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 export const chromiumPath: string | undefined = places.find((path) => existsSync(path));
@@ -28,6 +29,7 @@ const withWebGpu = [
   ...args.filter((arg) => arg !== "--disable-gpu"),
   "--enable-unsafe-webgpu",
   "--use-webgpu-adapter=swiftshader",
+  `--disable-dawn-features=${driverZeroes}`,
 ];
 
 /** With WebGPU over whatever adapter the browser finds: a GPU where there is one. */
@@ -98,4 +100,20 @@ export async function openPage(browser: Browser, address: string): Promise<Page>
   await page.goto(address, { waitUntil: "load" });
   if (errors.length > 0) throw errors[0]!;
   return page;
+}
+
+/** A page in which a module has run, in a browser of its own. In: the module's text. */
+export async function pageWith(
+  text: string,
+  options: Parameters<typeof startBrowser>[0] = {},
+): Promise<{ readonly page: Page; close(): Promise<void> }> {
+  const served = await serve(await bundle(text));
+  const browser = await startBrowser(options);
+  return {
+    page: await openPage(browser, `${served.url}/plain`),
+    async close() {
+      await browser.close();
+      served.close();
+    },
+  };
 }

@@ -7,16 +7,17 @@ import { printWgsl, type WgslOptions } from "../../compiler/wgsl/print.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { heldIn, isHalf, narrowed, valuesOf } from "../../runtime/halves.ts";
 import { evaluate, type Sizes } from "../../runtime/size.ts";
-import { mapRead, usage } from "../../runtime/webgpu/constants.ts";
 import type { Device, DeviceOptions } from "../../runtime/webgpu/device.ts";
 import { openDevice } from "../../runtime/webgpu/open.ts";
+import { launchShader, type ShaderLaunch } from "./shader-launch.ts";
+import { driverZeroes } from "./swiftshader.ts";
 
 export type Buffers = Map<string, Float32Array | Int32Array>;
 
 /** The device of this process, or why there is none. */
-export async function findDevice(options: DeviceOptions = {}): Promise<Device | string> {
+export async function findDevice({ dawn = [] }: DeviceOptions = {}): Promise<Device | string> {
   try {
-    return await openDevice(options);
+    return await openDevice({ dawn: [...dawn, `disable-dawn-features=${driverZeroes}`] });
   } catch (error) {
     if (error instanceof UserError) return error.message;
     throw error;
@@ -55,74 +56,46 @@ export async function runOnWebGpu(
   sizes: Sizes = {},
   { text, ...options }: WgslOptions & { readonly text?: string } = {},
 ): Promise<void> {
-  const code = text ?? printWgsl(kernel, options);
-  gpu.pushErrorScope("validation");
-  const module = gpu.createShaderModule({ code });
-  const { messages } = await module.getCompilationInfo();
-  const worst = messages.find(({ type }) => type === "error");
-  if (worst !== undefined) expect.fail(`line ${worst.lineNum}: ${worst.message}\n${code}`);
-  const stage = 4;
-  const groupLayout = gpu.createBindGroupLayout({
-    entries: [
-      ...kernel.buffers.map(({ access }, binding): GPUBindGroupLayoutEntry => {
-        const type = access === "read" ? "read-only-storage" : "storage";
-        return { binding, visibility: stage, buffer: { type } };
-      }),
-      { binding: kernel.buffers.length, visibility: stage, buffer: { type: "uniform" } },
-    ],
-  });
-  const pipeline = await gpu.createComputePipelineAsync({
-    layout: gpu.createPipelineLayout({ bindGroupLayouts: [groupLayout] }),
-    compute: { module, entryPoint: "main" },
-  });
-  const flags = usage.storage | usage.copySource | usage.copyTarget;
-  // Buffers of half width are given and taken as f32, and are of f32 where the text has no f16.
-  const typeIn = (at: number): ElementType => {
-    const { type } = kernel.buffers[at]!;
-    return isHalf(type) && !code.includes("enable f16;") ? "f32" : type;
-  };
-  const made = kernel.buffers.map(({ name }, at) => {
-    const given = buffers.get(name)!;
-    const type = typeIn(at);
-    const data = isHalf(type) ? narrowed(type, given as Float32Array) : given;
-    const padded = new Uint8Array(Math.max(16, 4 * Math.ceil(data.byteLength / 4)));
-    padded.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-    const buffer = gpu.createBuffer({ size: padded.byteLength, usage: flags });
-    gpu.queue.writeBuffer(buffer, 0, padded);
-    return buffer;
-  });
+  const launch = shaderLaunch(text ?? printWgsl(kernel, options), kernel, buffers, sizes);
+  takeBack(await launchShader(gpu, launch), launch.code, kernel, buffers);
+}
+
+/** Buffers of half width are given and taken as f32, and are of f32 where the text has no f16. */
+const typesIn = (code: string, { buffers }: Kernel): readonly ElementType[] =>
+  buffers.map(({ type }) => (isHalf(type) && !code.includes("enable f16;") ? "f32" : type));
+
+/** A kernel's text and memory for a device. */
+export function shaderLaunch(code: string, kernel: Kernel, buffers: Buffers, sizes: Sizes): ShaderLaunch {
+  const types = typesIn(code, kernel);
   const words = new Int32Array(4 * Math.ceil((kernel.sizes.length + 2) / 4));
   words.set(kernel.sizes.map((name) => sizes[name]!));
   new Float32Array(words.buffer).set([Infinity, NaN], kernel.sizes.length);
-  const launch = gpu.createBuffer({ size: words.byteLength, usage: usage.uniform | usage.copyTarget });
-  gpu.queue.writeBuffer(launch, 0, words);
-  const group = gpu.createBindGroup({
-    layout: groupLayout,
-    entries: [...made, launch].map((buffer, binding) => ({ binding, resource: { buffer } })),
-  });
-  const encoder = gpu.createCommandEncoder();
-  const pass = encoder.beginComputePass();
-  const grid = evaluate(kernel.grid, sizes);
-  const y = Math.max(1, Math.ceil(grid / 65535));
-  if (grid > 0) {
-    pass.setPipeline(pipeline);
-    pass.setBindGroup(0, group);
-    pass.dispatchWorkgroups(Math.ceil(grid / y), y);
+  return {
+    code,
+    buffers: kernel.buffers.map(({ name, access }, at) => {
+      const [type, given] = [types[at]!, buffers.get(name)!];
+      const data = isHalf(type) ? narrowed(type, given as Float32Array) : given;
+      return {
+        readOnly: access === "read",
+        bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+      };
+    }),
+    uniform: new Uint8Array(words.buffer),
+    workgroups: evaluate(kernel.grid, sizes),
+  };
+}
+
+/** What a device left, into the kernel's buffers; what it refused fails. */
+export function takeBack(
+  left: readonly ArrayBuffer[] | string,
+  code: string,
+  kernel: Kernel,
+  buffers: Buffers,
+): void {
+  if (typeof left === "string") expect.fail(`${left}\n${code}`);
+  const types = typesIn(code, kernel);
+  for (const [at, { name }] of kernel.buffers.entries()) {
+    const data = buffers.get(name)!;
+    data.set(valuesOf(types[at]!, heldIn(types[at]!, left[at]!, 0, data.length)));
   }
-  pass.end();
-  const reads = made.map((buffer) => {
-    const read = gpu.createBuffer({ size: buffer.size, usage: usage.mapRead | usage.copyTarget });
-    encoder.copyBufferToBuffer(buffer, 0, read, 0, buffer.size);
-    return read;
-  });
-  gpu.queue.submit([encoder.finish()]);
-  const error = await gpu.popErrorScope();
-  if (error !== null) expect.fail(`${error.message}\n${code}`);
-  for (const [at, read] of reads.entries()) {
-    await read.mapAsync(mapRead);
-    const data = buffers.get(kernel.buffers[at]!.name)!;
-    const type = typeIn(at);
-    data.set(valuesOf(type, heldIn(type, read.getMappedRange().slice(0), 0, data.length)));
-  }
-  for (const buffer of [...made, ...reads, launch]) buffer.destroy();
 }
