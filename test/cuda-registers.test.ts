@@ -20,13 +20,28 @@ const cases: readonly Case[] = [
 ];
 const three: Case = { ...large, siblings: 3, symbolic: "m" };
 const [plain, withVariants, withBulk] = ([false, true, "bulk"] as const).map((warpgroups) => {
-  const parallel = narrowTarget(targets.cuda, "bf16", warpgroups).parallel!;
+  const parallel = narrowTarget(targets.cuda, "bf16", { warpgroups }).parallel!;
   // Where registers are bounded, few rows of three products would not fit.
   const tested = warpgroups === "bulk" ? [...cases, three] : cases;
   return printCuda(tested.map((item) => prepareFor(item, parallel).kernel));
 }) as [string, string, string];
 
+/** The same without matrix units: 64 sums of f32, of one result and of two. */
+const f32: readonly Case[] = cases
+  .flatMap(({ half: _, ...item }): Case[] => [item, { ...item, siblings: 2 }])
+  .filter((item, at, all) => all.findIndex((other) => JSON.stringify(other) === JSON.stringify(item)) === at);
+
 describe.skipIf(!hasNvcc)("nvcc", () => {
+  test.each(["sm_80", "sm_90a"])("spills nothing for %s in f32", { timeout: 300_000 }, (architecture) => {
+    const text = printCuda(f32.map((item) => prepareFor(item, targets.cuda.parallel!).kernel));
+    const { kernels } = resourcesOf(text, architecture);
+    // Two workgroups of 256 threads share 65536.
+    for (const [at, item] of f32.entries()) {
+      const { spilled, registers } = kernels.find(({ kernel }) => kernel === `k${at}`)!;
+      expect([spilled, registers <= 128], JSON.stringify(item)).toEqual([0, true]);
+    }
+  });
+
   test.each([
     ["sm_80", false],
     ["sm_90a", false],

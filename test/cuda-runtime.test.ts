@@ -1,6 +1,9 @@
 // The CUDA runtime on a driver without a GPU (cuda-host/driver.cpp): launches, graphs, memory, profiles, images and NVRTC, and one clear
 // error for everything that can be missing, too old, too small or broken.
 
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { PlannedModel } from "../compiler/compile.ts";
 import { printCuda, sharedBytes } from "../compiler/cuda/print.ts";
@@ -11,7 +14,7 @@ import { imagesFor, sharedBytes as given } from "../runtime/cuda/kernels.ts";
 import { openCuda } from "../runtime/cuda/session.ts";
 import { runtimeCodes } from "../runtime/error-codes.ts";
 import { UserError } from "../runtime/errors.ts";
-import { fakeDriver, hasCompiler, hostCode, hostImage } from "./helpers/cuda-host.ts";
+import { fakeDriver, hasCompiler, hostCode, hostImage, made } from "./helpers/cuda-host.ts";
 import { openOnHost, planCuda } from "./helpers/cuda-session.ts";
 
 const text = `
@@ -82,7 +85,7 @@ describe.skipIf(!hasCompiler)("on the driver without a GPU", () => {
     driver.reset();
     planned ??= planCuda(text);
     code ??= hostCode(planned.kernels);
-  });
+  }, 60_000);
   const sessions: { dispose: () => void }[] = [];
   const tracked = <S extends { dispose: () => void }>(session: S): S => {
     sessions.push(session);
@@ -145,6 +148,23 @@ describe.skipIf(!hasCompiler)("on the driver without a GPU", () => {
     const losses = train();
     expect(losses.at(-1)).toBeLessThan(0.8 * losses[0]!);
     expect(train()).toEqual(losses);
+  });
+
+  test("a device that reads the host's memory later: values are waited for before they change", () => {
+    const losses = (): number[] => {
+      const session = tracked(openOnHost(planned, { seed: 5 }));
+      const all = Array.from({ length: 5 }, (_, step) => {
+        const x = inputs.x.map((value) => value * (step + 1));
+        const { loss } = session.run("train", { ...inputs, x });
+        session.run("update", {}, { outputs: [] });
+        return loss![0]!;
+      });
+      session.dispose();
+      return all;
+    };
+    const wanted = losses();
+    driver.set("reads host", 1);
+    expect(losses()).toEqual(wanted);
   });
 
   test("other sizes, larger and smaller, each with its own graph", () => {
@@ -220,6 +240,22 @@ describe.skipIf(!hasCompiler)("on the driver without a GPU", () => {
     }
   });
 
+  test("NVRTC finds the rest of itself beside it", () => {
+    const folder = mkdtempSync(join(tmpdir(), "moe-nvrtc-"));
+    try {
+      const library = join(folder, "libnvrtc.so.13");
+      copyFileSync(driver.path, library);
+      const compile = (): Uint8Array => compileSource("// whole", "sm_90a", [], library);
+      expect(told(compile)).toMatch(/^R0704 .*NVRTC 7/);
+      const name = "libnvrtc-builtins.so.13.0";
+      const rest = made("", [".cpp", ".so"], ["g++", "-shared", "-fPIC", `-Wl,-soname,${name}`]);
+      copyFileSync(rest, join(folder, name));
+      expect(compile()).toBeDefined();
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
   test.each([
     ["an old driver", { version: 10020 }, /^R0702 the CUDA driver is for CUDA 10\.2, and 11\.4 is needed/],
     ["no device", { devices: 0 }, /^R0703 the CUDA driver finds no GPU: /],
@@ -263,6 +299,12 @@ describe.skipIf(!hasCompiler)("on the driver without a GPU", () => {
       delete process.env["MOE_NVRTC"];
     }
     driver.set("fail cuModuleLoadData", 222);
+    process.env["MOE_NVRTC"] = "/nowhere/libnvrtc.so";
+    try {
+      expect(told(() => open({}, { source: "", images }))).toMatch(/^R0702 the CUDA driver is too old/);
+    } finally {
+      delete process.env["MOE_NVRTC"];
+    }
     process.env["MOE_NVRTC"] = driver.path;
     driver.compiles("something");
     try {
@@ -276,7 +318,7 @@ describe.skipIf(!hasCompiler)("on the driver without a GPU", () => {
     const session = open();
     driver.set("fail cuStreamSynchronize", 700);
     expect(told(() => session.run("forward", { x: inputs.x }))).toMatch(
-      /^R0706 the GPU stopped while running `forward` \(CUDA says 700\): go on from the last checkpoint/,
+      /^R0706 the GPU stopped while running `forward` \(CUDA says 700: a kernel reads or writes where nothing is\): go on from the last checkpoint/,
     );
     driver.set("fail cuStreamSynchronize", 0);
     driver.set("fail cuLaunchKernel", 701);
@@ -290,9 +332,12 @@ describe.skipIf(!hasCompiler)("on the driver without a GPU", () => {
     for (const [stepwise, said] of [
       [
         "0",
-        "while running `train` (CUDA says 700): go on from the last checkpoint, with `MOE_CUDA_STEPWISE=1` to name the kernel;",
+        "while running `train` (CUDA says 700: a kernel reads or writes where nothing is): go on from the last checkpoint, with `MOE_CUDA_STEPWISE=1` to name the kernel;",
       ],
-      ["1", `in \`${label}\` at ${place} (CUDA says 700): go on from the last checkpoint;`],
+      [
+        "1",
+        `in \`${label}\` at ${place} (CUDA says 700: a kernel reads or writes where nothing is): go on from the last checkpoint;`,
+      ],
     ] as const) {
       driver.reset();
       process.env["MOE_CUDA_STEPWISE"] = stepwise;

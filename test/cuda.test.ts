@@ -7,8 +7,7 @@ import { printCuda } from "../compiler/cuda/print.ts";
 import type { Expr, Kernel, ReduceFn, Stmt } from "../compiler/kernel.ts";
 import { verifyKernel } from "../compiler/verify-kernel.ts";
 import { constant, named } from "../runtime/size.ts";
-import { hasCompiler, loadKernels } from "./helpers/cuda-host.ts";
-import { close } from "./helpers/edge-values.ts";
+import { hasCompiler, loadKernels, loadText } from "./helpers/cuda-host.ts";
 import {
   add,
   binary,
@@ -26,7 +25,10 @@ import {
   store,
   workgroup,
 } from "./helpers/kernels.ts";
-import { groups, randomKernel, slice, tableLength } from "./helpers/random-kernels.ts";
+import { runLaunch } from "./helpers/launch-targets.ts";
+import { copied } from "./helpers/launches.ts";
+import { expectRandom, randomLaunches } from "./helpers/random-launches.ts";
+import { randomRuns } from "./helpers/runs.ts";
 import { both, type Data, type Memory } from "./helpers/cuda-both.ts";
 
 const invocation: Expr = { op: "invocation", type: "i32" };
@@ -39,28 +41,12 @@ describe.skipIf(!hasCompiler)("on the host", () => {
   test.each(["f32", "bf16", "f16"] as const)(
     "random kernels give the interpreter's results, with memory of %s",
     (type) => {
-      const half = type === "f32" ? undefined : type;
-      const memory = (): Memory =>
-        new Map<string, Data>([
-          ["table", Float32Array.from({ length: tableLength }, (_, at) => ((at * 37) % 23) / 3 - 4)],
-          ["index", Int32Array.from({ length: 16 }, (_, at) => (at * 29) % 61)],
-          ["update", Float32Array.from({ length: groups * slice }, (_, at) => ((at * 11) % 17) - 8)],
-          ["halves", Float32Array.from({ length: groups * slice }, (_, at) => ((at * 13) % 29) / 4 - 3)],
-        ]);
-      const tested = Array.from({ length: half === undefined ? 60 : 40 }, (_, seed) =>
-        randomKernel(seed * 7 + 1, seed % 4, half),
-      );
-      const library = loadKernels(tested);
-      for (const [seed, each] of tested.entries()) {
-        const { actual, wanted } = both(library, seed, each, memory, { S: 1 + (seed % 4) });
-        for (const name of half === undefined ? ["update"] : ["update", "halves"]) {
-          const [want, got] = [wanted.get(name)!, actual.get(name)!];
-          const at = want.findIndex((value, index) => !close(got[index]!, value, 1e-5, 1e-5));
-          if (at >= 0)
-            expect.fail(
-              `seed ${seed}: ${name}[${at}] is ${got[at]}, wanted ${want[at]} in\n${printCuda([each])}`,
-            );
-        }
+      const launches = randomLaunches(randomRuns(type === "f32" ? 60 : 40), type);
+      const library = loadKernels(launches.map(({ kernel }) => kernel));
+      for (const [index, launch] of launches.entries()) {
+        const left = copied(launch.before);
+        runLaunch(library, index, launch, left);
+        expectRandom(launch, left, 1e-5, 1e-5);
       }
     },
   );
@@ -137,6 +123,24 @@ describe.skipIf(!hasCompiler)("on the host", () => {
       () => new Map([["out", new Float32Array(64)]]),
     );
     expect(actual).toEqual(wanted);
+  });
+
+  test("four numbers at once begin at a multiple of sixteen bytes, as on a GPU", () => {
+    const tested = kernel({
+      buffers: [buffer("x", "read", 68, "f32"), buffer("out", "write", 64, "f32")],
+      workgroup: 16,
+      body: [store("out", mul(invocation, i(4)), load("x", mul(invocation, i(4)), "f32x4"))],
+    });
+    const run = (change: (text: string) => string): Float32Array => {
+      const out = new Float32Array(64);
+      const x = Float32Array.from({ length: 68 }, (_, at) => at);
+      loadText(change(printCuda([tested])), [tested]).run(0, 1, [x, out], []);
+      return out;
+    };
+    expect(run((text) => text)[63]).toBe(63);
+    expect(() => run((text) => text.replace(/load4\((\w+) \+/, "load4($1 + 1 +"))).toThrow(
+      "thread 0: reads or writes several numbers at once that do not begin at a multiple of their bytes",
+    );
   });
 
   test("says which threads did not meet", () => {

@@ -20,7 +20,8 @@ import { wide } from "./helpers/device-texts.ts";
 import { layouts, prepareFor } from "./helpers/gpu-contraction.ts";
 import { binary, i } from "./helpers/kernels.ts";
 
-const device = (type: "bf16" | "f16"): Parallel => narrowTarget(targets.cuda, type, "bulk").parallel!;
+const device = (type: "bf16" | "f16"): Parallel =>
+  narrowTarget(targets.cuda, type, { warpgroups: "bulk" }).parallel!;
 /** Tiles of 64 x 64, which the interpreter runs sooner. */
 const small = (type: "bf16" | "f16"): Parallel => ({
   ...device(type),
@@ -182,6 +183,24 @@ describe.skipIf(!hasCompiler)("on the host", () => {
       large,
       (text) => text.replaceAll(/ signal_begin\(full .*\);/g, ";"),
       /a signal that has not begun/,
+    ],
+    [
+      "signals that copies are not told of",
+      large,
+      (text) => text.replaceAll("signals_begun();", ""),
+      /a signal that copies were not told of/,
+    ],
+    [
+      "shared memory that may begin anywhere",
+      large,
+      (text) => text.replaceAll("extern __shared__ __align__(1024) ", "extern __shared__ "),
+      /middle of eight rows/,
+    ],
+    [
+      "more shared memory than the launch gives",
+      large,
+      (text) => text.replaceAll(/(block = reinterpret_cast<float\*>\(scratch\)) \+ (\d+)/g, "$1 + $2 + 768"),
+      /behind the \d+ bytes of shared memory that it was given/,
     ],
     [
       "pieces that nobody has told of",

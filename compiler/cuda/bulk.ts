@@ -22,7 +22,7 @@ ${fn} void bulk_copy(void* to, const TensorMap& map, unsigned long long* signal,
 export const bulkText = `
 #if MOE_WARPGROUPS && !defined(MOE_HOST)
 // How copies find the boxes of a buffer: made by the driver, before the launch.
-struct __align__(64) TensorMap {
+struct __align__(128) TensorMap {
   unsigned long long words[16];
 };
 // For so many arrivals in each phase.

@@ -86,10 +86,8 @@ function print(body: Body, statement: Stmt, indent: string): string[] {
       const steady = isSteady(body.variables, to);
       const end = steady ? operand(body, to) : names.fresh(`${name}_end`);
       const start = `int ${name} = ${text(from)}${steady ? "" : `, ${end} = ${text(to)}`}`;
-      // Unrolled, sums would be moved between products, each of which nvcc would then wait for.
-      const whole = someStatement(statement.body, ({ op }) => op === "product") ? ["#pragma unroll 1"] : [];
       return [
-        ...whole,
+        ...unrolled(body, statement.body),
         line(`for (${start}; ${name} < ${end}; ${advance}) {`),
         ...inner(statement.body),
         line("}"),
@@ -194,6 +192,22 @@ function print(body: Body, statement: Stmt, indent: string): string[] {
       return statement satisfies never;
   }
 }
+
+/** How often nvcc may write a loop out, where it does harm. */
+function unrolled(body: Body, list: readonly Stmt[]): readonly string[] {
+  // Sums would be moved between products, each of which nvcc would then wait for.
+  if (someStatement(list, ({ op }) => op === "product")) return ["#pragma unroll 1"];
+  const results = body.kernel.buffers.filter(({ access }) => access !== "read").length;
+  const sums = list.filter(
+    (each) => each.op === "set" && each.value.op === "fma" && isVector(each.value.type),
+  );
+  // Of several results at once addresses take what is left beside 64 sums: loads of four steps ahead would find no registers, and those of
+  // the next step, with other warps, are enough to wait for.
+  return results > 1 && sums.length >= manySums ? ["#pragma unroll 2"] : [];
+}
+
+/** Fours that an invocation keeps: half of its registers. */
+const manySums = 16;
 
 function product(body: Body, { sums, left, right }: Extract<Stmt, { op: "product" }>): string {
   const type = elementOf(body, left.scratch) as HalfType;

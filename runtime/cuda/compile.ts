@@ -1,9 +1,11 @@
 // NVRTC: CUDA C++ to a binary for the GPU at hand, for artifacts that hold source only. In: the source and the architecture. Out: the
 // binary, or one clear error. Takes the library of any CUDA toolkit that is installed, or else its nvcc. Node only.
 
+import { existsSync, readdirSync } from "node:fs";
+import { dirname, isAbsolute, join } from "node:path";
 import { UserError } from "../errors.ts";
 import { compileImage } from "./nvcc.ts";
-import { addressOf, openLibrary } from "./library.ts";
+import { addressOf, koffi, openLibrary } from "./library.ts";
 
 const declarations = {
   nvrtcCreateProgram:
@@ -33,7 +35,9 @@ export function compileSource(
   flags: readonly string[],
   file: string | undefined = process.env["MOE_NVRTC"],
 ): Uint8Array {
-  const library = openLibrary(file === undefined ? files : [file], declarations);
+  const tried = file === undefined ? files : [file];
+  tried.forEach(loadRest);
+  const library = openLibrary(tried, declarations);
   if (library === undefined) {
     const image = file === undefined ? compileImage(source, architecture) : undefined;
     if (image !== undefined) return image;
@@ -73,6 +77,14 @@ export function compileSource(
   } finally {
     library.nvrtcDestroyProgram(BigUint64Array.of(BigInt(handle)));
   }
+}
+
+/** NVRTC asks for the rest of itself by name alone, which is not found where the linker does not look, but where it is loaded already. */
+function loadRest(file: string): void {
+  if (!isAbsolute(file) || !existsSync(file)) return;
+  const folder = dirname(file);
+  for (const name of readdirSync(folder))
+    if (/^libnvrtc-builtins\.so\.[\d.]+$/.test(name)) koffi().load(join(folder, name));
 }
 
 function logOf(

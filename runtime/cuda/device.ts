@@ -13,6 +13,8 @@ export interface CudaDevice {
   readonly processors: number;
   /** Bytes of shared memory that a block may be given, when asked for. */
   readonly sharedMemory: number;
+  /** Whether it reads the host's memory where it lies: a copy from there may then be done later than the call returns. */
+  readonly readsHost: boolean;
   readonly stream: Handle;
   /** Bytes. */
   readonly memory: () => { readonly free: number; readonly total: number };
@@ -27,7 +29,10 @@ export interface CudaDeviceOptions {
   readonly ordinal?: number;
 }
 
-const attribute = { major: 75, minor: 76, processors: 16, sharedMemory: 97 } as const;
+/** CUdevice_attribute. */
+export const attribute = { major: 75, minor: 76, processors: 16, sharedMemory: 97, pageable: 88 } as const;
+/** CU_STREAM_NON_BLOCKING. */
+export const ownStream = 1;
 
 /** The oldest devices with what printed kernels use (bf16 and its matrix units, asynchronous copies). */
 const leastCapability = 80;
@@ -60,7 +65,7 @@ export function openCudaDevice(options: CudaDeviceOptions = {}): CudaDevice {
     );
   const context = driver.handle(starting, "cuDevicePrimaryCtxRetain", device);
   driver.call(starting, "cuCtxSetCurrent", context);
-  const stream = driver.handle(starting, "cuStreamCreate", 1);
+  const stream = driver.handle(starting, "cuStreamCreate", ownStream);
   let open = true;
   return {
     driver,
@@ -68,6 +73,7 @@ export function openCudaDevice(options: CudaDeviceOptions = {}): CudaDevice {
     capability,
     processors: of(attribute.processors),
     sharedMemory: of(attribute.sharedMemory),
+    readsHost: of(attribute.pageable) !== 0,
     stream,
     memory: () => {
       const [free, total] = [[0n], [0n]];

@@ -7,7 +7,8 @@ import { openLibrary, type Native } from "./library.ts";
 
 export type Handle = bigint;
 
-const declarations = {
+/** As cuda.h has them, with handles and addresses of the device as numbers. */
+export const declarations = {
   cuInit: "int cuInit(uint flags)",
   cuDriverGetVersion: "int cuDriverGetVersion(_Out_ int *version)",
   cuDeviceGetCount: "int cuDeviceGetCount(_Out_ int *count)",
@@ -93,9 +94,20 @@ export class Driver {
 /** CUresult, as far as it means something to a user. */
 const noDevice = new Set([3, 46, 100, 101]);
 const wrongImage = new Set([200, 209, 218, 300, 301, 500]);
-const tooOld = new Set([35, 36, 222, 803, 804]);
+const tooOld = new Set([36, 222, 803, 804]);
+export const isTooOld = (status: number): boolean => tooOld.has(status);
 /** Faults of a kernel that ran: after them the driver refuses all further work of the process. */
-const faults = new Set([700, 702, 710, 714, 715, 716, 717, 718, 719]);
+const faults = new Map([
+  [700, "a kernel reads or writes where nothing is"],
+  [702, "a kernel takes too long"],
+  [710, "a kernel found something wrong"],
+  [714, "a kernel's stack is broken"],
+  [715, "a kernel has an instruction that this GPU has not"],
+  [716, "a kernel reads or writes several bytes at once at an odd place"],
+  [717, "a kernel reads or writes in the wrong kind of memory"],
+  [718, "a kernel has lost its way"],
+  [719, "a kernel failed"],
+]);
 export const isFault = (status: number): boolean => faults.has(status);
 
 /** Every kernel is waited for, so that a fault names it: slow, for looking for one. */
@@ -110,7 +122,7 @@ export function failed(status: number, doing: string): UserError {
     return new UserError("R0703", `the CUDA driver finds no GPU that can be used (${status})`, {
       help: "see what `nvidia-smi` says, or run on the CPU",
     });
-  if (tooOld.has(status))
+  if (isTooOld(status))
     return new UserError("R0702", `the CUDA driver is too old for these kernels (${status})`, {
       help: "install a current driver from NVIDIA, or run on the CPU",
     });
@@ -119,7 +131,9 @@ export function failed(status: number, doing: string): UserError {
       help: "build them again with `moe build --target cuda`, or run on the CPU",
     });
   const naming = isFault(status) && !isStepwise() ? ", with `MOE_CUDA_STEPWISE=1` to name the kernel" : "";
-  return new UserError("R0706", `the GPU stopped ${doing} (CUDA says ${status})`, {
+  const fault = faults.get(status);
+  const why = fault === undefined ? "" : `: ${fault}`;
+  return new UserError("R0706", `the GPU stopped ${doing} (CUDA says ${status}${why})`, {
     help: `go on from the last checkpoint${naming}; what was on the GPU is gone`,
   });
 }

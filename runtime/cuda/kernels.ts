@@ -8,7 +8,7 @@ import type { Program, ProgramKernel, ProgramMap } from "../program.ts";
 import { compileSource } from "./compile.ts";
 import { compilerFlags } from "./nvcc.ts";
 import type { CudaDevice } from "./device.ts";
-import { failed, type Handle } from "./driver.ts";
+import { failed, isTooOld, type Handle } from "./driver.ts";
 
 export interface CudaKernels {
   /** By the program's numbers; only those of the entries asked for. */
@@ -22,7 +22,8 @@ export interface CudaKernels {
 const mostStatic = 48 * 1024 - 1024;
 export const sharedBytes = (scratch: number): number => (scratch > mostStatic ? scratch : 0);
 
-const dynamicSharedMemory = 8;
+/** CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES. */
+export const dynamicSharedMemory = 8;
 
 /** What is launched, and what bulk copies read of its buffers. */
 export interface LoadedKernel extends ProgramKernel {
@@ -100,7 +101,8 @@ export function loadModule(
     const module: [bigint | number] = [0];
     const status = driver.try("cuModuleLoadData", module, image);
     if (status === 0) return BigInt(module[0]);
-    refusal ||= status;
+    // Of machine code a driver that is too old says less than of PTX.
+    if (refusal === 0 || isTooOld(status)) refusal = status;
     return undefined;
   };
   for (const { bytes, architecture } of imagesFor(capability, images)) {
@@ -108,7 +110,16 @@ export function loadModule(
     if (module !== undefined) return { module, architecture };
   }
   const architecture = `sm_${capability}${capability === 90 ? "a" : ""}`;
-  const module = load(compileSource(source, architecture, compilerFlags));
+  const module = load(compiledHere(source, architecture, refusal));
   if (module !== undefined) return { module, architecture };
   throw failed(refusal, "while loading kernels");
+}
+
+/** Where there were images, that the driver refused them says more than that nothing else can be had. */
+function compiledHere(source: string, architecture: string, refusal: number): Uint8Array {
+  try {
+    return compileSource(source, architecture, compilerFlags);
+  } catch (error) {
+    throw refusal === 0 ? error : failed(refusal, "while loading kernels");
+  }
 }

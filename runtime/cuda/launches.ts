@@ -106,8 +106,8 @@ export interface Graph {
   readonly dispose: () => void;
 }
 
-/** Of this thread only: others may go on using the driver meanwhile. */
-const threadLocal = 1;
+/** CU_STREAM_CAPTURE_MODE_THREAD_LOCAL: others may go on using the driver meanwhile. */
+export const threadLocal = 1;
 
 export function captureGraph(device: CudaDevice, launches: readonly Launch[], entry: string): Graph {
   const { driver, stream } = device;

@@ -8,15 +8,15 @@ import type { Driver } from "./driver.ts";
 
 /** CUtensorMap. */
 export const mapBytes = 128;
-/** The driver writes it to such a place. */
-export const mapAlignment = 64;
+/** The driver writes it to such a place: 64 by its manual, 128 by its header since CUDA 13, as an argument of a kernel, too. */
+export const mapAlignment = 128;
 
 /** CUtensorMapDataType. */
-const types: Readonly<Record<StoredName, number>> = { i32: 3, f16: 6, f32: 7, bf16: 9 };
+export const types: Readonly<Record<StoredName, number>> = { i32: 3, f16: 6, f32: 7, bf16: 9 };
 /** CUtensorMapSwizzle. */
-const swizzles = { 32: 1, 64: 2, 128: 3 } as const;
+export const swizzles = { 32: 1, 64: 2, 128: 3 } as const;
 /** CUtensorMapL2promotion: what is read comes in lines of 128 bytes; boxes go on where others end. */
-const promotion = 2;
+export const promotion = 2;
 
 /** Into `at`, whose address is a multiple of `mapAlignment`. Errors: R0702 a driver before CUDA 12, R0706 what it does not take. */
 export function encodeMap(

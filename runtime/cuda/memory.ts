@@ -61,17 +61,15 @@ export class CudaMemory {
     this.#arenaBytes = wanted;
   }
 
+  /** The values may be changed as soon as this returns. */
   write(address: number, values: ArrayBufferView): void {
-    const { driver, stream } = this.#device;
-    if (values.byteLength === 0) return;
-    driver.call(
-      "while writing to it",
-      "cuMemcpyHtoDAsync",
-      BigInt(address),
-      values,
-      values.byteLength,
-      stream,
-    );
+    const { driver, stream, readsHost, finish } = this.#device;
+    const { byteLength } = values;
+    if (byteLength === 0) return;
+    const doing = "while writing to it";
+    driver.call(doing, "cuMemcpyHtoDAsync", BigInt(address), values, byteLength, stream);
+    // Others have the values copied aside before the call returns.
+    if (readsHost) finish(doing);
   }
 
   clear(address: number, bytes: number): void {

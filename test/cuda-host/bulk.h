@@ -12,6 +12,8 @@ struct Box {
 };
 struct Signal {
   int arrivals, arrived;
+  // Whether copies were told that it has begun.
+  bool told;
   long announced, brought;
   unsigned ended;
   std::vector<Box> boxes;
@@ -54,9 +56,11 @@ inline void land(const Box& box) {
 
 inline Signal* signalAt(const void* at) {
   const auto found = signals.find(at);
-  if (found != signals.end()) return &found->second;
-  fail("uses a signal that has not begun");
-  return nullptr;
+  if (found != signals.end() && found->second.told) return &found->second;
+  // Nothing is done with what is given here.
+  static Signal none;
+  fail(found == signals.end() ? "uses a signal that has not begun" : "uses a signal that copies were not told of");
+  return &none;
 }
 
 /** The phase ends when all have arrived and all bytes that they announced have come. */
@@ -120,9 +124,12 @@ static void endedBlock() {
 
 inline void signal_begin(unsigned long long* signal, int arrivals) {
   if (!moe::isShared(signal)) return moe::fail("a signal in what is no shared memory");
-  moe::signals[signal] = {arrivals, 0, 0, 0, 0, {}};
+  if (reinterpret_cast<std::uintptr_t>(signal) % 8 != 0) return moe::fail("a signal at no multiple of 8 bytes");
+  moe::signals[signal] = {arrivals, 0, false, 0, 0, 0, {}};
 }
-inline void signals_begun() {}
+inline void signals_begun() {
+  for (auto& [at, signal] : moe::signals) signal.told = true;
+}
 inline void arrive(unsigned long long* signal) { moe::arriveAt(signal, 0); }
 inline void arrive_with(unsigned long long* signal, int bytes) { moe::arriveAt(signal, bytes); }
 inline void await_phase(unsigned long long* signal, int phase) {
@@ -131,10 +138,15 @@ inline void await_phase(unsigned long long* signal, int phase) {
   moe::fibers[moe::current].phase = phase;
   if (!moe::hasEnded(signal, phase)) moe::wait(moe::State::phase, -4);
 }
+/** What `setmaxnreg` takes. */
 template <int count>
-void registers_more() {}
+void registers_more() {
+  static_assert(count >= 24 && count <= 256 && count % 8 == 0);
+}
 template <int count>
-void registers_fewer() {}
+void registers_fewer() {
+  static_assert(count >= 24 && count <= 256 && count % 8 == 0);
+}
 template <class... Places>
 void bulk_copy(void* to, const TensorMap& map, unsigned long long* signal, Places... at) {
   moe::bulkCopy(to, map, signal, {at...});

@@ -1,7 +1,7 @@
 // Gives CUDA C++ kernels a plain C++ meaning, so that g++ compiles them and a CPU runs them: blocks one after another, the threads of
 // a block as fibers that take turns at barriers and exchanges. In: the text of kernels, included after this. Out: a library
-// with `moe_launch`. Reports threads that end or wait elsewhere while others wait at a barrier. What units of a GPU do beside the threads
-// is in units.h. Knows what printed kernels use and no more; says nothing about speed, and nothing about races between threads (the kernel interpreter does).
+// with `moe_launch`. Reports threads that end or wait elsewhere while others wait at a barrier, accesses that are not aligned as a GPU
+// wants them, and shared memory that a launch has not asked for. What units of a GPU do beside the threads is in units.h. Knows what printed kernels use and no more; says nothing about speed, and nothing about races between threads (the kernel interpreter does).
 #pragma once
 #include <algorithm>
 #include <array>
@@ -144,6 +144,9 @@ static void leave() { swapcontext(&fibers[current].at, &scheduler); }
 static void resume(Fiber& fiber) { swapcontext(&scheduler, &fiber.at); }
 #endif
 
+/** A GPU reads and writes sixteen bytes at multiples of sixteen only. g++ asks here, before what it was told to check (`-fsanitize=alignment`). */
+extern "C" __attribute__((visibility("hidden"))) void __ubsan_handle_type_mismatch_v1(void*, void* at);
+
 static void ended();
 
 static void body() {
@@ -183,6 +186,8 @@ inline void fail(const char* why) {
   failed = true;
   if (threads > 1 && fibers[current].state == State::ready) leave();
 }
+
+extern "C" void __ubsan_handle_type_mismatch_v1(void*, void*) { fail("reads or writes several numbers at once that do not begin at a multiple of their bytes"); }
 
 inline void wait(State state, int line) {
   if (threads == 1) return;
@@ -293,17 +298,19 @@ inline bool runBlock() {
   }
 }
 
-static void begin();
+static void begin(unsigned shared);
+/** Whether what lies behind the shared memory of the launch was left alone. */
+static bool untouched(unsigned shared);
 
-/** 0 when it ran; else `moe_error` says why not. */
-inline int launch(void (*kernel)(void**), unsigned blocks, unsigned block, void** args) {
+/** 0 when it ran; else `moe_error` says why not. `dynamicBytes` of shared memory are given to a block. */
+inline int launch(void (*kernel)(void**), unsigned blocks, unsigned block, unsigned dynamicBytes, void** args) {
   if (block == 0 || block > mostThreads) {
     std::snprintf(message, sizeof message, "a block of %u threads", block);
     return 1;
   }
   const std::size_t shared = __stop_moe_shared - __start_moe_shared;
   if (shared > 0 && shared < 256 * 1024) std::memset(__start_moe_shared, 0xff, shared);
-  begin();
+  begin(dynamicBytes);
   entry = kernel;
   arguments = args;
   threads = block;
@@ -313,7 +320,9 @@ inline int launch(void (*kernel)(void**), unsigned blocks, unsigned block, void*
   threadIdx = blockIdx = {0, 0, 0};
   for (blockIdx.x = 0; blockIdx.x < blocks; blockIdx.x++)
     if (!runBlock()) return 1;
-  return 0;
+  if (untouched(dynamicBytes)) return 0;
+  std::snprintf(message, sizeof message, "writes behind the %u bytes of shared memory that it was given", dynamicBytes);
+  return 1;
 }
 
 template <class... Arguments, std::size_t... at>
@@ -359,7 +368,8 @@ struct Named {
   moe::exchange(value, (moe::current & ~31u) | ((moe::current & 31u) ^ (distance)), __LINE__)
 #define __shfl_sync(mask, value, lane) moe::exchange(value, (moe::current & ~31u) | ((lane) & 31u), __LINE__)
 
-#define MOE_DYNAMIC(type, name) type* const name = moe::dynamic
+/** `align`: what the text says of it. */
+#define MOE_DYNAMIC(type, name, align) type* const name = moe::dynamicFrom(align)
 
 /** At the end of the text: MOE_KERNELS(MOE_KERNEL(k0) MOE_KERNEL(k1) ...). */
 #define MOE_KERNEL(name) {#name, &moe::adapted<&name>, moe::countOf(&name), &moe::argumentBytes<&name>},
@@ -370,8 +380,8 @@ struct Named {
       if (std::strcmp(moe_kernels[i].name, name) == 0) return static_cast<int>(i);                           \
     return -1;                                                                                               \
   }                                                                                                          \
-  extern "C" int moe_launch(int kernel, unsigned blocks, unsigned block, void** args) {                      \
-    return moe::launch(moe_kernels[kernel].run, blocks, block, args);                                        \
+  extern "C" int moe_launch(int kernel, unsigned blocks, unsigned block, unsigned shared, void** args) {     \
+    return moe::launch(moe_kernels[kernel].run, blocks, block, shared, args);                                \
   }                                                                                                          \
   extern "C" int moe_arguments(int kernel) { return moe_kernels[kernel].arguments; }                           \
   extern "C" int moe_argument_bytes(int kernel, int at) { return moe_kernels[kernel].bytes(at); }              \

@@ -37,7 +37,7 @@ struct Library {
   int (*find)(const char*);
   int (*arguments)(int);
   int (*argumentBytes)(int, int);
-  int (*launch)(int, unsigned, unsigned, void**);
+  int (*launch)(int, unsigned, unsigned, unsigned, void**);
   const char* (*error)();
 };
 struct Function {
@@ -46,17 +46,24 @@ struct Function {
   int shared;
 };
 /** What a kernel is given: as large and as aligned as the largest argument. */
-struct alignas(64) Argument {
+struct alignas(128) Argument {
   unsigned char bytes[128];
 };
 struct Launch {
   Function* function;
-  unsigned blocks, threads;
+  unsigned blocks, threads, shared;
   std::vector<Argument> values;
+};
+/** A copy from the host that a device does later, where it can read the host's memory. */
+struct Late {
+  u64 to;
+  const void* from;
+  u64 bytes;
 };
 struct Stream {
   bool recording;
   std::vector<Launch> recorded;
+  std::vector<Late> late;
   /** An error on the device shows at the next call that waits. */
   int broken;
 };
@@ -105,7 +112,7 @@ int perform(const Launch& one, Stream* stream) {
     stream->broken = 700;
     return 0;
   }
-  if (library->launch(one.function->kernel, one.blocks, one.threads, pointers.data()) == 0) return 0;
+  if (library->launch(one.function->kernel, one.blocks, one.threads, one.shared, pointers.data()) == 0) return 0;
   lastError = library->error();
   stream->broken = launchFailed;
   return 0;
@@ -163,6 +170,7 @@ int cuDeviceGetAttribute(int* value, int attribute, int) {
   *value = static_cast<int>(attribute == 75   ? capability / 10
                             : attribute == 76 ? capability % 10
                             : attribute == 97 ? setting("shared", 232448)
+                            : attribute == 88 ? setting("reads host", 0)
                                               : 4);
   return 0;
 }
@@ -224,7 +232,10 @@ int cuMemcpyHtoDAsync_v2(u64 to, const void* from, u64 bytes, u64 handle) {
   BEGIN;
   STREAM;
   if (stream->recording || !inside(to, bytes)) return invalidValue;
-  std::memcpy(reinterpret_cast<void*>(to), from, bytes);
+  if (setting("reads host", 0) != 0)
+    stream->late.push_back({to, from, bytes});
+  else
+    std::memcpy(reinterpret_cast<void*>(to), from, bytes);
   return 0;
 }
 int cuMemcpyDtoHAsync_v2(void* to, u64 from, u64 bytes, u64 handle) {
@@ -252,7 +263,7 @@ int cuModuleLoadData(u64* module, const char* image) {
                                  reinterpret_cast<int (*)(const char*)>(dlsym(handle, "moe_find")),
                                  reinterpret_cast<int (*)(int)>(dlsym(handle, "moe_arguments")),
                                  reinterpret_cast<int (*)(int, int)>(dlsym(handle, "moe_argument_bytes")),
-                                 reinterpret_cast<int (*)(int, unsigned, unsigned, void**)>(dlsym(handle, "moe_launch")),
+                                 reinterpret_cast<int (*)(int, unsigned, unsigned, unsigned, void**)>(dlsym(handle, "moe_launch")),
                                  reinterpret_cast<const char* (*)()>(dlsym(handle, "moe_error"))};
   *module = keep(library);
   return 0;
@@ -295,7 +306,10 @@ int cuStreamCreate(u64* handle, unsigned) {
 int cuStreamSynchronize(u64 handle) {
   BEGIN;
   STREAM;
-  return stream->recording ? 900 : 0;
+  if (stream->recording) return 900;
+  for (const Late& copy : stream->late) std::memcpy(reinterpret_cast<void*>(copy.to), copy.from, copy.bytes);
+  stream->late.clear();
+  return 0;
 }
 int cuStreamDestroy_v2(u64 handle) {
   BEGIN;
@@ -375,7 +389,7 @@ int cuLaunchKernel(u64 function, unsigned x, unsigned y, unsigned z, unsigned bl
   Function* of = reinterpret_cast<Function*>(function);
   if (x == 0 || y != 1 || z != 1 || blockX == 0 || blockX > 1024 || blockY != 1 || blockZ != 1) return invalidValue;
   if (shared > 48 * 1024 && shared > static_cast<unsigned>(of->shared)) return invalidValue;
-  Launch one{of, x, blockX, {}};
+  Launch one{of, x, blockX, shared, {}};
   // As the driver does: arguments are copied when the launch is asked for.
   for (int i = 0; i < of->library->arguments(of->kernel); i++) {
     one.values.emplace_back();

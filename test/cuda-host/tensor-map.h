@@ -19,7 +19,7 @@ static_assert(sizeof(TensorMapParts) <= 128);
 /** As strict as the driver's manual about alignment, steps and boxes. Bytes from the first element to the end of the last; 0 where it refuses. */
 inline std::uint64_t encodeTensorMap(void* map, int type, unsigned axes, std::uint64_t address, const std::uint64_t* extents,
                                      const std::uint64_t* strides, const unsigned* box, const unsigned* steps, int swizzle) {
-  if (reinterpret_cast<std::uintptr_t>(map) % 64 != 0 || address % 16 != 0 || axes < 1 || axes > 5) return 0;
+  if (reinterpret_cast<std::uintptr_t>(map) % 128 != 0 || address % 16 != 0 || axes < 1 || axes > 5) return 0;
   if ((type != 3 && type != 6 && type != 7 && type != 9) || swizzle < 0 || swizzle > 3) return 0;
   const std::uint16_t bytes = type == 6 || type == 9 ? 2 : 4;
   TensorMapParts parts{tensorMark, address, axes, static_cast<std::uint32_t>(swizzle), {}, {}, {}, bytes};
@@ -42,6 +42,6 @@ inline std::uint64_t encodeTensorMap(void* map, int type, unsigned axes, std::ui
 
 } // namespace moe
 
-struct alignas(64) TensorMap {
+struct alignas(128) TensorMap {
   unsigned long long words[16];
 };

@@ -59,8 +59,10 @@ struct Together {
   }
 };
 
-// Dynamic shared memory: `extern __shared__` in the text becomes this.
-alignas(1024) static uint4 dynamic[228 * 1024 / 16];
+// Dynamic shared memory: `extern __shared__` in the text becomes this, and begins at no rounder place than the text asks for.
+constexpr unsigned mostDynamic = 227 * 1024, behind = 1024;
+alignas(1024) static uint4 dynamic[(mostDynamic + behind) / 16 + 1];
+inline uint4* dynamicFrom(unsigned align) { return dynamic + (align >= 1024 ? 0 : align / 16); }
 
 inline bool isShared(const void* at) {
   const unsigned char* byte = static_cast<const unsigned char*>(at);
@@ -249,9 +251,12 @@ inline void settle() {
 
 static void forgetSignals();
 
-static void begin() {
+static void begin(unsigned shared) {
   forgetSignals();
   failed = false;
+  // Neither zero nor a number, as far as a launch may go.
+  std::memset(dynamic, 0xff, shared + 16);
+  std::memset(reinterpret_cast<char*>(dynamic) + shared + 16, 0x5a, behind);
   unpublished[0].assign(sizeof dynamic / 16, 0);
   // All kernels' of a text.
   unpublished[1].assign((__stop_moe_shared - __start_moe_shared) / 16 + 1, 0);
@@ -263,6 +268,11 @@ static void begin() {
     each.groups.clear();
     each.count = 0;
   }
+}
+
+static bool untouched(unsigned shared) {
+  const char* first = reinterpret_cast<const char*>(dynamic) + shared + 16;
+  return std::all_of(first, first + behind, [](char each) { return each == 0x5a; });
 }
 
 static void ended() {

@@ -11,6 +11,7 @@ import { describeKernel } from "../../compiler/plan.ts";
 import type { Kernel } from "../../compiler/kernel.ts";
 import type { Warpgroups } from "../../compiler/target.ts";
 import { openDriver, type Driver } from "../../runtime/cuda/driver.ts";
+import { sharedBytes } from "../../runtime/cuda/kernels.ts";
 import { argumentsOf } from "../../runtime/cuda/launches.ts";
 import { compilerFlags } from "../../runtime/cuda/nvcc.ts";
 import type { CudaCode } from "../../runtime/artifact.ts";
@@ -70,15 +71,16 @@ export function hostLibrary(text: string, pretended: HostDevice = {}): string {
   const headers = ["tensor-map.h", "device.h", "units.h", "bulk.h"];
   const device = headers.map((name) => readFileSync(join(folder, name), "utf8")).join("\n");
   const body = text.replaceAll(
-    /extern __shared__ (?:__align__\(\d+\) )?(\w+) (\w+)\[\];/g,
-    "MOE_DYNAMIC($1, $2);",
+    /extern __shared__ (?:__align__\((\d+)\) )?(\w+) (\w+)\[\];/g,
+    (_, align: string | undefined, type, name) => `MOE_DYNAMIC(${type}, ${name}, ${align ?? 16});`,
   );
   const products = new Set(
     [...text.matchAll(/\bproduct_\d+_(b?f16)/g)].map(([name, type]) => `MOE_PRODUCT(${name}, ${type!})`),
   );
   const abilities = `#define MOE_WARPGROUPS ${multiplies(pretended) ? 1 : 0}\n${[...products].join("\n")}`;
   const whole = `${device}\n${abilities}\n${body}\nMOE_KERNELS(${names.join(" ")})\n`;
-  const flags = "-std=c++17 -O0 -fwrapv -ffp-contract=off -fno-strict-aliasing -shared -fPIC -w";
+  const flags =
+    "-std=c++17 -O0 -fwrapv -ffp-contract=off -fno-strict-aliasing -fsanitize=alignment -Wl,--as-needed -shared -fPIC -w";
   return made(whole, [".cpp", ".so"], ["g++", ...flags.split(" ")]);
 }
 
@@ -99,7 +101,7 @@ export const loadKernels = (kernels: readonly Kernel[], device: HostDevice = {})
 /** The same, of a text that is not quite what was printed for them. */
 export function loadText(text: string, kernels: readonly Kernel[], device: HostDevice = {}): HostKernels {
   const library = koffi.load(hostLibrary(text, device));
-  const launch = library.func("int moe_launch(int kernel, uint blocks, uint block, void *args)");
+  const launch = library.func("int moe_launch(int kernel, uint blocks, uint block, uint shared, void *args)");
   const error = library.func("const char *moe_error()");
   const conflicts = library.func("long moe_conflicts()");
   return {
@@ -122,11 +124,13 @@ export function loadText(text: string, kernels: readonly Kernel[], device: HostD
         return { at, type, view };
       });
       const args = [...places.map(({ at }) => Number(base) + at), ...sizes];
-      const maps = way === undefined ? [] : describeKernel(kernel).warpgroups!.maps;
+      const described = describeKernel(kernel);
+      const maps = way === undefined ? [] : described.warpgroups!.maps;
       const { parameters } = withFakeDriver(maps.length > 0, (driver) =>
-        argumentsOf(driver, kernel.name, { ...describeKernel(kernel), maps }, args),
+        argumentsOf(driver, kernel.name, { ...described, maps }, args),
       );
-      const status = launch(index, grid, (way ?? kernel).workgroup, parameters) as number;
+      const { workgroup, scratch } = way === undefined ? described : described.warpgroups!;
+      const status = launch(index, grid, workgroup, sharedBytes(scratch), parameters) as number;
       if (status !== 0) throw new Error(`kernel ${kernel.name}: ${error() as string}`);
       places.forEach(({ type, view }, i) => addresses[i]!.set(valuesOf(type, view)));
     },
