@@ -59,6 +59,7 @@ export const plugin: UnpluginInstance<MoeOptions | undefined, false> = createUnp
           const { js, dts } = await moduleText(compiled.program, {
             ...{ source: id.replace(/^.*[\\/]/, ""), version, docs: compiled.docs, places },
             sourceHash: compiled.sourceHash,
+            files: compiled.files,
             webgpu: options.targets?.includes("webgpu") === true,
           });
           const types = typesFile(id, options, root);

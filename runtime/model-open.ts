@@ -6,6 +6,8 @@ import { UserError } from "./errors.ts";
 import type { Executor } from "./executor.ts";
 import { Fallback } from "./fallback.ts";
 import { LoadedModel } from "./model.ts";
+import { checkedFiles, checkSame, checksumOf, checksumOfJson, checksumOfText } from "./model-checks.ts";
+import type { Checksums } from "./model-checks.ts";
 import {
   inside,
   isFolder,
@@ -33,6 +35,8 @@ export interface ModelFiles {
     readonly program: BytesSource | Program;
     readonly shaders: BytesSource | readonly Shader[];
   };
+  /** Of the files as they were built together. */
+  readonly checksums?: Checksums;
 }
 
 export interface LoadOptions {
@@ -41,8 +45,8 @@ export interface LoadOptions {
   readonly weights?: BytesSource;
   /** How text becomes tokens: the file that training wrote, as path, URL, JSON, or a tokenizer. Bytes need none. */
   readonly tokenizer?: string | URL | TokenizerJSON | Tokenizer;
-  /** Where it runs. `auto`, the default: on the GPU when the model was built for WebGPU and there is one that can hold it, else on
-   * the CPU. `model.session.where` says what it came to. */
+  /** Where it runs. `auto`, the default: on the GPU when the model was built for WebGPU and there is one (not in software) that can
+   * hold it, else on the CPU. `model.session.where` says what it came to. */
   readonly device?: "auto" | "cpu" | "webgpu";
   /** On the CPU; the main thread counts. Default: one per core, at most eight. */
   readonly threads?: number;
@@ -51,7 +55,7 @@ export interface LoadOptions {
   /** false: no `trainStep`, and no memory for it. */
   readonly training?: boolean;
   /** Other places than beside the module, or the bytes themselves. */
-  readonly files?: Partial<ModelFiles>;
+  readonly files?: Partial<Omit<ModelFiles, "checksums">>;
 }
 
 /** Of any model: a generated module declares `start` where its recipe has one, with the names of its sources. */
@@ -63,7 +67,7 @@ export interface OpenOptions extends LoadOptions {
 }
 
 export async function openModel(files: ModelFiles, options: OpenOptions = {}): Promise<LoadedModel> {
-  const session = await openSomewhere({ ...files, ...options.files }, options);
+  const session = await openSomewhere(replaced(files, options.files), options);
   try {
     const { weights, start } = options;
     const { program } = session;
@@ -81,8 +85,22 @@ export async function openModel(files: ModelFiles, options: OpenOptions = {}): P
   }
 }
 
+/** Files that somebody gives are theirs to keep together. */
+function replaced(files: ModelFiles, given: LoadOptions["files"] = {}): ModelFiles {
+  const { checksums, ...places } = files;
+  const { program, plain, relaxed, gpuProgram, shaders } = checkedFiles;
+  const others = new Set<string>([
+    ...(given.program === undefined ? [] : [program]),
+    ...(given.wasm === undefined ? [] : [plain, relaxed]),
+    ...(given.webgpu === undefined ? [] : [gpuProgram, shaders]),
+  ]);
+  const kept = Object.entries(checksums ?? {}).filter(([name]) => !others.has(name));
+  return { ...places, ...given, checksums: Object.fromEntries(kept) };
+}
+
 async function openSomewhere(places: ModelFiles, options: LoadOptions): Promise<Executor> {
   const { device = "auto", training = true, weights, seed } = options;
+  const { checksums = {} } = places;
   const how = (program: Program, initialise = weights === undefined): SessionOptions => ({
     entries: Object.keys(program.entries).filter(
       (name) => training || (name !== "train" && name !== "update"),
@@ -92,11 +110,13 @@ async function openSomewhere(places: ModelFiles, options: LoadOptions): Promise<
   });
   const onCpu = async (initialise?: boolean, sizes?: Sizes): Promise<Executor> => {
     const [program, plain, relaxed] = await Promise.all([
-      readProgram(places.program),
-      readBytes(places.wasm.plain, modelTrouble),
-      places.wasm.relaxed === undefined ? undefined : readBytes(places.wasm.relaxed, modelTrouble),
+      readProgram(places.program, checksums[checkedFiles.program]),
+      readModule(places.wasm.plain, checksums[checkedFiles.plain]),
+      places.wasm.relaxed === undefined
+        ? undefined
+        : readModule(places.wasm.relaxed, checksums[checkedFiles.relaxed]),
     ]);
-    const wasm = { plain: plain.bytes, ...(relaxed === undefined ? {} : { relaxed: relaxed.bytes }) };
+    const wasm = { plain, ...(relaxed === undefined ? {} : { relaxed }) };
     const { threads } = options;
     return openSession(program, wasm, {
       ...how(program, initialise),
@@ -106,8 +126,9 @@ async function openSomewhere(places: ModelFiles, options: LoadOptions): Promise<
   };
   if (device === "webgpu" || (device === "auto" && places.webgpu !== undefined))
     try {
-      const { program, shaders } = await readShaders(places.webgpu);
-      const session = await openWebGpu(program, shaders, how(program));
+      const { program, shaders } = await readShaders(places.webgpu, checksums);
+      const software = device === "webgpu";
+      const session = await openWebGpu(program, shaders, { ...how(program), software });
       // What the device refuses of an entry shows when it is first used.
       return device === "webgpu" ? session : new Fallback(session, (sizes) => onCpu(false, sizes));
     } catch (error) {
@@ -118,20 +139,27 @@ async function openSomewhere(places: ModelFiles, options: LoadOptions): Promise<
   return onCpu();
 }
 
+async function readModule(source: BytesSource, checksum: string | undefined): Promise<Uint8Array> {
+  const { bytes, name } = await readBytes(source, modelTrouble);
+  checkSame(name, checksum, () => checksumOf(bytes));
+  return bytes;
+}
+
 async function readShaders(
   places: ModelFiles["webgpu"],
+  checksums: Checksums,
 ): Promise<{ program: Program; shaders: readonly Shader[] }> {
   if (places === undefined)
     throw new UserError("R0607", "the model was built without kernels for WebGPU", {
       help: "build it with `--target webgpu`",
     });
   const { shaders: source } = places;
-  if (isList(source)) return { program: await readProgram(places.program), shaders: source };
-  const [program, { bytes, name }] = await Promise.all([
-    readProgram(places.program),
-    readBytes(source, modelTrouble),
-  ]);
-  const shaders = splitShaders(new TextDecoder().decode(bytes), program.kernels.length);
+  const reading = readProgram(places.program, checksums[checkedFiles.gpuProgram]);
+  if (isList(source)) return { program: await reading, shaders: source };
+  const [program, { bytes, name }] = await Promise.all([reading, readBytes(source, modelTrouble)]);
+  const text = new TextDecoder().decode(bytes);
+  checkSame(name, checksums[checkedFiles.shaders], () => checksumOfText(text));
+  const shaders = splitShaders(text, program.kernels.length);
   if (shaders !== undefined) return { program, shaders };
   throw new UserError("R0507", `${name} does not hold the kernels of ${program.name}`, {
     file: name,
@@ -142,10 +170,13 @@ async function readShaders(
 const isList = (source: BytesSource | readonly Shader[]): source is readonly Shader[] =>
   Array.isArray(source);
 
-async function readProgram(source: ModelFiles["program"]): Promise<Program> {
+async function readProgram(source: ModelFiles["program"], checksum: string | undefined): Promise<Program> {
   if (isProgram(source)) return source;
   const { json, name } = await readJson(source, modelTrouble);
-  if (isProgram(json)) return json;
+  if (isProgram(json)) {
+    checkSame(name, checksum, () => checksumOfJson(json));
+    return json;
+  }
   throw new UserError("R0507", `${name} is not a program of this version of moe`, {
     file: name,
     help: "build the model again with the version of moelang that is installed",

@@ -1,13 +1,16 @@
 // CUDA by the command line: a machine without a driver gets one sentence; on a driver without a GPU `moe train` trains as on the CPU,
 // and `moe eval` measures what it made; `moe build` writes kernels that people can read, and images where there is nvcc.
 
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, expect, test } from "vitest";
+import { hashesOf } from "../cli/artifact-folder.ts";
 import { compileFor } from "../cli/compiling.ts";
-import { readCudaArtifact } from "../runtime/cuda/folder.ts";
+import { cudaFiles, readCudaArtifact } from "../runtime/cuda/folder.ts";
 import { fakeDriver, hasCompiler, hasNvcc, hostImage } from "./helpers/cuda-host.ts";
 import { testShell, tinyModel, tinyText } from "./helpers/cli.ts";
+import { regression } from "./helpers/hand-written.ts";
+import { errorOf } from "./helpers/opened.ts";
 
 const shell = testShell({ "tiny.moe": tinyModel, "data/a.txt": tinyText });
 afterAll(() => shell.remove());
@@ -79,6 +82,37 @@ test.skipIf(!hasNvcc)("builds kernels, as text and as images", { timeout: 120_00
   ).toEqual(["compute_80", "sm_80", "sm_90a"]);
   // Images of another source are left behind by another build.
   shell.write("built/kernels.cu", `${text}\n`);
+  rmSync(join(built, "build.json"));
   expect(readCudaArtifact(built).images).toEqual([]);
-  expect(() => readCudaArtifact(shell.folder)).toThrow("holds no kernels for CUDA");
+});
+
+test("files that are missing, damaged or not of one build are refused", async () => {
+  const { program } = regression();
+  const files = cudaFiles({ ...program, target: "cuda" }, { source: "// kernels\n" });
+  const note = { files: hashesOf(files) };
+  const write = (changed: Readonly<Record<string, string>>): string => {
+    const all = { ...Object.fromEntries(files), "build.json": JSON.stringify(note), ...changed };
+    for (const [name, content] of Object.entries(all)) shell.write(join("mixed", name), content);
+    return join(shell.folder, "mixed");
+  };
+  const said = (folder: string): Promise<string> => errorOf(() => readCudaArtifact(folder));
+  expect(readCudaArtifact(write({})).program.name).toBe(program.name);
+  expect(readCudaArtifact(write({ "kernels.cu": "// kernels\r\n" })).images).toEqual([]);
+  expect(await said(shell.folder)).toMatch(
+    /^R0607 .* holds no kernels for CUDA = build it with `--target cuda`/,
+  );
+  const whole = files.get("program.cuda.json")!;
+  for (const [changed, wanted] of [
+    [{ "program.cuda.json": whole.slice(0, 90) }, "program.cuda.json is not JSON: it was edited or cut off"],
+    [{ "program.cuda.json": whole.replace('"version":', '"version":9') }, "is of another version of moe"],
+    [
+      { "program.cuda.json": whole.replace("Regression", "Another") },
+      "program.cuda.json is not the file that moe",
+    ],
+    [{ "kernels.cu": "// of another build\n" }, "kernels.cu is not the file that moe wrote"],
+  ] as const) {
+    const message = await said(write(changed));
+    expect(message).toMatch(/^R0507 .* = build it again with `--target cuda`/);
+    expect(message).toContain(wanted);
+  }
 });

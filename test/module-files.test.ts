@@ -7,13 +7,16 @@ import { afterAll, describe, expect, test } from "vitest";
 import { savedTensors } from "../runtime/arena-plan.ts";
 import { encodeCheckpoint } from "../runtime/checkpoint.ts";
 import { openModelData } from "../runtime/model-data.ts";
-import { openModel } from "../runtime/model-open.ts";
+import { checksumOf, checksumOfJson, checksumOfText } from "../runtime/model-checks.ts";
+import { openModel, type LoadOptions, type ModelFiles } from "../runtime/model-open.ts";
 import type { Program } from "../runtime/program.ts";
 import { decodeSafetensors } from "../runtime/safetensors.ts";
 import { named } from "../runtime/size.ts";
 import { bytesTokenizer, charactersTokenizer } from "../runtime/tokenizer.ts";
+import { joinShaders } from "../runtime/webgpu/shader-file.ts";
 import { regression, speaker } from "./helpers/hand-written.ts";
 import { batch, errorOf, opened } from "./helpers/opened.ts";
+import { forGpu } from "./helpers/webgpu-made.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "moe-module-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -215,6 +218,54 @@ describe("files of the model", () => {
   ])("%s", async (_name, where, expected) =>
     expect(await errorOf(() => openModel(files, { files: { program: where as string } }))).toMatch(expected),
   );
+
+  describe("that are not of one build", () => {
+    const other = speaker();
+    const gpu = forGpu(regression());
+    const text = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
+    const shaders = joinShaders(gpu.shaders);
+    const checksums = {
+      "program.json": checksumOfJson(program),
+      "model.wasm": checksumOf(wasm.plain),
+      "program.webgpu.json": checksumOfJson(gpu.program),
+      "model.wgsl": checksumOfText(shaders),
+    };
+    const open = (changed: Partial<ModelFiles>, options: LoadOptions = {}): Promise<string> =>
+      errorOf(() =>
+        openModel({ program: text(program), wasm: { plain: wasm.plain }, checksums, ...changed }, options),
+      );
+    const refused =
+      /^R0507 .* is not the file that this module was built with = it was changed, cut off, or is of another build/;
+
+    test.each<[string, Partial<ModelFiles>]>([
+      ["a program of another build", { program: text(other.program) }],
+      ["kernels of another build", { wasm: { plain: other.wasm.plain } }],
+      ["kernels that are cut off", { wasm: { plain: wasm.plain.slice(0, -100) } }],
+      ["a program that somebody edited", { program: text({ ...program, name: "Another" }) }],
+    ])("%s", async (_name, changed) => {
+      expect(await open(changed)).toMatch(refused);
+    });
+
+    test.each([
+      ["a program of another build", { ...gpu.program, name: "Another" }, shaders],
+      ["shaders that somebody edited", gpu.program, shaders.replace("@compute", "@compute ")],
+    ])("on a GPU: %s", async (_name, changed, code) => {
+      const webgpu = { program: text(changed), shaders: new TextEncoder().encode(code) };
+      expect(await open({ webgpu }, { device: "webgpu" })).toMatch(refused);
+      expect(await open({ webgpu }, { device: "auto" })).toMatch(refused);
+    });
+
+    test("line ends and the layout of JSON do not count, and files that are given are their giver's", async () => {
+      const laidOut = JSON.stringify(program, null, 2).replaceAll("\n", "\r\n");
+      const all = { program: new TextEncoder().encode(laidOut), wasm: { plain: wasm.plain }, checksums };
+      (await openModel(all, { threads: 1 })).dispose();
+      expect(checksumOfText(shaders.replaceAll("\n", "\r\n"))).toBe(checksums["model.wgsl"]);
+      const own = { program: text(other.program), wasm: { plain: other.wasm.plain } };
+      const model = await openModel(all, { threads: 1, files: own });
+      expect(model.name).toBe(other.program.name);
+      model.dispose();
+    });
+  });
 
   test.skipIf(process.getuid?.() === 0)("without permission", async () => {
     const path = join(folder, "secret.wasm");

@@ -5,6 +5,7 @@ import { docsOf, type Docs } from "../cli/module/docs.ts";
 import { moduleText } from "../cli/module/module.ts";
 import { propertyName, repeated, shapeType, typeName } from "../cli/module/names.ts";
 import { loadModel } from "../compiler/resolve.ts";
+import { checksumOf, checksumOfJson } from "../runtime/model-checks.ts";
 import type { Program } from "../runtime/program.ts";
 import { constant, multiply, named } from "../runtime/size.ts";
 import { regression, speaker } from "./helpers/hand-written.ts";
@@ -40,6 +41,20 @@ const files = {
 export const load = (options) => openModel(files, options);
 
 export default { name: "Regression", load };
+`);
+  });
+
+  test("knows the files that it was built with", async () => {
+    const files = new Map<string, string | Uint8Array>([
+      ["program.json", '{"name": "Regression"}\n'],
+      ["model.wasm", Uint8Array.of(0, 97, 13, 109)],
+    ]);
+    const { js } = await moduleText(program, { ...options, files });
+    expect(js).toContain(`  checksums: {
+    "program.json": "${checksumOfJson({ name: "Regression" })}",
+    "model.wasm": "${checksumOf(Uint8Array.of(0, 97, 13, 109))}",
+  },
+};
 `);
   });
 

@@ -12,7 +12,7 @@ import { UserError } from "../../runtime/errors.ts";
 import type { TargetName } from "../../runtime/program.ts";
 import { artifactFiles, deviceFiles, hashesOf, writeFiles } from "../artifact-folder.ts";
 import { compileFile, compileFor, type CompiledFile, type CompileOptions } from "../compiling.ts";
-import { checkPrecision } from "../devices.ts";
+import { checkArithmetic } from "../devices.ts";
 import { exitCodes, type ExitCode } from "../exit.ts";
 import { holdsText, readBytes } from "../files.ts";
 import { bytes } from "../numbers.ts";
@@ -20,7 +20,7 @@ import type { Shell } from "../shell.ts";
 import { table } from "../table.ts";
 import { typesBeside, writeTypes } from "../module/beside.ts";
 import { docsOf } from "../module/docs.ts";
-import { moduleText, type ModuleText } from "../module/module.ts";
+import { moduleText, type ModuleOptions, type ModuleText } from "../module/module.ts";
 import { tool, version } from "../version.ts";
 import { again } from "../watching.ts";
 
@@ -48,7 +48,7 @@ export function build(shell: Shell, file: string, options: BuildOptions): Promis
 async function buildTypes(shell: Shell, file: string, options: BuildOptions): Promise<ExitCode> {
   const read = compileFile(shell, file, options);
   if (read === undefined) return exitCodes.findings;
-  const { dts } = await textOf(read, false);
+  const { dts } = await textOf(read);
   const [path, shown] = [typesBeside(resolve(shell.folder, file)), typesBeside(file)];
   if (options.check === true) {
     const fresh = holdsText(path, dts);
@@ -67,7 +67,7 @@ async function buildFolder(shell: Shell, file: string, options: BuildOptions): P
   const folder = resolve(shell.folder, shown);
   const read = compileFile(shell, file, options);
   if (read === undefined) return exitCodes.findings;
-  checkPrecision(options.precision, options.target ?? [], "--target");
+  checkArithmetic(options, options.target ?? [], "--target");
   const targets = [...new Set(options.target ?? [])].flatMap((target) => (target === "wasm" ? [] : [target]));
   const others = targets.map((target) => compileFor(shell.folder, file, options, target));
   const files = await contents(read, others);
@@ -104,15 +104,13 @@ async function contents(read: CompiledFile, others: readonly AnyArtifact[]): Pro
   const { path, compiled, hash } = read;
   const { program, kernels } = compiled;
   const main = path.split("/").at(-1)!;
-  const { js, dts } = await textOf(
-    read,
-    others.some((artifact) => "shaders" in artifact),
-  );
+  const made = [artifactFiles(compiled), ...others.map(deviceFiles)].flatMap((each) => [...each]);
+  const webgpu = others.some((artifact) => "shaders" in artifact);
+  const { js, dts } = await textOf(read, { webgpu, files: new Map(made) });
   const head = `// Made by ${tool} from ${main} (${hash}). Do not edit.\n`;
   const name = program.name.toLowerCase();
   const files = new Map<string, string | Uint8Array>([
-    ...artifactFiles(compiled),
-    ...others.flatMap((artifact) => [...deviceFiles(artifact)]),
+    ...made,
     ["kernels.txt", `${head}\n${kernels.map(printKernel).join("\n")}`],
     [`${name}.js`, js],
     [`${name}.d.ts`, dts],
@@ -129,9 +127,12 @@ async function contents(read: CompiledFile, others: readonly AnyArtifact[]): Pro
   return files.set("build.json", `${JSON.stringify(note, null, 2)}\n`);
 }
 
-const textOf = ({ path, compiled, hash }: CompiledFile, webgpu: boolean): Promise<ModuleText> =>
+const textOf = (
+  { path, compiled, hash }: CompiledFile,
+  options: Pick<ModuleOptions, "webgpu" | "files"> = {},
+): Promise<ModuleText> =>
   moduleText(compiled.program, {
-    ...{ source: path.split("/").at(-1)!, version, sourceHash: hash, webgpu },
+    ...{ source: path.split("/").at(-1)!, version, sourceHash: hash, ...options },
     docs: docsOf(compiled.model, compiled.program.name),
   });
 

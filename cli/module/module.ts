@@ -3,6 +3,7 @@
 // bytes. The code is small because the runtime has all of it (runtime/model.ts); the declarations say what this one model is.
 
 import { format } from "prettier";
+import { checkedFiles, checksumOf, checksumOfJson, checksumOfText } from "../../runtime/model-checks.ts";
 import type { Program } from "../../runtime/program.ts";
 import { declarations } from "./declarations.ts";
 import { noDocs, type Docs } from "./docs.ts";
@@ -15,6 +16,8 @@ export interface ModuleOptions {
   readonly sourceHash: string;
   /** Whether there are shaders, too. */
   readonly webgpu?: boolean;
+  /** What it was built with: its files have to be these when it is loaded. */
+  readonly files?: ReadonlyMap<string, string | Uint8Array>;
   /** Where the module finds its files; beside it when not given. */
   readonly places?: Places;
   /** `docsOf(model, name)`; what a comment in the file says. */
@@ -37,7 +40,7 @@ export interface ModuleText {
 export async function moduleText(program: Program, options: ModuleOptions): Promise<ModuleText> {
   const head = header(options);
   const dts = declarations(program, options.docs ?? noDocs, head);
-  const js = javascript(program, head, options.webgpu === true, options.places ?? beside);
+  const js = javascript(program, head, options);
   return { js: await formatted(js), dts: await formatted(dts) };
 }
 
@@ -50,7 +53,11 @@ const header = ({ source, version, sourceHash }: ModuleOptions): string =>
 /** `new URL(..., import.meta.url)` in this very form is what bundlers look for. */
 const beside: Places = { of: (file) => `new URL("./${file}", import.meta.url)` };
 
-const javascript = ({ name }: Program, head: string, webgpu: boolean, places: Places): string => `${head}
+const javascript = (
+  { name }: Program,
+  head: string,
+  { webgpu = false, places = beside, files }: ModuleOptions,
+): string => `${head}
 import { openModel } from "moelang/runtime";
 ${places.before ?? ""}
 export { tensor } from "moelang/runtime";
@@ -60,7 +67,7 @@ const files = {
   wasm: {
     plain: ${places.of("model.wasm")},
     relaxed: ${places.of("model.relaxed.wasm")},
-  },${webgpu ? shaders(places) : ""}
+  },${webgpu ? shaders(places) : ""}${files === undefined ? "" : checksums(files)}
 };
 
 export const load = (options) => openModel(files, options);
@@ -73,6 +80,25 @@ const shaders = (places: Places): string => `
     program: ${places.of("program.webgpu.json")},
     shaders: ${places.of("model.wgsl")},
   },`;
+
+const checksums = (files: ReadonlyMap<string, string | Uint8Array>): string => `
+  checksums: {
+    ${Object.values(checkedFiles)
+      .flatMap((name) => {
+        const content = files.get(name);
+        return content === undefined ? [] : [`"${name}": "${checksum(name, content)}",`];
+      })
+      .join("\n")}
+  },`;
+
+function checksum(name: string, content: string | Uint8Array): string {
+  if (name.endsWith(".wasm")) return checksumOf(asBytes(content));
+  const text = typeof content === "string" ? content : new TextDecoder().decode(content);
+  return name.endsWith(".json") ? checksumOfJson(JSON.parse(text)) : checksumOfText(text);
+}
+
+const asBytes = (content: string | Uint8Array): Uint8Array =>
+  typeof content === "string" ? new TextEncoder().encode(content) : content;
 
 /** One parser for both: the other one of TypeScript is another few megabytes to load. */
 const formatted = (text: string): Promise<string> =>

@@ -25,7 +25,13 @@ export async function writeBuilt(
   compiled?: Compiled,
 ): Promise<void> {
   mkdirSync(folder, { recursive: true });
+  const files = new Map<string, string | Uint8Array>([
+    ["program.json", JSON.stringify(program)],
+    ["model.wasm", wasm.plain],
+    ["model.relaxed.wasm", wasm.relaxed],
+  ]);
   const { js, dts } = await moduleText(program, {
+    files,
     source: `${program.name.toLowerCase()}.moe`,
     version: "0.1.0",
     sourceHash: "0123456789abcdef",
@@ -34,7 +40,5 @@ export async function writeBuilt(
   const name = program.name.toLowerCase();
   writeFileSync(join(folder, `${name}.js`), js);
   writeFileSync(join(folder, `${name}.d.ts`), dts);
-  writeFileSync(join(folder, "program.json"), JSON.stringify(program));
-  writeFileSync(join(folder, "model.wasm"), wasm.plain);
-  writeFileSync(join(folder, "model.relaxed.wasm"), wasm.relaxed);
+  for (const [file, content] of files) writeFileSync(join(folder, file), content);
 }
