@@ -10,11 +10,11 @@ import {
   type MemoryPlan,
 } from "../runtime/arena-plan.ts";
 import { UserError } from "../runtime/errors.ts";
-import type { Precision, Program, UndecodableLine } from "../runtime/program.ts";
+import type { Accumulation, Precision, Program, UndecodableLine } from "../runtime/program.ts";
 import { bytesOf } from "../runtime/halves.ts";
 import type { Sizes } from "../runtime/size.ts";
 import { elementsOf } from "../runtime/stored.ts";
-import { gpuMemoryPlan } from "../runtime/webgpu/plan.ts";
+import { gpuMemoryPlan, longPieces, type LongPiece } from "../runtime/webgpu/plan.ts";
 import { costOf, type EntryCost } from "./cost.ts";
 import { countParameters } from "./report/parameters.ts";
 
@@ -23,6 +23,8 @@ export interface Plan {
   readonly sizes: Sizes;
   /** What contractions read; absent: nothing is rounded. */
   readonly precision?: Precision;
+  /** What a few products of contractions at a time are added up in; absent: all sums are f32. */
+  readonly accumulation?: Accumulation;
   /** Of parameters, which kernels read in their place; bytes. */
   readonly copies?: readonly { readonly of: string; readonly type: Precision; readonly bytes: number }[];
   /** Tokens (or examples) in one run. */
@@ -33,6 +35,8 @@ export interface Plan {
   readonly flops: { readonly forward?: number; readonly training?: number };
   /** By use. `gradients`: what one micro-batch hands to the step. */
   readonly memory: Readonly<Record<string, MemoryPlan & { readonly gradients: number }>>;
+  /** On WebGPU: what is longer in one piece than every device binds. What several uses have is told once. */
+  readonly long?: readonly LongPiece[];
   readonly entries: readonly EntryCost[];
   readonly refusals: Readonly<Record<string, readonly string[]>>;
   /** Of a model of tokens that cannot generate: the lines that need the whole text. */
@@ -88,6 +92,7 @@ export function planOf(program: Program, sizes: Sizes, threads: number): Plan {
     inference: ["forward"],
   };
   const memory: Record<string, MemoryPlan & { readonly gradients: number }> = {};
+  const long: LongPiece[] = [];
   for (const [use, wanted] of Object.entries(uses)) {
     const there = wanted.filter((name) => program.entries[name] !== undefined);
     const values = use === "generation" ? { ...sizes, B: 1, ...piece } : sizes;
@@ -95,11 +100,15 @@ export function planOf(program: Program, sizes: Sizes, threads: number): Plan {
     const carried = heldTensors(program, there).filter(({ role }) => role === "carry");
     const gradients = carried.reduce((sum, tensor) => sum + tensorBytes(tensor), 0);
     memory[use] = { ...memoryOn(program, there, values, threads), gradients };
+    const known = new Set(long.map((piece) => JSON.stringify(piece)));
+    if (program.target === "webgpu")
+      long.push(...longPieces(program, there, values).filter((piece) => !known.has(JSON.stringify(piece))));
   }
   return {
     model: program.name,
     sizes,
     ...(program.precision === undefined ? {} : { precision: program.precision }),
+    ...(program.accumulation === undefined ? {} : { accumulation: program.accumulation }),
     ...(program.copies === undefined
       ? {}
       : {
@@ -117,6 +126,7 @@ export function planOf(program: Program, sizes: Sizes, threads: number): Plan {
       ...(train === undefined ? {} : { training: train + update }),
     },
     memory,
+    ...(long.length === 0 ? {} : { long }),
     entries,
     refusals: Object.fromEntries(names.map((name) => [name, program.entries[name]!.refusals])),
     ...(program.undecodable === undefined ? {} : { undecodable: program.undecodable }),

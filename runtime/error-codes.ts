@@ -289,11 +289,18 @@ export const runtimeCodes: Readonly<Record<string, RuntimeCode>> = {
       "out. The step is lost, and the session with it; checkpoints are untouched. Go on from the last one, with fewer threads " +
       "(`--threads 1` starts none) or in more memory.",
   },
+  R0509: {
+    title: "the model was disposed",
+    text:
+      "`dispose()` frees the threads of a model, or its memory on the GPU. What is asked of it afterwards cannot be done, and what is being " +
+      "done at that moment may not come back. Wait for the last answer, then dispose; load the model again to go on.",
+  },
   R0507: {
     title: "a file of the compiled model cannot be loaded",
     text:
       "A generated module needs `program.json`, `model.wasm` and `model.relaxed.wasm`, which `moe build` writes beside it. One is " +
-      "missing, cannot be read, or is of another version of moe. Build again, keep the files together, or give their places to `load`.",
+      "missing, cannot be read, is of another version of moe, or is not the one that the module was built with: edited, cut off, or of " +
+      "another build. Build again, keep the files together, or give their places to `load`.",
   },
   R0601: {
     title: "there is no WebGPU",

@@ -84,6 +84,12 @@ export function wrongLength({ name, shape }: Tensor, wanted: number, given: numb
   });
 }
 
+/** What is asked of a model, or a device, after it was given back. Errors: R0509. */
+export const disposed = (what: string): UserError =>
+  new UserError("R0509", `${what} was disposed`, {
+    help: "call `dispose` last, when all that was asked for has come back; load the model again to go on",
+  });
+
 const devices: Readonly<Record<TargetName, string>> = { wasm: "the CPU", webgpu: "WebGPU", cuda: "CUDA" };
 
 /** The program was compiled for another kind of device than the one that is to run it. */

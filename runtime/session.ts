@@ -12,7 +12,8 @@ import { initialiseAll } from "./init.ts";
 import { Pool } from "./pool.ts";
 import type { Tape } from "./pool.ts";
 import type { Entry, Program, Tensor } from "./program.ts";
-import { openingOf, unknownEntry, unknownTensor, wrongLength, type Opening } from "./session-checks.ts";
+import { disposed, openingOf, unknownEntry, unknownTensor, wrongLength } from "./session-checks.ts";
+import type { Opening } from "./session-checks.ts";
 import { prepareEntry } from "./session-entry.ts";
 import type { Addresses, BoundBuffer, PreparedEntry } from "./session-entry.ts";
 import { readOutputs, viewOf, writeInputs } from "./session-values.ts";
@@ -203,7 +204,7 @@ export class Session implements Executor {
   }
 
   #buffer(): ArrayBufferLike {
-    if (this.#closed) throw new Error("internal: the session was disposed");
+    if (this.#closed) throw disposed(`the model ${this.program.name}`);
     return this.#memory.buffer;
   }
 

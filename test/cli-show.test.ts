@@ -4,10 +4,12 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { planModel } from "../compiler/compile.ts";
+import { targets } from "../compiler/target.ts";
 import { loadModel } from "../compiler/resolve.ts";
 import { format } from "../grammar/format.ts";
 import { planOf, sizesOf } from "../cli/planned.ts";
 import { foldedLabel } from "../cli/cost.ts";
+import { guaranteedPiece } from "../runtime/webgpu/plan.ts";
 import { withDefaults } from "../cli/defaults.ts";
 import { bytes, count, duration, flops, loss, whole } from "../cli/numbers.ts";
 import { overrideRecipe } from "../cli/recipe.ts";
@@ -39,6 +41,11 @@ describe("defaults", () => {
       "y = pool(x) by TopK",
       "y = pool(x) by TopK { k = 2, balance = 0.01, renormalise = true, z_loss = 0 }",
     ],
+    [
+      "of a router that is given a further input by name",
+      "y = pool(x) by TwoChoices { balance = 0, fraction = 1, sampled = true, random = true }(x, there = 1)",
+      "y = pool(x) by TwoChoices { balance = 0, fraction = 1, sampled = true, random = true, prioritised = false, normalise_before = false }(x, there = 1)",
+    ],
     ["all were given", "y = RMSNorm(D, 1e-5)(x)", "y = RMSNorm(D, 1e-5)(x)"],
     [
       "deep inside",
@@ -69,7 +76,8 @@ describe("defaults", () => {
       "choose top 4 tokens of p for each expert per sequence",
     ],
   ];
-  const imports = "import std.norms { RMSNorm }\nimport std.routers { TopK, TopP }\n\n";
+  const imports =
+    "import std.capacity { TwoChoices }\nimport std.norms { RMSNorm }\nimport std.routers { TopK, TopP }\n\n";
   const layer = (body: string): string => `${imports}layer Some(D)(x: [D]) -> [D] {\n  ${body}\n  x\n}\n`;
   test.each(cases)("%s", (_, before, after) => {
     expect(withDefaults(load(layer(before)), "None", undefined)).toBe(layer(after));
@@ -264,6 +272,23 @@ test("the plan of a model without parameters has no share of them", async () => 
   expect(code).toBe(0);
   expect(out).toContain("active per example       0\n");
   expect(out).not.toContain("NaN");
+  remove();
+});
+
+test("the plan for WebGPU says what a device may refuse", async () => {
+  expect(guaranteedPiece).toBe(targets.webgpu.binding);
+  const { run, remove } = testShell({
+    "m.moe": "model M {\n  modality x = features(4)\n  logits = tanh(x)\n  loss mean(logits)\n}\n",
+  });
+  const planned = async (...args: string[]): Promise<string> => (await run(["plan", "m.moe", ...args])).out;
+  const said = "In one piece, longer than WebGPU guarantees";
+  // Sixteen bytes for each row.
+  const [fits, over] = [2 ** 23, 2 ** 23 + 1].map(String) as [string, string];
+  expect(await planned("--target", "webgpu", "--batch", fits)).not.toContain(said);
+  expect(await planned("--batch", over)).not.toContain(said);
+  expect(await planned("--target", "webgpu", "--batch", over)).toContain(
+    `${said}\n  a device that gives no more than 128 MiB refuses it; a smaller batch makes values shorter\n  128 MiB    x\n  128 MiB    logits\n`,
+  );
   remove();
 });
 

@@ -307,7 +307,9 @@ describe("mistakes", () => {
     expect(session.run("evaluate", { x, y: [1, 2] })["loss"]).toHaveLength(1);
     session.dispose();
     session.dispose();
-    expect(() => session.run("evaluate", { x, y: [1, 2] })).toThrow("disposed");
+    expect(() => session.run("evaluate", { x, y: [1, 2] })).toThrow(
+      expect.objectContaining({ code: "R0509", message: "the model Regression was disposed" }),
+    );
   });
 });
 

@@ -71,20 +71,26 @@ describe.skipIf(chromiumPath === undefined)("in Chromium", () => {
       [0.5, -1, 0.25, 3],
       [0, 1, -2, 0.125],
     ];
-    const load = (webgpu: boolean, device: "auto" | "cpu") =>
-      inPage(webgpu, (page) =>
-        page.evaluate(([model, on, rows]) => loadAnywhereInPage(model, on, rows), [
+    const load = (webgpu: boolean, device: "auto" | "cpu", software = false) =>
+      inPage(webgpu, async (page) => {
+        await page.evaluate((is) => {
+          const info = (globalThis as { GPUAdapterInfo?: { prototype: object } }).GPUAdapterInfo;
+          if (info !== undefined)
+            Object.defineProperty(info.prototype, "isFallbackAdapter", { get: () => is });
+        }, software);
+        return page.evaluate(([model, on, rows]) => loadAnywhereInPage(model, on, rows), [
           small,
           device,
           x,
-        ] as const),
-      );
-    const [gpu, cpu, without] = [
+        ] as const);
+      });
+    const [gpu, cpu, without, slow] = [
       await load(true, "auto"),
       await load(true, "cpu"),
       await load(false, "auto"),
+      await load(true, "auto", true),
     ];
-    expect([cpu.where, without.where]).toEqual(["CPU, 1 thread", "CPU, 1 thread"]);
+    for (const { where } of [cpu, without, slow]) expect(where).toBe("CPU, 1 thread");
     expect(gpu.where).not.toBe("CPU, 1 thread");
     expect(without.logits).toEqual(cpu.logits);
     expectAlike(gpu.logits, cpu.logits, "logits", 1e-6);

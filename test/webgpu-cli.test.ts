@@ -9,6 +9,7 @@ import type { Shader } from "../runtime/artifact.ts";
 import { joinShaders, splitShaders } from "../runtime/webgpu/shader-file.ts";
 import { testShell, type Outcome, type TestShell } from "./helpers/cli.ts";
 import { findDevice } from "./helpers/webgpu.ts";
+import { withSoftware } from "./helpers/webgpu-made.ts";
 
 const found = await findDevice();
 if (typeof found !== "string") found.dispose();
@@ -126,7 +127,7 @@ describe.skipIf(why !== "")(`on WebGPU${why}`, () => {
     const weights = join(shell.folder, "runs/small");
     const logits: number[][] = [];
     for (const device of ["auto", "webgpu", "cpu"] as const) {
-      const loaded = await openModel(files, { device, weights, threads: 1 });
+      const loaded = await withSoftware(false, () => openModel(files, { device, weights, threads: 1 }));
       expect(loaded.session.where === "CPU, 1 thread").toBe(device === "cpu");
       expect(loaded.step).toBe(12);
       logits.push([...(await loaded.forward({ x: [[0.5, -1, 0.25, 3]] }))["logits"]!.values]);
@@ -134,10 +135,16 @@ describe.skipIf(why !== "")(`on WebGPU${why}`, () => {
     }
     expect(logits[1]).toEqual(logits[0]);
     logits[2]!.forEach((value, at) => expect(logits[0]![at]).toBeCloseTo(value, 6));
+    // A device in software is slower than the CPU: it has to be asked for.
+    for (const device of ["auto", "webgpu"] as const) {
+      const loaded = await withSoftware(true, () => openModel(files, { device, weights, threads: 1 }));
+      expect(loaded.session.where === "CPU, 1 thread").toBe(device === "auto");
+      loaded.dispose();
+    }
     // A shader that the device does not take shows at the entry's first use: then the model moves to the CPU.
     const shaders = new TextEncoder().encode(text("dist/model.wgsl").replace(/fn main\(/g, "fn main(("));
     const spoilt = { ...files, webgpu: { ...files.webgpu, shaders } };
-    const moved = await openModel(spoilt, { weights, threads: 1 });
+    const moved = await withSoftware(false, () => openModel(spoilt, { weights, threads: 1 }));
     const x = [[0.5, -1, 0.25, 3]];
     expect([...(await moved.forward({ x }))["logits"]!.values]).toEqual(logits[2]);
     expect(moved.session.where).toMatch(/^CPU, 1 thread \(.* refuses the kernel /);

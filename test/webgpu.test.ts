@@ -23,7 +23,7 @@ import { blur } from "./helpers/blur.ts";
 import { regression, speaker, type HandWritten } from "./helpers/hand-written.ts";
 import { buffer, f, kernel, store, workgroup } from "./helpers/kernels.ts";
 import { findDevice } from "./helpers/webgpu.ts";
-import { data, dataOf, errorOf, forGpu, rows } from "./helpers/webgpu-made.ts";
+import { data, dataOf, errorOf, forGpu, rows, watched } from "./helpers/webgpu-made.ts";
 
 const found = await findDevice();
 const device = typeof found === "string" ? undefined : found;
@@ -35,18 +35,11 @@ const openGpu = (made: HandWritten, options: WebGpuOptions = {}): Promise<WebGpu
   return openWebGpu(program, shaders, { device: device!, ...options });
 };
 
-/** The device, but `see` is told of every call of its own, and may answer in its stead (the call is made all the same). */
-function watched(see: (key: string | symbol, given: readonly unknown[]) => unknown): Device {
-  const { gpu, ...rest } = device!;
-  const get = (target: GPUDevice, key: string | symbol): unknown => {
-    const value: unknown = Reflect.get(target, key);
-    if (typeof value !== "function") return value;
-    return (...given: unknown[]): unknown => {
-      const answer: unknown = value.apply(target, given);
-      return see(key, given) ?? answer;
-    };
-  };
-  return { ...rest, gpu: new Proxy(gpu, { get }) };
+/** A step of training, and what came of it. */
+async function step(session: Executor): Promise<readonly number[]> {
+  const outputs = await session.run("train", rows(8, 1, 6).batch(0));
+  await session.run("update", { $step: 0 });
+  return [outputs["loss"]![0]!, ...(await session.read("w"))];
 }
 
 describe.skipIf(device === undefined)(`a session on WebGPU${why}`, () => {
@@ -209,7 +202,7 @@ describe.skipIf(device === undefined)(`a session on WebGPU${why}`, () => {
       ]),
     );
     // One group of bindings lacks its last one.
-    const refusing = watched((key, [about]) => {
+    const refusing = watched(device!, (key, [about]) => {
       if (key !== "createBindGroup") return undefined;
       const group = about as GPUBindGroupDescriptor;
       if (group.label !== "mean square") return undefined;
@@ -233,7 +226,7 @@ describe.skipIf(device === undefined)(`a session on WebGPU${why}`, () => {
   test("shaders are compiled at an entry's first use, each once", async () => {
     const made: string[] = [];
     const session = await openGpu(regression(), {
-      device: watched((key, [about]) => {
+      device: watched(device!, (key, [about]) => {
         if (key === "createComputePipelineAsync") made.push((about as { label: string }).label);
       }),
     });
@@ -291,7 +284,7 @@ describe.skipIf(device === undefined)(`a session on WebGPU${why}`, () => {
 
   test("what does not fit is refused, and everything else goes on", async () => {
     let full = false;
-    const narrow = watched((key) =>
+    const narrow = watched(device!, (key) =>
       key === "popErrorScope" && full ? Promise.resolve({ message: "out of memory" }) : undefined,
     );
     const session = await openGpu(regression(), { seed: 5, device: narrow });
@@ -307,6 +300,29 @@ describe.skipIf(device === undefined)(`a session on WebGPU${why}`, () => {
     expect(Object.keys(await wide.run("evaluate", rows(5000, 1, 6).batch(0)))).toEqual(["loss"]);
     expect(await session.run("evaluate", small)).toEqual(before);
     session.dispose();
+  });
+
+  test("two on one device do not disturb each other, even when one is disposed in the middle", async () => {
+    const alone = await openGpu(regression(), { seed: 5 });
+    const wanted = await step(alone);
+    alone.dispose();
+    const [one, two] = [await openGpu(regression(), { seed: 5 }), await openGpu(regression(), { seed: 5 })];
+    const [first, second] = [step(one), step(two)];
+    one.dispose();
+    expect(await errorOf(() => first)).toMatch(
+      /^R0509 the model Regression was disposed \(call `dispose` last/,
+    );
+    expect(await second).toEqual(wanted);
+    two.dispose();
+    // With a device of its own, which goes at the same time, after the step was submitted.
+    const { program, shaders } = forGpu(regression());
+    const own = await openWebGpu(program, shaders);
+    const batch = rows(8, 1, 6).batch(0);
+    await own.run("evaluate", batch);
+    const running = own.run("evaluate", batch);
+    await Promise.resolve();
+    own.dispose();
+    expect(await errorOf(() => running)).toMatch(/^R0509 the (model|device) .* was disposed/);
   });
 
   test("runs are done in the order in which they were begun", async () => {

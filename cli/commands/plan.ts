@@ -3,9 +3,10 @@
 
 import type { MemoryPlan } from "../../runtime/arena-plan.ts";
 import type { TargetName } from "../../runtime/program.ts";
+import { guaranteedPiece } from "../../runtime/webgpu/plan.ts";
 import { planFile, type CompileOptions } from "../compiling.ts";
 import { foldedLabel, type EntryCost } from "../cost.ts";
-import { checkPrecision } from "../devices.ts";
+import { checkArithmetic } from "../devices.ts";
 import { exitCodes, type ExitCode } from "../exit.ts";
 import { bytes, count, flops, percent, whole } from "../numbers.ts";
 import { paintWith, type Paint } from "../paint.ts";
@@ -24,7 +25,7 @@ export interface PlanOptions extends CompileOptions {
 }
 
 export async function plan(shell: Shell, file: string, options: PlanOptions): Promise<ExitCode> {
-  checkPrecision(options.precision, [options.target ?? "wasm"], "--target");
+  checkArithmetic(options, [options.target ?? "wasm"], "--target");
   const read = planFile(shell, file, options);
   if (read === undefined) return exitCodes.findings;
   const { program } = read;
@@ -45,6 +46,7 @@ function print(result: Plan, all: boolean, paint: Paint): string {
     ([name, value]) => `${sizeWords[name] ?? name} ${whole(value)}`,
   );
   if (result.precision !== undefined) sizes.push(`contractions of ${result.precision}`);
+  if (result.accumulation !== undefined) sizes.push(`short sums in ${result.accumulation}`);
   const chosen = result.entries.filter(
     ({ name }) => all || name === (training === undefined ? "forward" : "train"),
   );
@@ -74,6 +76,9 @@ function print(result: Plan, all: boolean, paint: Paint): string {
     ...Object.entries(result.memory)
       .slice(0, 1)
       .map(([use, memory]) => head(`Largest tensors while ${use} is fullest`) + largest(memory, all, paint)),
+    ...(result.long === undefined
+      ? []
+      : [head("In one piece, longer than WebGPU guarantees"), longTable(result.long, all, paint)]),
     head("Entries"),
     entryTable(result.entries),
     ...(result.undecodable ?? []).map(
@@ -150,6 +155,25 @@ function largest({ entries }: MemoryPlan, all: boolean, paint: Paint): string {
     `  ${paint.dim(`in ${fullest.name}, at ${fullest.at}`)}\n${table(shown, "rrl", "  ")}` +
     more(rows.length - shown.length, paint)
   );
+}
+
+/** What a device may refuse; layers that are alike in one row. */
+function longTable(long: NonNullable<Plan["long"]>, all: boolean, paint: Paint): string {
+  const rows = new Map<string, { times: number; readonly cells: readonly string[] }>();
+  for (const { name, bytes: size, place = "" } of long) {
+    const cells = [bytes(size), foldedLabel(name), paint.dim(place)];
+    const key = cells.join("\n");
+    rows.set(key, { times: (rows.get(key)?.times ?? 0) + 1, cells });
+  }
+  const listed = [...rows.values()].map(({ times, cells: [size, label, place] }) => [
+    size!,
+    times === 1 ? "" : `${times} x`,
+    label!,
+    place!,
+  ]);
+  const shown = all ? listed : listed.slice(0, shownRows);
+  const what = `a device that gives no more than ${bytes(guaranteedPiece)} refuses it; a smaller batch makes values shorter`;
+  return `  ${paint.dim(what)}\n${table(shown, "rrll", "  ")}${more(listed.length - shown.length, paint)}`;
 }
 
 function kernelTable({ launches }: EntryCost, all: boolean, paint: Paint): string {

@@ -12,7 +12,8 @@ import { bytesOf } from "../halves.ts";
 import { inWords } from "../in-words.ts";
 import { initialiseAll } from "../init.ts";
 import type { Entry, Program, Tensor } from "../program.ts";
-import { openingOf, unknownEntry, unknownTensor, wrongLength, type Opening } from "../session-checks.ts";
+import { disposed, openingOf, unknownEntry, unknownTensor, wrongLength } from "../session-checks.ts";
+import type { Opening } from "../session-checks.ts";
 import {
   prepareEntry,
   type BoundBuffer,
@@ -197,7 +198,7 @@ export class CudaSession implements Executor {
   }
 
   #open(): void {
-    if (this.#closed) throw new Error("internal: the session was disposed");
+    if (this.#closed) throw disposed(`the model ${this.program.name}`);
   }
 
   #tensor(name: string): Tensor {

@@ -4,6 +4,7 @@
 
 import { UserError } from "../errors.ts";
 import type { Precision } from "../program.ts";
+import { disposed } from "../session-checks.ts";
 import { isNode } from "../wasm-host.ts";
 
 /** Limits worth asking for, beyond what WebGPU guarantees of every device. */
@@ -33,6 +34,8 @@ export interface DeviceOptions {
   readonly dawn?: readonly string[];
   /** False: the device is to do without subgroups, although it may have them. */
   readonly subgroups?: boolean;
+  /** False: a device in software does not count, since WebAssembly is faster. */
+  readonly software?: boolean;
 }
 
 /** Kept: a device whose instance was collected stops answering. */
@@ -77,6 +80,10 @@ export async function findDevice(options: DeviceOptions = {}): Promise<Device> {
         ? "install the graphics driver (on Linux: one for Vulkan), or use the CPU"
         : "switch on hardware acceleration in the browser's settings, or run on the CPU",
     });
+  if (options.software === false && adapter.info.isFallbackAdapter)
+    throw new UserError("R0602", "WebGPU finds nothing here but a device in software", {
+      help: "run on the CPU, which is faster",
+    });
   const limits = Object.fromEntries(wanted.map((limit) => [limit, adapter.limits[limit]]));
   const { subgroups = true } = options;
   const requiredFeatures = features.filter(
@@ -112,7 +119,7 @@ export function reasonOf(error: unknown): string {
 function watch(gpu: GPUDevice, name: string): Device {
   let lost: string | undefined;
   let refused: GPUError | undefined;
-  let disposed = false;
+  let closed = false;
   void gpu.lost.then(({ message, reason }) => {
     lost = message.split("\n")[0]! || reason;
   });
@@ -123,7 +130,7 @@ function watch(gpu: GPUDevice, name: string): Device {
     gpu,
     name,
     check: () => {
-      if (disposed) throw new Error("internal: the device was disposed");
+      if (closed) throw disposed(`the device ${name}`);
       if (lost !== undefined)
         throw new UserError("R0605", `the connection to ${name} is lost: ${lost}`, {
           help: "start again from the last checkpoint; if it happens again, make the batch smaller or update the driver",
@@ -133,7 +140,7 @@ function watch(gpu: GPUDevice, name: string): Device {
       if (error !== undefined) throw ofDevice(error, name);
     },
     dispose: () => {
-      disposed = true;
+      closed = true;
       gpu.destroy();
     },
   };

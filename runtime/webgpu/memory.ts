@@ -13,7 +13,7 @@ import { fullest, leastBytes, type GpuLayout } from "./layout.ts";
 
 /** Elements of each of its parts, which is all of it where it has none. */
 export const partLength = (tensor: Stored): number => elementsOf(tensor) / (tensor.parts ?? 1);
-const partBytes = (tensor: Stored): number =>
+export const partBytes = (tensor: Stored): number =>
   Math.max(leastBytes, wholeWords(tensor.type, partLength(tensor)));
 export const tensorBytes = (tensor: Stored): number => partBytes(tensor) * (tensor.parts ?? 1);
 

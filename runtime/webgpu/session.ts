@@ -11,11 +11,12 @@ import { wholeWords } from "../halves.ts";
 import { initialiseAll } from "../init.ts";
 import { inWords } from "../in-words.ts";
 import type { Dispatch, Entry, Program, Tensor } from "../program.ts";
-import { openingOf, unknownEntry, unknownTensor, type Opening } from "../session-checks.ts";
+import { disposed, openingOf, unknownEntry, unknownTensor, type Opening } from "../session-checks.ts";
 import type { BoundBuffer } from "../session-entry.ts";
 import { writeInputs, type Inputs, type Outputs, type Values } from "../session-values.ts";
 import type { Sizes } from "../size.ts";
-import { checkPrecision, findDevice, ofDevice, refusalOf, type Device } from "./device.ts";
+import { checkPrecision, findDevice, ofDevice, refusalOf } from "./device.ts";
+import type { Device, DeviceOptions } from "./device.ts";
 import { prepareEntry, stepMaker, type PreparedEntry, type Step } from "./entry.ts";
 import { GpuMemory } from "./memory.ts";
 import { Pipelines, type EntryPipelines } from "./pipelines.ts";
@@ -23,7 +24,7 @@ import { Profile } from "./profile.ts";
 import { joined, ReadBack, type Source } from "./read-back.ts";
 import { GpuTensors } from "./tensors.ts";
 
-export interface WebGpuOptions extends ExecutorOptions {
+export interface WebGpuOptions extends ExecutorOptions, Pick<DeviceOptions, "software"> {
   /** A device to share; it is then the caller's to dispose of. */
   readonly device?: Device;
 }
@@ -185,7 +186,7 @@ export class WebGpuSession implements Executor {
   }
 
   #open(): void {
-    if (this.#closed) throw new Error("internal: the session was disposed");
+    if (this.#closed) throw disposed(`the model ${this.program.name}`);
     this.#device.check();
   }
 
@@ -368,7 +369,7 @@ export async function openWebGpuSession(
 ): Promise<WebGpuSession> {
   const opening = openingOf(program, "webgpu", options);
   const names = [...opening.entries.keys()];
-  const device = options.device ?? (await findDevice());
+  const device = options.device ?? (await findDevice(options));
   const memory = new GpuMemory(device);
   try {
     checkPrecision(device, program.precision);

@@ -4,6 +4,7 @@ import { printWgsl } from "../../compiler/wgsl/print.ts";
 import type { Data } from "../../runtime/data/data.ts";
 import type { UserError } from "../../runtime/errors.ts";
 import type { Program } from "../../runtime/program.ts";
+import type { Device } from "../../runtime/webgpu/device.ts";
 import { width, type HandWritten } from "./hand-written.ts";
 
 /** A program of the CPU as one for WebGPU: hand-written kernels run anywhere. */
@@ -43,3 +44,32 @@ export const data = {
 
 /** As much of data as `train` reads. */
 export const dataOf = data as unknown as Data;
+
+/** The device, but `see` is told of every call of its own, and may answer in its stead (the call is made all the same). */
+export function watched(
+  { gpu, ...rest }: Device,
+  see: (key: string | symbol, given: readonly unknown[]) => unknown,
+): Device {
+  const get = (target: GPUDevice, key: string | symbol): unknown => {
+    const value: unknown = Reflect.get(target, key);
+    if (typeof value !== "function") return value;
+    return (...given: unknown[]): unknown => {
+      const answer: unknown = value.apply(target, given);
+      return see(key, given) ?? answer;
+    };
+  };
+  return { ...rest, gpu: new Proxy(gpu, { get }) };
+}
+
+/** While `act` runs, every device in Node says whether it is one in software as it is told to. */
+export async function withSoftware<T>(software: boolean, act: () => Promise<T>): Promise<T> {
+  const { globals } = await import("webgpu");
+  const { prototype } = (globals as { readonly GPUAdapterInfo: typeof GPUAdapterInfo }).GPUAdapterInfo;
+  const own = Object.getOwnPropertyDescriptor(prototype, "isFallbackAdapter")!;
+  Object.defineProperty(prototype, "isFallbackAdapter", { ...own, get: () => software });
+  try {
+    return await act();
+  } finally {
+    Object.defineProperty(prototype, "isFallbackAdapter", own);
+  }
+}
