@@ -5,11 +5,13 @@ import "uplot/dist/uPlot.min.css";
 
 export interface Curve {
   readonly add: (step: number, loss: number) => void;
+  /** Forgets what came after a step. */
+  readonly back: (step: number) => void;
   readonly clear: () => void;
 }
 
-/** Weight of the past in the running mean, once there is enough of it. */
-const memory = 0.95;
+/** In the running mean a loss weighs so much less with each step after it. */
+const memory = 0.93;
 
 export function lossCurve(into: HTMLElement): Curve {
   const steps: number[] = [];
@@ -52,10 +54,15 @@ export function lossCurve(into: HTMLElement): Curve {
       for (const list of [steps, losses, means]) list.length = 0;
       show();
     },
+    back: (step) => {
+      while (steps.at(-1)! > step) for (const list of [steps, losses, means]) list.pop();
+      show();
+    },
     add: (step, loss) => {
+      // The weights of all losses so far sum to one.
+      const past = (memory * (1 - memory ** steps.length)) / (1 - memory ** (steps.length + 1));
       steps.push(step);
       losses.push(loss);
-      const past = Math.min(memory, means.length / (means.length + 1));
       means.push(past * (means.at(-1) ?? 0) + (1 - past) * loss);
       show();
     },

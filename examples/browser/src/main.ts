@@ -31,6 +31,11 @@ function show(now: string, button: string): void {
   start.textContent = button;
 }
 
+function warn(text: string): void {
+  problem.textContent = text;
+  problem.hidden = false;
+}
+
 function stop(): void {
   worker?.terminate();
   worker = undefined;
@@ -78,12 +83,18 @@ function hear(message: FromWorker): void {
     case "done":
       show(`Done, on ${on}.`, "Train");
       start.disabled = true;
+      device.disabled = false;
       running = false;
+      break;
+    case "lost":
+      on = message.on;
+      curve.back(message.step);
+      warn(`${message.message} Training goes on after step ${message.step}.`);
+      show(`Training on ${on}.`, "Pause");
       break;
     case "problem":
       stop();
-      problem.textContent = message.message;
-      problem.hidden = false;
+      warn(message.message);
       show("Stopped.", "Train");
       break;
     default:

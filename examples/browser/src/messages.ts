@@ -24,4 +24,6 @@ export type FromWorker =
   | { readonly kind: "loads"; readonly step: number; readonly loads: Loads }
   | { readonly kind: "text"; readonly prompt: string; readonly text: string }
   | { readonly kind: "done" }
+  /** The device was lost, and training goes on after `step`, on `on`. */
+  | { readonly kind: "lost"; readonly message: string; readonly step: number; readonly on: string }
   | { readonly kind: "problem"; readonly message: string };

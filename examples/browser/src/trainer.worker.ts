@@ -1,6 +1,7 @@
 // The worker: loads the compiled model, trains it on the book and tells the page how it goes. Work here never makes the
-// page wait.
+// page wait. A browser may take a GPU away at any time: what was learned is kept every few steps, and training goes on from there.
 
+import { UserError } from "moelang/runtime";
 import story, { type Story } from "../story.moe";
 import book from "../../book/corpus/moby-dick.txt?url";
 import type { Device, FromWorker, Loads, ToWorker } from "./messages.ts";
@@ -9,8 +10,11 @@ const tell = (message: FromWorker): void => postMessage(message);
 /** Lets messages in. */
 const breathe = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 
-const loadsEvery = 10;
+/** In steps. The experts' loads are told when the weights are kept. */
+const keptEvery = 10;
 const textEvery = 50;
+/** A GPU that is lost once more than this is left alone. */
+const mostLosses = 2;
 
 let prompt = "";
 let paused = false;
@@ -20,9 +24,7 @@ addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
   switch (data.kind) {
     case "start":
       prompt = data.prompt;
-      run(data.device).catch((problem: unknown) =>
-        tell({ kind: "problem", message: problem instanceof Error ? problem.message : String(problem) }),
-      );
+      run(data.device).catch((problem: unknown) => tell({ kind: "problem", message: inWords(problem) }));
       break;
     case "pause":
       paused = true;
@@ -40,29 +42,66 @@ addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
 });
 
 async function run(device: Device): Promise<void> {
-  const model = await story.load({ device });
-  const text = await (await fetch(book)).text();
-  const { train, held } = await model.data({ text });
+  let model = await story.load({ device });
+  const { train, held } = await model.data({ text: await read(book) });
   const { steps = 0, batch: rows = 0, length = 0 } = model.program.training ?? {};
   tell({ kind: "ready", on: model.session.where, steps });
+  let kept = await model.saveWeights({ optimiser: true });
+  let losses = 0;
   let seen = 0;
   let busy = 0;
-  for (let step = 0; step < steps; step++) {
-    if (paused) await new Promise<void>((resolve) => (wake = resolve));
+  const next = async (): Promise<void> => {
     const started = performance.now();
-    const batch = train.batch(step);
-    const { loss, accuracy } = await model.trainStep(batch);
+    const { step, loss, accuracy } = await model.trainStep(train.batch(model.step));
     busy += performance.now() - started;
     seen += rows * length;
-    tell({ kind: "step", step: step + 1, loss, accuracy, bytesPerSecond: (1000 * seen) / busy });
-    if (step % loadsEvery === 0)
-      tell({ kind: "loads", step: step + 1, loads: await loadsOf(model, held.batch(0)) });
-    if (step % textEvery === textEvery - 1) await speak(model);
+    tell({ kind: "step", step, loss, accuracy, bytesPerSecond: (1000 * seen) / busy });
+    if (step % keptEvery === 1) {
+      tell({ kind: "loads", step, loads: await loadsOf(model, held.batch(0)) });
+      kept = await model.saveWeights({ optimiser: true });
+    }
+    if (step % textEvery === 0 || step === steps) await speak(model);
+  };
+  while (model.step < steps) {
+    if (paused) await new Promise<void>((resolve) => (wake = resolve));
+    try {
+      await next();
+    } catch (problem) {
+      if (!(problem instanceof UserError) || problem.code !== "R0605") throw problem;
+      model.dispose();
+      model = await reopen(++losses > mostLosses ? "cpu" : device, kept);
+      tell({ kind: "lost", message: sentence(problem.message), step: model.step, on: model.session.where });
+    }
     await breathe();
   }
-  await speak(model);
   tell({ kind: "done" });
 }
+
+/** On the device again, or where that does not come back, on the CPU. */
+async function reopen(device: Device, weights: Uint8Array): Promise<Story> {
+  if (device !== "cpu")
+    try {
+      return await story.load({ device, weights });
+    } catch (problem) {
+      if (!(problem instanceof UserError)) throw problem;
+    }
+  return story.load({ device: "cpu", weights });
+}
+
+async function read(place: string): Promise<string> {
+  const answer = await fetch(place);
+  if (!answer.ok) throw new Error(`the server answers ${answer.status} where the book should be`);
+  return answer.text();
+}
+
+function inWords(problem: unknown): string {
+  if (!(problem instanceof Error)) return sentence(String(problem));
+  const help = problem instanceof UserError ? problem.help : undefined;
+  return [problem.message, help].flatMap((text) => (text === undefined ? [] : sentence(text))).join(" ");
+}
+
+const sentence = (text: string): string =>
+  `${text.slice(0, 1).toUpperCase()}${text.slice(1).replace(/\.+$/, "")}.`;
 
 async function loadsOf(model: Story, batch: Parameters<Story["routes"]>[0]): Promise<Loads> {
   const loads: Record<string, readonly number[]> = {};
