@@ -44,7 +44,7 @@ const isNode = (value: object): value is Node => typeof (value as Partial<Node>)
 
 function fillDefinition(module: LoadedModule, definition: Definition, insertions: Insertion[]): void {
   const walk: Walk = { module, insertions, ...namesIn(module, definition) };
-  for (const { value } of definition.statics) visit(walk, value);
+  for (const { value } of [...definition.statics, ...definition.inputs]) visit(walk, value);
   visit(walk, definition.body);
 }
 
@@ -213,11 +213,12 @@ function fillChain(
 /** Whether a list in parentheses gives tensors rather than statics. */
 function isInputs(
   list: readonly Argument[],
-  { statics }: Definition,
+  { statics, inputs }: Definition,
   given: ReadonlySet<string>,
   tensors: ReadonlySet<string>,
 ): boolean {
-  if (list.some(({ name }) => name !== undefined)) return false;
+  const named = list.flatMap(({ name }) => name?.text ?? []);
+  if (named.length > 0) return named.every((name) => inputs.some((input) => input.name.text === name));
   return (
     given.size >= statics.length || list.some(({ value }) => mentions(value, tensors)) || list.length === 0
   );

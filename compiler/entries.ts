@@ -3,7 +3,7 @@
 //   forward   inputs -> logits
 //   evaluate  inputs and targets -> loss, metrics, loads, picks (inference mode)
 //   decode    one sequence, with caches -> logits
-//   train     one micro-batch -> loss, metrics, loads; carries gradients and statistics
+//   train     one micro-batch -> loss, metrics, loads (but of gates that are metrics); carries gradients and statistics
 //   update    carried sums -> parameters, optimiser state, layer state; gives the rate and the gradient's norm
 
 import type { Tensor, Training } from "../runtime/program.ts";
@@ -116,7 +116,12 @@ export function trainingGraphs(
   return {
     train: {
       name: "train",
-      outputs: [...outputs, ...built.routers.map(({ name, load }) => ({ name: loadPort(name), node: load }))],
+      outputs: [
+        ...outputs,
+        ...built.routers.flatMap(({ name, load, measured }) =>
+          measured === true ? [] : { name: loadPort(name), node: load },
+        ),
+      ],
       updates: carrier.fills,
     },
     update: {

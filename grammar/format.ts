@@ -103,8 +103,8 @@ function definitionDoc(definition: Definition, cursor: Cursor): Doc {
 
 function entryDoc(entry: Static | Input, cursor: Cursor): Doc {
   const name = nameDoc(entry.name, cursor);
-  if ("type" in entry) return [name, ": ", typeDoc(entry.type, cursor)];
-  return entry.value === undefined ? name : [name, assigned(entry.value, cursor)];
+  const head = "type" in entry ? [name, ": ", typeDoc(entry.type, cursor)] : name;
+  return entry.value === undefined ? head : [head, assigned(entry.value, cursor)];
 }
 
 function trainDoc({ model, settings, span }: TrainDeclaration, cursor: Cursor): Doc {

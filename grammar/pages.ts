@@ -135,4 +135,12 @@ export const syntaxPages: readonly Page[] = [
     failing: inside("2x"),
     fixed: inside("2 * x"),
   },
+  {
+    code: "M0017",
+    title: "an input without a default behind one with a default",
+    explanation:
+      "Inputs are left out from the right, so that those without a default stand first: `layer Block(D)(x: [D], y: [D] = 0)`.",
+    failing: "layer Block(D)(x: [D] = 0, y: [D]) -> [D] {\n  x + y\n}\n",
+    fixed: "layer Block(D)(y: [D], x: [D] = 0) -> [D] {\n  x + y\n}\n",
+  },
 ];

@@ -1,10 +1,11 @@
 // The grammar of expressions and types. Loosest first: `as`; `if ... then ... else`; the operators, read as one flat row
 // that precedence.ts makes a tree of; then calls, options, indices, members and `by`, which bind tightest.
 
-import type { IToken } from "chevrotain";
+import { tokenMatcher, type IToken } from "chevrotain";
 import { spanOf } from "./layout.ts";
 import { ParserBase } from "./parse-base.ts";
 import { treeOf, type RowItem } from "./precedence.ts";
+import { SyntaxProblem } from "./problems.ts";
 import type { Argument, BinaryOperator, Expression, Name, Type } from "./syntax.ts";
 import * as T from "./tokens.ts";
 
@@ -213,9 +214,13 @@ export class ExpressionParser extends ParserBase {
           });
           this.OPTION2(() => {
             this.CONSUME(T.Over);
+            this.ACTION(() => this.expectAxis());
             this.AT_LEAST_ONE_SEP({
               SEP: T.Comma,
-              DEF: () => void over.push(this.nameOf(this.CONSUME(T.Name))),
+              DEF: () => {
+                over.push(this.nameOf(this.CONSUME(T.Name)));
+                this.ACTION(() => this.expectAxisEnd());
+              },
             });
           });
         });
@@ -224,6 +229,17 @@ export class ExpressionParser extends ParserBase {
       return { items, over };
     },
   );
+
+  /** An axis is named and not computed: who writes `over 2` or `over N / 4` is told how to name it. */
+  private expectAxis(): void {
+    const next = this.LA(1);
+    if (next.tokenType === T.NumberLiteral || next.tokenType === T.LParen)
+      throw new SyntaxProblem(["a name"], next, "axis");
+  }
+  private expectAxisEnd(): void {
+    const next = this.LA(1);
+    if (tokenMatcher(next, T.Infix)) throw new SyntaxProblem(["`)`", "`,`"], next, "axis");
+  }
 
   readonly argument = this.RULE("argument", (): Argument => {
     const start = this.start();

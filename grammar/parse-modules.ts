@@ -22,7 +22,7 @@ import type {
 
 type Item = { readonly import: Import } | { readonly declaration: Declaration } | undefined;
 
-/** `D`, `k = 8` or `x: [D]`: which of them a list may hold is settled when the definition is read whole. */
+/** `D`, `k = 8`, `x: [D]` or `there: [] = 1`: which of them a list may hold is settled when the definition is read whole. */
 interface Entry {
   readonly name: Name;
   readonly type?: Type;
@@ -176,13 +176,18 @@ export class ModuleParser extends TrainParser {
         {
           ALT: () => {
             this.CONSUME(T.Colon);
-            return { type: this.SUBRULE(this.type) };
+            const type = this.SUBRULE(this.type);
+            const value = this.OPTION2(() => {
+              this.CONSUME(T.Equals);
+              return this.SUBRULE(this.expression);
+            });
+            return { type, ...(value === undefined ? {} : { value }) };
           },
         },
         {
           ALT: () => {
-            this.CONSUME(T.Equals);
-            return { value: this.SUBRULE(this.expression) };
+            this.CONSUME2(T.Equals);
+            return { value: this.SUBRULE2(this.expression) };
           },
         },
       ]),
@@ -212,15 +217,26 @@ export class ModuleParser extends TrainParser {
         "has none",
         "write `name: [D]`; statics stand in a list of their own before",
       );
+    const optional = inputs.findIndex(({ value }) => value !== undefined);
+    for (const { name, span } of inputs.slice(optional + 1).filter(({ value }) => value === undefined))
+      if (optional >= 0)
+        this.complain(
+          "M0017",
+          `\`${name.text}\` stands behind an input that may be left out`,
+          span,
+          "has no default",
+          `give it a default, or put it before \`${inputs[optional]!.name.text}\``,
+        );
     return {
       statics: statics.map(({ name, value, span }): Static => ({
         name,
         ...(value === undefined ? {} : { value }),
         span,
       })),
-      inputs: inputs.map(({ name, type, span }): Input => ({
+      inputs: inputs.map(({ name, type, value, span }): Input => ({
         name,
         type: type ?? { element: "number", axes: [{ node: "broken", span }], span },
+        ...(value === undefined ? {} : { value }),
         span,
       })),
     };

@@ -123,6 +123,7 @@ const forms: Readonly<Record<string, string>> = {
   entry: "write a static as `D` or `k = 8`, an input as `x: [D]`",
   type: "write a type as `[T, D]`, `int [T]` or `[]`",
   conditional: "write `if condition then a else b`",
+  axis: "name the axis: a size, an index, or tokens, sequence or batch; `dim M = N / 4` names a size, then `over M`",
   options: "write options as `{ k = 2, rate = 1e-3 }`",
   "a declaration":
     "begin with `import`, `expert`, `router`, `moe`, `layer`, `chain`, `function`, `model`, `dim` or `train`",

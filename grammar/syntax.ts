@@ -60,9 +60,11 @@ export interface Static extends Located {
   readonly value?: Expression;
 }
 
+/** A tensor, or gates: `x: [D]`; `there: [] = 1` may be left out, and is then what its default says. */
 export interface Input extends Located {
   readonly name: Name;
   readonly type: Type;
+  readonly value?: Expression;
 }
 
 /** `[T, D]`, `int [T]`, `bool []`, `gates[N]`. */

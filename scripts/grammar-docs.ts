@@ -28,7 +28,7 @@ const sections: readonly (readonly [string, readonly (readonly [string, string])
         "With one list, its entries are inputs if they have types, else statics. With two, statics come first.",
       ],
       ["entries", ""],
-      ["entry", ""],
+      ["entry", "A static may have a default, an input has a type and may have one, too."],
       ["type", "Without a word: a tensor of numbers. `[]` is a scalar."],
       ["topDim", ""],
     ],

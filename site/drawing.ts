@@ -64,7 +64,7 @@ function sampleOf({
   text,
 }: Entry): { readonly declared: string; readonly applied: string } | undefined {
   const { inputs, statics } = definition;
-  if (inputs.length !== 1) return undefined;
+  if (inputs.filter(({ value }) => value === undefined).length !== 1) return undefined;
   const open = statics.filter(({ value }) => value === undefined).map((each) => each.name.text);
   const experts = (routed: string, router: string): { declared: string; applied: string } => ({
     declared: `moe Experts(D)(x: [D]) -> [D] {\n  ${routed}\n  router ${router}\n}`,

@@ -292,6 +292,21 @@ test("the plan for WebGPU says what a device may refuse", async () => {
   remove();
 });
 
+test("launches and bytes without fusion stand beside those with it", async () => {
+  const { run, remove } = testShell({
+    "m.moe": "model M {\n  modality x = features(4)\n  logits = tanh(x) + x\n}\n",
+  });
+  const { out, err } = await run(["plan", "m.moe", "--batch", "1000", "--unfused"]);
+  expect(err).toBe("");
+  // Reads x and writes the result; apart, one writes what the other reads.
+  expect(out).toMatch(/launches {2}bytes moved {2}unfused {2}bytes moved/);
+  expect(out).toMatch(/forward {2,}1 {2,}31\.3 KiB {2,}2 {2,}78\.1 KiB {2,}one batch/);
+  const json = await run(["plan", "m.moe", "--unfused", "--json"]);
+  const { unfused } = JSON.parse(json.out) as { unfused: readonly object[] };
+  expect(unfused).toEqual([expect.objectContaining({ name: "forward", kernels: 2 })]);
+  remove();
+});
+
 describe("graph", () => {
   test("replaces an older drawing, and nothing else", async () => {
     const { run, folder, remove } = testShell({ "m.moe": bare, "m.html": "mine" });

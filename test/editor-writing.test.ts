@@ -28,6 +28,17 @@ beforeAll(async () => {
 });
 afterAll(() => editor.stop());
 
+const scaled = "layer Scaled(D)(x: [D], by: [] = 1) -> [D]";
+const optional = `${scaled} {
+  by * x
+}
+
+model Small {
+  modality x = features(4)
+  logits = Scaled(x, by = 2)
+}
+`;
+
 describe("completion", () => {
   const labels = async (text: string, more: object = {}): Promise<string[]> => {
     const { uri, answer } = await ask<CompletionItem[]>("completion", text, more);
@@ -64,6 +75,10 @@ describe("completion", () => {
     ["nothing in a string", small.replace("corpus/", "corp|us/")],
   ])("%s", async (_, text) => {
     expect((await labels(text)).slice(0, 12).join(" | ")).toMatchSnapshot();
+  });
+
+  test("inputs that may be left out are offered by name", async () => {
+    expect(await labels(optional.replace("by = 2", "|"))).toContain("by =");
   });
 
   test("names in sight come first, each once, and not those of later lines", async () => {
@@ -133,6 +148,8 @@ describe("signature help", () => {
     [small.replace("warmup = 10)", "warmup = |)"), "cosine(peak, warmup = 0, floor = 0) at warmup = 0"],
     [small.replace("cross_entropy(logits, ", "cross_entropy(logits, |"), "cross_entropy(logits, ids) at ids"],
     [small.replace("D = 32", "D = |32"), "nothing"],
+    [optional.replace("by = 2", "by = |2"), `${scaled} at by: [] = 1`],
+    [optional.replace("by = 2", "|"), `${scaled} at by: [] = 1`],
   ])("%#", async (text, expected) => {
     expect(await help(text)).toBe(expected);
   });
@@ -166,6 +183,12 @@ describe("references and rename", () => {
     const after = await renamed(small.replace("x = table", "x| = table"), "hidden");
     expect(after).toContain("hidden = hidden + Pool(D, 2 * D)(RMSNorm(hidden))");
     expect(after).toContain("moe Pool(D, H)(x: [D])");
+  });
+
+  test("an input, and the name that gives it", async () => {
+    const after = await renamed(optional.replace("by: []", "by|: []"), "factor");
+    expect(after).toBe(optional.replaceAll("by", "factor"));
+    expect(await renamed(optional.replace("(x, by", "(x, by|"), "factor")).toBe(after);
   });
 
   test("an index of index notation", async () => {

@@ -171,6 +171,7 @@ describe("hover", () => {
     ["D = 32|", small.replace("dim D = 32", "dim D| = 32")],
     ["static", small.replace("routed SwiGLU(D, H)", "routed SwiGLU(D, H|)")],
     ["option of a router", small.replace("{ k = 2 }", "{ k| = 2 }")],
+    ["input with a default", "function F(x: [D], by: [] = 1) -> [D] {\n  b|y * x\n}\n"],
     ["built-in", small.replace("cross_entropy", "cross|_entropy")],
     ["optimiser", small.replace("adamw {", "ada|mw {")],
     ["member", small.replace("text.next", "text.ne|xt")],

@@ -36,6 +36,25 @@ dim E = 4
     );
   });
 
+  test("defaults of inputs, and headers that are too long for a line", () => {
+    expectFormat(
+      "layer A(D)(x:[D],there:[]=1,open:bool[D]=there>0)->[D]{x}",
+      `layer A(D)(x: [D], there: [] = 1, open: bool [D] = there > 0) -> [D] {
+  x
+}
+`,
+    );
+    expectFormat(
+      "router Long(D, N, factor = 1.25)(x: [D], there: [] = 1, mask: bool [N] = true) -> gates[N] { x }",
+      `router Long(
+  D, N, factor = 1.25
+)(x: [D], there: [] = 1, mask: bool [N] = true) -> gates[N] {
+  x
+}
+`,
+    );
+  });
+
   test("comments stay where they are", () => {
     expectFormat(
       `/// The module.

@@ -2,6 +2,8 @@
 
 import { describe, expect, test } from "vitest";
 import { constant, multiply, named } from "../runtime/size.ts";
+import { nodesOf } from "../compiler/graph-walk.ts";
+import { buildText } from "./helpers/elaborate.ts";
 import { derivatives, expectGradient, type GradientCase } from "./helpers/gradient-check.ts";
 
 describe("take", () => {
@@ -91,4 +93,26 @@ describe("take", () => {
     });
     expect([...gradients.get("x")!].some(Number.isNaN)).toBe(false);
   });
+});
+
+test.each([
+  ["y[d] = table[text, d]", 0],
+  ["y[d] = 2 * three[0, text, d]", 0],
+  ["y[d] = sum(turned[d, text] * near[e, d] over e)", 0],
+  ["y[d] = table[own[d], d]", 1],
+])("rows of one table are looked up where they lie: %s", (line, shared) => {
+  const { built } = buildText(`layer L(D)(text: int []) -> [D] {
+  param table: [9, D]
+  param three: [2, 9, D]
+  param turned: [D, 9]
+  param near: [2, D]
+  own[i: D] = int(i)
+  ${line}
+}
+model M {
+  modality text = tokens(vocab = 9)
+  logits = L(4)(text)
+}`);
+  const takes = nodesOf(built.outputs.map(({ node }) => node)).filter((node) => node.op === "take");
+  expect(takes.map(({ batch }) => Math.sign(batch))).toEqual([shared]);
 });

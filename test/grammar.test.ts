@@ -95,6 +95,18 @@ describe("definitions", () => {
       "router R(x: [D]) -> gates[N]",
       { kind: "router", statics: [], inputs: [{ name: "x", type: "number[D]" }], result: "gates[N]" },
     ],
+    [
+      "router R(D, N)(x: [D], there: [] = 1, open: bool [N] = there > 0)",
+      {
+        kind: "router",
+        statics: [{ name: "D" }, { name: "N" }],
+        inputs: [
+          { name: "x", type: "number[D]" },
+          { name: "there", type: "number[]", value: "1" },
+          { name: "open", type: "bool[N]", value: "(> there 0)" },
+        ],
+      },
+    ],
     ["expert E(D)", { kind: "expert", statics: [{ name: "D" }], inputs: [] }],
     [
       "function F(a: int [T], b: bool [])",

@@ -141,7 +141,9 @@ export function balanceCurves(layers: readonly Layer[]): Figures {
   const at = (index: number): number[] =>
     layers
       .flatMap(({ history, info }) =>
-        history.loads[index] === undefined ? [] : [violation(history.loads[index], info.experts)],
+        history.loads[index] === undefined || history.steps[index] !== steps[index]
+          ? []
+          : [violation(history.loads[index], info.experts)],
       )
       .sort((a, b) => a - b);
   const all = steps.map((_, index) => at(index));

@@ -4,7 +4,7 @@
 //   effective   exp(entropy of the load): how many evenly used experts would be as mixed
 //   null share  picks that went to null experts
 
-import type { MetricsRecord, PhaseRecord, StepRecord } from "../../runtime/metrics.ts";
+import type { EvaluationRecord, MetricsRecord, PhaseRecord, StepRecord } from "../../runtime/metrics.ts";
 
 /** A record that has numbers. */
 export type Measured = Exclude<MetricsRecord, PhaseRecord>;
@@ -73,14 +73,18 @@ export function align(curves: readonly Curve[]): { readonly x: number[]; readonl
 export interface LoadHistory {
   /** Last step of each bucket. */
   readonly steps: readonly number[];
-  /** [bucket][expert], nulls last; picks per recorded step. */
+  /** [bucket][expert], nulls last; picks per recorded step. Of gates that only evaluations measure, per evaluation. */
   readonly loads: readonly (readonly number[])[];
 }
 
 export function loadHistory(records: readonly MetricsRecord[], router: string, most: number): LoadHistory {
-  const known = records.filter(
-    (record): record is StepRecord => record.kind === "step" && record.loads?.[router] !== undefined,
-  );
+  const recorded = (kind: "step" | "evaluation"): readonly (StepRecord | EvaluationRecord)[] =>
+    records.filter(
+      (record): record is StepRecord | EvaluationRecord =>
+        record.kind === kind && record.loads?.[router] !== undefined,
+    );
+  const steps = recorded("step");
+  const known = steps.length > 0 ? steps : recorded("evaluation");
   const parts = buckets(known, most);
   return {
     steps: parts.map((part) => part.at(-1)!.step),

@@ -23,6 +23,7 @@ import { readTraining } from "../elaborate/training.ts";
 import { openScope, type Scope } from "../elaborate/scope.ts";
 import { tensor, truth, type Value, type VisibleAxis } from "../elaborate/value.ts";
 import { definitionsOf, type LoadedModule, type Model } from "../model.ts";
+import { checkDefaults } from "./defaults.ts";
 import { checkStructure } from "./structure.ts";
 import { usedAs } from "./used-as.ts";
 
@@ -91,6 +92,7 @@ function checkDefinition(
     ...(definition.kind === "moe" ? { pool: { shared: [], segments: [], nulls: [], unread: [] } } : {}),
   };
   of.frames.push(inside);
+  checkDefaults(of, definition, scope);
   runBody(of, definition, scope);
 }
 

@@ -37,8 +37,10 @@ export function checkStructure(
     diagnostics.push(error(code, message, module.path, span, label, help));
     sound = false;
   };
+  const bound = new Set<string>();
   const visit = (statements: readonly Statement[], nested: boolean): void => {
     for (const statement of statements) {
+      if (statement.node === "bind") bound.add(statement.name.text);
       const kinds = places[statement.node];
       if (kinds !== undefined && !kinds.includes(definition.kind))
         tell(
@@ -46,7 +48,11 @@ export function checkStructure(
           `\`${statement.node}\` does not belong in ${article(definition.kind)}`,
           statement.span,
           `\`${definition.name.text}\` is ${article(definition.kind)}`,
-          kinds.length === 1 ? `move it into ${article(kinds[0]!)}` : "make it a layer",
+          bound.has(statement.node)
+            ? `\`${statement.node}\` begins a statement: give what is bound to it another name`
+            : kinds.length === 1
+              ? `move it into ${article(kinds[0]!)}`
+              : "make it a layer",
         );
       else if (nested && statement.node === "modality")
         tell(

@@ -60,6 +60,7 @@ export function usedAs(definition: Definition, name: string): Use {
     }
     Object.values(node).forEach(visit);
   };
+  visit(definition.inputs.map(({ value }) => value));
   visit(definition.body);
   return found;
 }

@@ -15,6 +15,9 @@ const withPool = (statement: string): string => `
 import std.experts { Relu }
 import std.routers { TopK }
 ${inModel(statement).trimStart()}`;
+const withScaled = (statement: string): string => `
+layer Scaled(D)(x: [D], by: [] = 1) -> [D] { by * x }
+${inModel(statement).trimStart()}`;
 
 export const kindPages: readonly Page[] = [
   page(
@@ -41,7 +44,7 @@ export const kindPages: readonly Page[] = [
   page(
     "M0204",
     "a wrong number of arguments",
-    "The signature says how many statics and inputs there are. Inputs, and the arguments of built-in functions, are given by position.",
+    "The signature says how many statics and inputs there are; inputs with a default may be left out. The arguments of built-in functions, and what a pool reads, are given by position.",
     withNorm("logits = RMSNorm(x, x)"),
     withNorm("logits = RMSNorm(x) + RMSNorm(x)"),
   ),
@@ -142,5 +145,19 @@ export const kindPages: readonly Page[] = [
     "What enters a model are its modalities. Every other definition with parameters is a function of at least one input.",
     "\nlayer Table(D) {\n  param table: [D]\n  table\n}\n",
     "\nlayer Table(D)(x: [D]) -> [D] {\n  param table: [D]\n  x + table\n}\n",
+  ),
+  page(
+    "M0219",
+    "an input that is given twice",
+    "Arguments without a name are the inputs in their order; a name gives an input that none of them is.",
+    withScaled("logits = Scaled(x, 2, by = 3)"),
+    withScaled("logits = Scaled(x, by = 3)"),
+  ),
+  page(
+    "M0220",
+    "a default that does not fit the type of its input",
+    "A default is repeated to the type of its input: `[] = 1`, `[D] = 0`, `bool [N] = true`. Its own axes must be the last ones of that type, its elements of the declared kind.",
+    "\nlayer Masked(D)(x: [D], there: bool [] = 1) -> [D] { if there then x else 0 }\n",
+    "\nlayer Masked(D)(x: [D], there: bool [] = true) -> [D] { if there then x else 0 }\n",
   ),
 ];

@@ -19,8 +19,8 @@ export const namePages: readonly Page[] = [
   ),
   page(
     "M0103",
-    "a static or option that does not exist",
-    "Braces give statics by name: the name must be one of the definition's. The same holds for the options of an optimiser.",
+    "a static, input or option that does not exist",
+    "Braces give statics by name, parentheses inputs: the name must be one of the definition's. The same holds for the options of an optimiser.",
     `
 import std.norms { RMSNorm }
 model Example {
@@ -49,6 +49,13 @@ model Example {
     "Token modalities have `.next`, `.vocab` and `.length`, categories `.count`; gates have `.weight`, `.picks`, `.chosen` and `.load`.",
     "\nmodel Example {\n  modality text = tokens(vocab = 16)\n  param table: [text.vocabulary, 8]\n  logits = table[text]\n}\n",
     "\nmodel Example {\n  modality text = tokens(vocab = 16)\n  param table: [text.vocab, 8]\n  logits = table[text]\n}\n",
+  ),
+  page(
+    "M0106",
+    "a default that reads an input behind it",
+    "The default of an input is an expression over statics and the inputs before it: those are known when it is needed.",
+    "\nlayer Mixed(D)(x: [D], a: [D] = b, b: [D] = x) -> [D] { x + a * b }\n",
+    "\nlayer Mixed(D)(x: [D], b: [D] = x, a: [D] = b) -> [D] { x + a * b }\n",
   ),
 ];
 

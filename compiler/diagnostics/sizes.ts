@@ -87,4 +87,11 @@ export const sizePages: readonly Page[] = [
     "\nexpert Up(D, H)(x: [D]) -> [D] {\n  param up: [D, H]\n  x @ up\n}\n",
     "\nexpert Up(D, H)(x: [D]) -> [H] {\n  param up: [D, H]\n  x @ up\n}\n",
   ),
+  page(
+    "M0313",
+    "a size that is not known when an input is left out",
+    "Sizes come from statics and from the types of inputs. An input that may be left out binds none: whoever leaves it out says nothing about them.",
+    "\nlayer Picture(D)(x: [D], mask: [W] = 1) -> [D] { x * mean(mask) }\n",
+    "\nlayer Picture(D, W)(x: [D], mask: [W] = 1) -> [D] { x * mean(mask) }\n",
+  ),
 ];

@@ -157,4 +157,11 @@ model Example {
     inModel("logits = 2x"),
     inModel("logits = 2 * x"),
   ),
+  page(
+    "M0017",
+    "an input without a default behind one with a default",
+    "Inputs that may be left out stand behind those that are always given: they are left out from the right, or skipped by name.",
+    "\nlayer Scaled(D)(by: [] = 1, x: [D]) -> [D] { by * x }\n",
+    "\nlayer Scaled(D)(x: [D], by: [] = 1) -> [D] { by * x }\n",
+  ),
 ];

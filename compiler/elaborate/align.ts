@@ -57,12 +57,13 @@ export interface Misfit {
 }
 
 const mergeAxis = (a: VisibleAxis, b: VisibleAxis): VisibleAxis => {
-  const name = a.name ?? b.name;
+  const called = a.name === undefined ? b : a;
   const valid = a.valid ?? b.valid;
   const pieces = a.pieces ?? b.pieces;
   return {
     size: a.size,
-    ...(name === undefined ? {} : { name }),
+    ...(called.name === undefined ? {} : { name: called.name }),
+    ...(called.of === undefined ? {} : { of: called.of }),
     ...(valid === undefined ? {} : { valid }),
     ...(pieces === undefined ? {} : { pieces }),
   };
@@ -173,6 +174,8 @@ export function numberNode(builder: GraphBuilder, poly: Size): Node {
 /** A static number as a scalar: an integer where one is wanted and it is one. */
 export function scalarOf(of: Elaboration, value: NumberValue, want: Element = "number"): Tensor {
   const size = value.poly;
+  const constant = size === undefined ? undefined : known(size);
+  const same = constant === undefined ? {} : { constant };
   // A size is an integer, also while it has no number.
   const whole =
     size !== undefined &&
@@ -183,16 +186,19 @@ export function scalarOf(of: Elaboration, value: NumberValue, want: Element = "n
         )
       : Number.isInteger(known(size)));
   if (want === "int" && whole)
-    return tensor(
-      "int",
-      [],
-      [],
-      known(size) === undefined ? of.builder?.size(size) : of.builder?.constant(known(size)!, "i32"),
-    );
+    return {
+      ...tensor(
+        "int",
+        [],
+        [],
+        constant === undefined ? of.builder?.size(size) : of.builder?.constant(constant, "i32"),
+      ),
+      ...same,
+    };
   const node = of.builder === undefined || size === undefined ? undefined : numberNode(of.builder, size);
   if (of.builder !== undefined && node === undefined)
     throw new Error("internal: a number without a value while a graph is being built");
-  return tensor("number", [], [], node);
+  return { ...tensor("number", [], [], node), ...same };
 }
 
 /** Axes of these sizes are positions of a text. */
@@ -224,7 +230,10 @@ export function toTensor(of: Elaboration, value: Value, want?: Element): Tensor 
     case "number":
       return scalarOf(of, value, want);
     case "truth":
-      return tensor("bool", [], [], of.builder?.constant(value.value ?? false));
+      return {
+        ...tensor("bool", [], [], of.builder?.constant(value.value ?? false)),
+        ...(value.value === undefined ? {} : { constant: Number(value.value) }),
+      };
     case "index":
       return value.axis === undefined
         ? undefined
@@ -239,5 +248,8 @@ export function castTo(of: Elaboration, value: Tensor, element: Element): Tensor
   if (value.element === element) return value;
   if (element === "bool") throw new Error("internal: nothing is cast to a truth value");
   const node = build(of, [value], (builder, from) => builder.cast(from, element === "int" ? "i32" : "f32"));
-  return tensor(element, value.hidden, value.axes, node);
+  const result = tensor(element, value.hidden, value.axes, node);
+  return element === "number" && value.constant !== undefined
+    ? { ...result, constant: value.constant }
+    : result;
 }

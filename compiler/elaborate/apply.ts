@@ -3,8 +3,7 @@
 
 import type { Definition, Span } from "../../grammar/syntax.ts";
 import { constant, named } from "../../runtime/size.ts";
-import { toTensor, unionHidden } from "./align.ts";
-import { reportNotNumber } from "./arithmetic.ts";
+import { unionHidden } from "./align.ts";
 import { bindSizes, nameStatic } from "./bind-sizes.ts";
 import { runBody } from "./body.ts";
 import {
@@ -18,38 +17,23 @@ import {
   placeOf,
   report,
 } from "./elaboration.ts";
-import { signature } from "./instance.ts";
+import { allGiven, bindDefaults, type Inputs, readInputs } from "./inputs.ts";
 import { hide, lift, unhide, unhideGates } from "./lift.ts";
 import { ofSize, symbol } from "./number.ts";
+import { pickWidth } from "./pick-width.ts";
 import { repeatedNames } from "./repeated.ts";
 import { openScope, type Scope } from "./scope.ts";
 import {
   broken,
-  describe,
   type Gates,
   type Hidden,
   type Instance,
-  isBroken,
   type NumberValue,
   tensor,
   type Tensor,
   type Value,
   type VisibleAxis,
 } from "./value.ts";
-
-function reportArity(of: Elaboration, definition: Definition, given: number, span: Span): Value {
-  const wants = definition.inputs.length;
-  return report(
-    of,
-    "M0204",
-    span,
-    `\`${definition.name.text}\` takes ${wants === 1 ? "one input" : wants === 0 ? "no inputs" : `${wants} inputs`}, not ${given}`,
-    {
-      label: `${given === 1 ? "one is" : `${given} are`} given`,
-      help: `its signature is \`${signature(definition)}\``,
-    },
-  );
-}
 
 export const nothing: ReadonlySet<string> = new Set();
 
@@ -80,67 +64,6 @@ function frameFor(of: Elaboration, instance: Instance, span: Span, hints: ApplyH
   };
 }
 
-/** Inputs as tensors of the declared element types, or gates. */
-function readInputs(
-  of: Elaboration,
-  definition: Definition,
-  inputs: readonly Value[],
-  span: Span,
-): readonly (Tensor | Gates)[] | undefined {
-  const read: (Tensor | Gates)[] = [];
-  for (const [i, value] of inputs.entries()) {
-    const { type, name } = definition.inputs[i]!;
-    if (isBroken(value)) return undefined;
-    if (type.element === "gates") {
-      if (value.kind !== "gates") {
-        report(
-          of,
-          "M0207",
-          span,
-          `\`${name.text}\` of \`${definition.name.text}\` is gates, not ${describe(value)}`,
-          { label: `this is ${describe(value)}`, help: "give what a router returns" },
-        );
-        return undefined;
-      }
-      read.push(value);
-      continue;
-    }
-    const given = toTensor(of, value, type.element);
-    if (given === undefined) {
-      reportNotNumber(of, span, value, `\`${definition.name.text}\``);
-      return undefined;
-    }
-    const fits = given.element === type.element || (type.element === "number" && given.element === "int");
-    if (!fits) {
-      report(
-        of,
-        "M0405",
-        span,
-        `\`${name.text}\` of \`${definition.name.text}\` is ${elementName(type.element)}, not ${elementName(given.element)}`,
-        {
-          label: elementName(given.element),
-          help:
-            given.element === "bool"
-              ? "write `if x then 1 else 0`"
-              : `give ${elementName(type.element)}, or declare \`${name.text}: ${given.element === "number" ? "" : `${given.element} `}[...]\``,
-        },
-      );
-      return undefined;
-    }
-    read.push(type.element === "number" && given.element === "int" ? castToNumber(of, given) : given);
-  }
-  return read;
-}
-const elementName = (element: "number" | "int" | "bool"): string =>
-  ({ number: "numbers", int: "integers", bool: "truth values" })[element];
-const castToNumber = (of: Elaboration, value: Tensor): Tensor =>
-  tensor(
-    "number",
-    value.hidden,
-    value.axes,
-    value.node === undefined || of.builder === undefined ? undefined : of.builder.cast(value.node, "f32"),
-  );
-
 /** How often a definition may stand inside itself before it is taken to be endless. */
 const deepest = 40;
 
@@ -148,7 +71,7 @@ const deepest = 40;
 export function apply(
   of: Elaboration,
   instance: Instance,
-  inputs: readonly Value[],
+  inputs: Inputs,
   span: Span,
   hints: ApplyHints = {},
 ): Value {
@@ -158,7 +81,7 @@ export function apply(
       label: `\`${definition.name.text}\` is a model`,
       help: "make a layer of what both need",
     });
-  if (inputs.length !== definition.inputs.length) return reportArity(of, definition, inputs.length, span);
+  if (!allGiven(of, definition, inputs, span)) return broken;
   if (of.frames.filter((each) => each.definition === definition).length >= (checking(of) ? 1 : deepest)) {
     if (checking(of) && definition.result !== undefined) {
       // A definition that contains itself is found when it is built; its signature is enough here.
@@ -179,8 +102,9 @@ export function apply(
   for (const [name, value] of instance.statics) scope.names.set(name, nameStatic(value, frame.path, name));
   if (!bindSizes(of, instance, read, frame, scope, span, hints)) return broken;
   of.watch?.applied(frameOf(of).module.path, span, instance, scope.names, frame.path);
-  const hidden = read.map((value, i): Tensor | Gates => {
+  const hidden = read.map((value, i): Tensor | Gates | undefined => {
     const { type } = definition.inputs[i]!;
+    if (value === undefined) return undefined;
     if (value.kind === "gates")
       return {
         ...value,
@@ -193,15 +117,17 @@ export function apply(
       ...inner,
       axes: inner.axes.map((axis, j) => {
         const declared = type.axes[j];
-        const { name: _, ...rest } = axis;
+        const { name: _, of: _stood, ...rest } = axis;
         return declared?.node === "name" ? { ...rest, name: declared.text } : rest;
       }),
     };
   });
-  definition.inputs.forEach(({ name }, i) => scope.names.set(name.text, hidden[i]!));
+  definition.inputs.forEach(({ name }, i) => {
+    if (hidden[i] !== undefined) scope.names.set(name.text, hidden[i]);
+  });
   const lead = unionHidden(
     hidden
-      .map((value) => (value.kind === "gates" ? value.picks : value))
+      .flatMap((value) => (value === undefined ? [] : value.kind === "gates" ? value.picks : value))
       .concat(lifted.length > 0 ? [tensor("number", lifted, [], undefined)] : []),
   ).filter(({ kind }) => kind !== "group");
   const inside: Frame = {
@@ -213,10 +139,11 @@ export function apply(
   of.frames.push(inside);
   let result: Value;
   try {
-    result =
-      checking(of) && definition.result !== undefined
-        ? declaredResult(of, definition, scope, lead)
-        : runBody(of, definition, scope);
+    if (checking(of) && definition.result !== undefined) result = declaredResult(of, definition, scope, lead);
+    else {
+      bindDefaults(of, definition, hidden, scope);
+      result = runBody(of, definition, scope);
+    }
   } finally {
     of.frames.pop();
   }
@@ -237,10 +164,11 @@ export function apply(
 /** The caller's name for an axis that the signature names. */
 function renameAxis(axis: VisibleAxis, definition: Definition, at: number, scope: Scope): VisibleAxis {
   const declared = definition.result?.axes[at];
-  const { name: _, ...rest } = axis;
+  const { name: _, of: _stood, ...rest } = axis;
   if (declared?.node !== "name") return rest;
   const bound = scope.names.get(declared.text);
-  return bound?.kind === "number" && bound.name !== undefined ? { ...rest, name: bound.name } : rest;
+  if (bound?.kind !== "number" || bound.name === undefined) return rest;
+  return { ...rest, name: bound.name, ...(bound.of === undefined ? {} : { of: bound.of }) };
 }
 
 function routerFrame(definition: Definition, scope: Scope, hints: ApplyHints): NonNullable<Frame["router"]> {
@@ -268,7 +196,7 @@ function declaredResult(
   if (axes === undefined) return broken;
   if (result.element !== "gates") return tensor(result.element, lead, axes, undefined);
   const count = axes[0]?.size ?? named("N");
-  const picks = tensor("int", lead, [{ size: named("K") }], undefined);
+  const picks = tensor("int", lead, [{ size: pickWidth(of, definition, scope, count) }], undefined);
   return {
     kind: "gates",
     picks,

@@ -2,7 +2,8 @@
 // now; on tensors they become element-wise nodes of the aligned operands. `@` is in contract.ts.
 
 import type { BinaryOperator, Span } from "../../grammar/syntax.ts";
-import type { BinaryMap, MapFn } from "../graph.ts";
+import type { BinaryMap, DType, MapFn } from "../graph.ts";
+import { evaluateMap } from "../graph-scalar.ts";
 import { align, castTo, expandTo, toTensor, unionHidden, type Misfit } from "./align.ts";
 import { build, checking, frameOf, report, type Elaboration } from "./elaboration.ts";
 import {
@@ -86,12 +87,24 @@ export function elementWise(
     (best, { axes: each }) => (each.some((axis) => axis.valid !== undefined) ? each : best),
     valid,
   );
-  return tensor(
+  const result = tensor(
     element,
     first!.hidden,
     axes,
     build(of, aligned, (builder, ...nodes) => builder.map(fn, ...nodes)),
   );
+  const constant = constantOf(fn, operands);
+  return constant === undefined ? result : { ...result, constant };
+}
+
+const dtypes: Readonly<Record<Element, DType>> = { number: "f32", int: "i32", bool: "bool" };
+
+/** What comes of operands of which each is one number throughout. */
+function constantOf(fn: MapFn, operands: readonly Tensor[]): number | undefined {
+  const known = operands.flatMap(({ constant }) => constant ?? []);
+  if (known.length < operands.length) return undefined;
+  const [a = 0, b = 0, c = 0] = known;
+  return evaluateMap(fn, dtypes[operands.at(-1)!.element], a, b, c);
 }
 
 function staticBinary(
@@ -152,6 +165,8 @@ function logical(of: Elaboration, span: Span, operator: "and" | "or", a: Value, 
       label: `${describe(a)} and ${describe(b)}`,
       help: "compare first: `a > 0 and b > 0`",
     });
+  if (operator === "and" && isOne(a)) return y;
+  if (operator === "and" && isOne(b)) return x;
   return elementWise(of, span, operator, [x, y], "bool");
 }
 
@@ -223,6 +238,8 @@ export function binary(of: Elaboration, span: Span, operator: ElementWise, a: Va
   if (operator === "^" && b.kind === "number" && valueOf(b) === 2)
     return elementWise(of, span, "mul", [left, left], "number");
   if (operator === "^" && b.kind === "number" && valueOf(b) === 1) return left;
+  if (operator === "*" && isOne(a) && left.element === right.element) return right;
+  if ((operator === "*" || operator === "/") && isOne(b) && left.element === right.element) return left;
   const { fn, swap } = maps[operator];
   return elementWise(
     of,
@@ -232,6 +249,11 @@ export function binary(of: Elaboration, span: Span, operator: ElementWise, a: Va
     comparison ? "bool" : left.element,
   );
 }
+
+/** A tensor that is 1 (true) by its default, in formulas that may do without: their nodes are then those of the text without it. What
+ * the text itself says, 1 * x, stays until it is simplified. */
+const isOne = (value: Value): boolean => value.kind === "tensor" && value.constant === 1 && isSingle(value);
+const isSingle = ({ hidden, axes }: Tensor): boolean => hidden.length === 0 && axes.length === 0;
 
 /** In a weight: a token without any expert divides by 1, so that no NaN reaches the gradient of its scores. */
 function divisorOfChosen(of: Elaboration, divisor: Tensor): Tensor {
@@ -307,5 +329,6 @@ export function choice(of: Elaboration, span: Span, condition: Value, a: Value, 
       label: `${left.element} and ${right.element}`,
       help: "make both numbers or both truth values",
     });
+  if (isOne(condition) && isSingle(right)) return left;
   return elementWise(of, span, "select", [test, left, right], left.element, "the condition and the branches");
 }

@@ -19,7 +19,7 @@ import {
 export function bindSizes(
   of: Elaboration,
   instance: Instance,
-  inputs: readonly (Tensor | Gates)[],
+  inputs: readonly (Tensor | Gates | undefined)[],
   frame: Frame,
   scope: Scope,
   span: Span,
@@ -48,6 +48,7 @@ export function bindSizes(
   };
   const visible = inputs.map((value, i): readonly VisibleAxis[] => {
     const { type } = definition.inputs[i]!;
+    if (value === undefined) return [];
     if (value.kind === "gates") return [{ size: value.count }];
     return value.axes.slice(value.axes.length - type.axes.length);
   });
@@ -68,6 +69,7 @@ export function bindSizes(
       if (before === undefined) {
         scope.names.set(expression.text, {
           ...ofSize(axis.size, axis.name),
+          ...(axis.of === undefined ? {} : { of: axis.of }),
           ...(axis.pieces === undefined ? {} : { pieces: axis.pieces }),
         });
         continue;

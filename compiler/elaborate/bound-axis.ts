@@ -8,7 +8,7 @@ import type { Hidden, IndexValue, VisibleAxis } from "./value.ts";
 export function boundAxis(
   of: Elaboration,
   index: IndexValue,
-  axis: Pick<VisibleAxis, "size" | "pieces">,
+  axis: Pick<VisibleAxis, "size" | "name" | "of" | "pieces">,
   span: Span,
 ): Hidden | undefined {
   if (index.axis === undefined) {
@@ -17,6 +17,7 @@ export function boundAxis(
       order: index.order,
       size: axis.size,
       name: index.name,
+      of: axis.of ?? (axis.name === undefined ? {} : { name: axis.name }),
       ...(axis.pieces === undefined ? {} : { pieces: axis.pieces }),
     };
     return index.axis;

@@ -4,6 +4,7 @@
 import type { Expression, Span } from "../../grammar/syntax.ts";
 import { known } from "../../runtime/size.ts";
 import { frameOf, report, type ApplyHints, type Elaboration } from "./elaboration.ts";
+import { countInputs, matchInputs, requiredInputs } from "./inputs.ts";
 import { areInputs, asInstance, evaluateArguments } from "./instance.ts";
 import { openMask } from "./modality-mask.ts";
 import { countsOf } from "./pool.ts";
@@ -52,13 +53,9 @@ export function gatesFor(
     if (callee.kind === "definition" || callee.kind === "instance") {
       const given = evaluateArguments(of, inner.arguments, scope);
       if (callee.definition.kind === "router" && areInputs(callee, given)) {
-        value = of.parts.apply(
-          of,
-          asInstance(callee, span),
-          given.map((each) => each.value),
-          span,
-          hints,
-        );
+        const matched = matchInputs(of, callee.definition, given, span);
+        if (matched === undefined) return undefined;
+        value = of.parts.apply(of, asInstance(callee, span), matched, span, hints);
         return gatesOrReport(of, value, span);
       }
     }
@@ -72,13 +69,14 @@ export function gatesFor(
       });
       return undefined;
     }
-    const wants = value.definition.inputs.length;
+    // What the experts read beside the token is theirs: inputs that a router may do without are given to it by name.
+    const wants = requiredInputs(value.definition);
     if (wants > inputs.length) {
       report(
         of,
         "M0204",
         span,
-        `\`${value.definition.name.text}\` takes ${wants} inputs, and the pool has ${inputs.length}`,
+        `\`${value.definition.name.text}\` takes ${countInputs(value.definition)}, and the pool has ${inputs.length}`,
         { label: "too few inputs", help: "apply the router to its inputs: `router Name(x, z)`" },
       );
       return undefined;
@@ -119,6 +117,12 @@ export function routePool(
       help: "make a pool: `pool = SwiGLU(D, H) * 64`",
     });
   if (given.some(({ value }) => isBroken(value))) return broken;
+  const named = given.find(({ argument }) => argument.name !== undefined)?.argument.name;
+  if (named !== undefined)
+    return report(of, "M0204", named.span, "what a pool reads is given by position", {
+      label: "has a name",
+      help: "experts of unlike kinds may call it differently: write `pool(x, other)`",
+    });
   const inputs = given.map(({ value }) => value);
   if (inputs.length === 0)
     return report(of, "M0204", call.span, "a pool takes what its experts take", {

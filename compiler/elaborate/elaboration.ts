@@ -9,6 +9,7 @@ import type { Size } from "../../runtime/size.ts";
 import type { GraphBuilder } from "../graph-builder.ts";
 import type { Node, Origin } from "../graph.ts";
 import type { LoadedModule } from "../model.ts";
+import type { Inputs } from "./inputs.ts";
 import type { RecipeSizes } from "./recipe-sizes.ts";
 import type { Replay } from "./replay.ts";
 import type { Scope } from "./scope.ts";
@@ -42,6 +43,8 @@ export interface BuiltRouter {
   readonly width: number;
   /** A capacity may have dropped picks. */
   readonly dropping: boolean;
+  /** Gates of a metric: nothing but a report reads them. */
+  readonly measured?: true;
 }
 
 /** One body that is being run: where names of parameters go, and where an error in it came from. */
@@ -166,7 +169,7 @@ export interface Parts {
   /** Runs statements; the value of the last expression, if any. */
   run(of: Elaboration, statements: readonly Statement[], scope: Scope): Value | undefined;
   /** Applies an instance to tensors. */
-  apply(of: Elaboration, instance: Instance, inputs: readonly Value[], span: Span, hints?: ApplyHints): Value;
+  apply(of: Elaboration, instance: Instance, inputs: Inputs, span: Span, hints?: ApplyHints): Value;
   axesOf(of: Elaboration, type: Type, scope: Scope): readonly VisibleAxis[] | undefined;
 }
 

@@ -11,9 +11,10 @@ import { build, checking, frameOf, report, type Elaboration } from "./elaboratio
 import type { Call } from "./call.ts";
 import { callBuiltin, pairwise } from "./functions.ts";
 import { boundIndices, indexInto, overScope } from "./indices.ts";
+import { matchInputs } from "./inputs.ts";
 import { areInputs, asInstance, evaluateArguments, notDefinable, withStatics } from "./instance.ts";
 import { isBuiltin, moduleName, readName } from "./names.ts";
-import { asSize, number, sameSizes, showShape, showSize } from "./number.ts";
+import { asSize, number, sameSizes, showShape, showSize, valueOf } from "./number.ts";
 import { routePool } from "./by.ts";
 import { poolArithmetic } from "./pool.ts";
 import { isReduction, reduce } from "./reduce.ts";
@@ -56,7 +57,9 @@ export function axesOf(of: Elaboration, type: Type, scope: Scope): readonly Visi
               ? "make it positive"
               : size === undefined
                 ? "write a size"
-                : "choose numbers that divide without rest",
+                : value.kind === "number" && valueOf(value) === undefined
+                  ? "it is known only when the model runs: divide a size that is a number"
+                  : "choose numbers that divide without rest",
         },
       );
       continue;
@@ -192,18 +195,9 @@ function callValue(
       help: "remove it",
     });
   if (!areInputs(callee, given)) return withStatics(of, callee, given, expression.span);
-  const named = given.find(({ argument }) => argument.name !== undefined);
-  if (named !== undefined)
-    return report(of, "M0204", named.argument.span, "inputs are given by position", {
-      label: "has a name",
-      help: "give statics in braces: `Name { k = 2 }(x)`",
-    });
-  return of.parts.apply(
-    of,
-    asInstance(callee, expression.span),
-    given.map(({ value }) => value),
-    expression.span,
-  );
+  const inputs = matchInputs(of, callee.definition, given, expression.span);
+  if (inputs === undefined) return broken;
+  return of.parts.apply(of, asInstance(callee, expression.span), inputs, expression.span);
 }
 
 function call(of: Elaboration, expression: Extract<Expression, { node: "call" }>, scope: Scope): Value {

@@ -261,12 +261,12 @@ function indexBy(
         `an axis is indexed by integers, not by ${ids === undefined ? describe(at) : ids.element === "bool" ? "truth values" : "numbers"}`,
         {
           label: ids === undefined ? `this is ${describe(at)}` : showShape(ids.axes),
-          help: "use an index, a place, or a tensor of integers",
+          help: "use an index, a place, or integers: `int(...)` makes them of numbers",
         },
       );
     lookups.set(i, ids);
   }
-  // Places first, from the right, then labels, then lookups: positions are kept as they were written.
+  // Places first, from the right: positions are kept as they were written.
   let current = base;
   const left = base.axes.map((_, i) => i);
   for (const [i, at] of [...places].sort(([a], [b]) => b - a)) {
@@ -281,6 +281,16 @@ function indexBy(
       node,
     );
     left.splice(position, 1);
+  }
+  // Rows of one table are looked up where they lie, so that its gradient is routed to them; an index of the ids picks among tables.
+  const added = [...labels.values()];
+  if ([...lookups.values()].every(({ hidden }) => !added.some((axis) => hidden.includes(axis)))) {
+    for (const [i, ids] of [...lookups].sort(([a], [b]) => b - a)) {
+      const position = left.indexOf(i);
+      current = lookUpAt(of, current, position, ids);
+      left.splice(position, 1, ...ids.axes.map(() => -1));
+    }
+    return label(of, current, new Map([...labels].map(([i, axis]) => [left.indexOf(i), axis])));
   }
   const labelled = new Map([...labels].map(([i, axis]) => [left.indexOf(i), axis]));
   current = label(of, current, labelled);
@@ -319,7 +329,8 @@ export function binderScope(
         });
         return undefined;
       }
-      index.axis = { kind: "index", order: index.order, size: whole.size, name: name.text };
+      const stood = size.node === "name" ? { name: size.text } : {};
+      index.axis = { kind: "index", order: index.order, size: whole.size, name: name.text, of: stood };
     }
     inside.names.set(name.text, index);
     indices.push(index);
@@ -356,9 +367,10 @@ export function showIndices(
   const all = unionHidden([value, { hidden: axes }]);
   const wide = expandTo(of, value, all, value.axes);
   const hidden = all.filter((axis) => !axes.includes(axis));
-  const visible: VisibleAxis[] = axes.map(({ size, name, pieces }) => ({
+  const visible: VisibleAxis[] = axes.map(({ size, name, of: stood, pieces }) => ({
     size,
     name,
+    of: stood ?? {},
     ...(pieces === undefined ? {} : { pieces }),
   }));
   const node = build(of, [wide], (builder, from) =>

@@ -9,6 +9,12 @@ import { followsClock } from "./schedules.ts";
 import type { Scope } from "./scope.ts";
 import { asTensor, broken, describe, isBroken, type Broken, type Instance, type Value } from "./value.ts";
 
+/** An argument with its value. */
+export interface Evaluated {
+  readonly argument: Argument;
+  readonly value: Value;
+}
+
 export type Definable = Extract<Value, { kind: "definition" }> | Instance;
 
 export const signature = ({ name, statics, inputs }: Definition): string => {
@@ -33,7 +39,7 @@ export const asInstance = (value: Definable, span: Span): Instance =>
 export function withStatics(
   of: Elaboration,
   value: Definable,
-  given: readonly { readonly argument: Argument; readonly value: Value }[],
+  given: readonly Evaluated[],
   span: Span,
 ): Instance | Broken {
   const instance = asInstance(value, span);
@@ -107,15 +113,12 @@ export function evaluateArguments(
   of: Elaboration,
   list: readonly Argument[],
   scope: Scope,
-): readonly { readonly argument: Argument; readonly value: Value }[] {
+): readonly Evaluated[] {
   return list.map((argument) => ({ argument, value: of.parts.evaluate(of, argument.value, scope) }));
 }
 
 /** Whether arguments are inputs (tensors) rather than statics of what is called. */
-export function areInputs(
-  value: Definable,
-  given: readonly { readonly argument: Argument; readonly value: Value }[],
-): boolean {
+export function areInputs(value: Definable, given: readonly Evaluated[]): boolean {
   const { definition } = value;
   if (
     given.some(
@@ -123,10 +126,12 @@ export function areInputs(
     )
   )
     return true;
-  if (given.some(({ argument }) => argument.name !== undefined)) return false;
+  const named = given.flatMap(({ argument }) => argument.name?.text ?? []);
+  if (named.length > 0)
+    return named.every((name) => definition.inputs.some((input) => input.name.text === name));
   const taken = value.kind === "instance" ? value.statics.size : 0;
   if (definition.statics.length === 0 || taken >= definition.statics.length) return true;
-  if (given.length === 0) return definition.inputs.length === 0;
+  if (given.length === 0) return definition.inputs.every((input) => input.value !== undefined);
   return false;
 }
 

@@ -56,11 +56,12 @@ export const unhideGates = (of: Elaboration, gates: Gates, lifted: readonly Hidd
 export function lift(
   of: Elaboration,
   definition: Definition,
-  inputs: readonly (Tensor | Gates)[],
+  inputs: readonly (Tensor | Gates | undefined)[],
   span: Span,
 ): readonly Hidden[] | undefined {
   let longest: readonly VisibleAxis[] = [];
   for (const [i, value] of inputs.entries()) {
+    if (value === undefined) continue;
     const declared = definition.inputs[i]!;
     const rank = declared.type.element === "gates" ? 1 : declared.type.axes.length;
     const axes = value.kind === "gates" ? value.picks.axes : value.axes;

@@ -6,6 +6,7 @@ import { constant, known, type Size } from "../../runtime/size.ts";
 import { expandTo, toTensor, unionAxes, unionHidden } from "./align.ts";
 import { reportMisfit } from "./arithmetic.ts";
 import { build, checking, type Elaboration, frameOf, report } from "./elaboration.ts";
+import { countInputs, requiredInputs } from "./inputs.ts";
 import { asInstance } from "./instance.ts";
 import { addNumbers, asSize, ofSize, sameSizes, showShape, showSize } from "./number.ts";
 import {
@@ -197,13 +198,13 @@ export function inputsOf(
   instance: Instance,
   inputs: readonly Value[],
 ): readonly Value[] | undefined {
-  const wants = instance.definition.inputs.length;
-  if (wants <= inputs.length) return inputs.slice(0, wants);
+  const { definition } = instance;
+  if (requiredInputs(definition) <= inputs.length) return inputs.slice(0, definition.inputs.length);
   report(
     of,
     "M0204",
     span,
-    `\`${instance.definition.name.text}\` takes ${wants} inputs, and ${inputs.length === 1 ? "one is" : `${inputs.length} are`} there`,
+    `\`${definition.name.text}\` takes ${countInputs(definition)}, and ${inputs.length === 1 ? "one is" : `${inputs.length} are`} there`,
     {
       label: "one input too few",
       help: "give the further inputs to the pool: `pool(x, other)`",

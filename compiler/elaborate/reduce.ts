@@ -4,7 +4,7 @@
 // expert these are its own, so that each expert has a sum, a maximum or a mean of itself alone.
 
 import type { Name, Span } from "../../grammar/syntax.ts";
-import { product } from "../../runtime/size.ts";
+import { namesOf, product } from "../../runtime/size.ts";
 import type { GraphBuilder } from "../graph-builder.ts";
 import type { Node } from "../graph.ts";
 import { castTo, expandTo, numberNode, takeGroups, unionHidden } from "./align.ts";
@@ -12,7 +12,7 @@ import { build, frameOf, report, type Elaboration } from "./elaboration.ts";
 import { sameSizes, showShape, showSize } from "./number.ts";
 import { lookUp, type Scope } from "./scope.ts";
 import { noteMixing } from "./sequence-notes.ts";
-import { tensor, type Hidden, type Tensor, type Value } from "./value.ts";
+import { tensor, type Hidden, type Tensor, type Value, type VisibleAxis } from "./value.ts";
 
 export const reductions = [
   "sum",
@@ -57,6 +57,17 @@ function overOne(of: Elaboration, scope: Scope, name: Name, value: Tensor): Alon
   return undefined;
 }
 
+/** How to say the last axis. A size that has no name here, like how many a token picks where that is not known, is named by an index. */
+function howToName(fn: string, axes: readonly VisibleAxis[], scope: Scope): string {
+  const last = axes.at(-1)!;
+  if (last.name !== undefined) return `write \`${fn}(... over ${last.name})\``;
+  if ([...namesOf(last.size)].some((name) => lookUp(scope, name) === undefined)) {
+    const indices = axes.map((_, i) => "ijklmn"[i] ?? `i${i}`);
+    return `bind it, \`y = ...\`, and name its axes: \`${fn}(y[${indices.join(", ")}] over ${indices.at(-1)!})\``;
+  }
+  return `name the size (\`dim V = ${showSize(last.size)}\`) and write \`${fn}(... over V)\``;
+}
+
 /** What `over` names, or the only axis of a vector. */
 export function along(
   of: Elaboration,
@@ -69,12 +80,6 @@ export function along(
   if (over.length === 0) {
     if (value.axes.length === 1) return { hidden: [], visible: [0] };
     const lead = frameOf(of).lead.length > 0 || value.axes.length === 0;
-    const last = value.axes.at(-1);
-    const named = last?.name ?? "V";
-    const first =
-      last === undefined || last.name !== undefined
-        ? ""
-        : `name the size (\`dim V = ${showSize(last.size)}\`) and `;
     report(of, "M0303", span, `\`${fn}\` needs to know over which axis`, {
       label:
         value.axes.length === 0
@@ -83,7 +88,7 @@ export function along(
       help:
         value.axes.length === 0 && lead
           ? `write \`${fn}(... over tokens)\``
-          : `${first}write \`${fn}(... over ${named})\``,
+          : howToName(fn, value.axes, scope),
     });
     return undefined;
   }
@@ -322,12 +327,13 @@ export function reduceAlong(of: Elaboration, fn: Reduction, value: Tensor, axes:
   const left = hidden.flatMap((axis) =>
     experts !== undefined && axis === experts.rows ? [experts] : axes.hidden.includes(axis) ? [] : [axis],
   );
-  return tensor(
+  const result = tensor(
     element,
     left,
     full.axes.filter((_, i) => !axes.visible.includes(i)),
     node,
   );
+  return fn === "mean" && value.constant !== undefined ? { ...result, constant: value.constant } : result;
 }
 
 /** The mean over every axis that remains: what `loss` and `metric` do. */

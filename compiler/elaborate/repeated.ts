@@ -59,6 +59,7 @@ export function repeatedNames(definition: Definition): ReadonlySet<string> {
       mention(Object.values(statement), times);
     }
   };
+  for (const { value } of definition.inputs) mention(value, 1);
   visit(definition.body, 1);
   const repeated = new Set<string>();
   for (const [name, times] of bound) if (times > 1) repeated.add(name);

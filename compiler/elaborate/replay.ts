@@ -15,6 +15,7 @@ import { apply, pathOf } from "./apply.ts";
 import { cachePath } from "./cache.ts";
 import { frameOf, type ApplyHints, type Collected, type Elaboration, type Frame } from "./elaboration.ts";
 import { noteHeld } from "./sent.ts";
+import type { Inputs } from "./inputs.ts";
 import { sameInputs, sameInstance } from "./same-value.ts";
 import { mostWork } from "./statement.ts";
 import type { Instance, Tensor, Value } from "./value.ts";
@@ -75,7 +76,7 @@ const ownPath: ReadonlySet<string> = new Set(["layer", "expert", "moe", "chain"]
 export function applyOrReplay(
   of: Elaboration,
   instance: Instance,
-  inputs: readonly Value[],
+  inputs: Inputs,
   span: Span,
   hints?: ApplyHints,
 ): Value {
@@ -85,8 +86,7 @@ export function applyOrReplay(
     hints !== undefined ||
     instance.path !== undefined ||
     !ownPath.has(instance.definition.kind) ||
-    inputs.length !== instance.definition.inputs.length ||
-    !inputs.every((value): value is Tensor => value.kind === "tensor" && value.node !== undefined) ||
+    !inputs.every((value): value is Tensor => value?.kind === "tensor" && value.node !== undefined) ||
     of.afterStep ||
     frameOf(of).router !== undefined ||
     of.diagnostics.length > 0

@@ -1,7 +1,7 @@
 // Routers: `choose` and `weight`, and the names that a router knows of its choice. In: scores for N experts.
 // Out: gates: picks, weights, who was chosen, the load. What a choice reads is in scores.ts, its forms are in choices.ts, `capacity` in capacity.ts.
 
-import type { Statement } from "../../grammar/syntax.ts";
+import type { Expression, Statement } from "../../grammar/syntax.ts";
 import { constant, known, named, product } from "../../runtime/size.ts";
 import { atPicks, chosenOf, isPicked, loadOf } from "../build/gates.ts";
 import type { Node } from "../graph.ts";
@@ -10,7 +10,7 @@ import { choiceOf } from "./choices.ts";
 import { build, checking, type Elaboration, frameOf, report } from "./elaboration.ts";
 import { sameSizes, showShape } from "./number.ts";
 import type { Scope } from "./scope.ts";
-import { expertAxis, expertsOf, overExperts, routerOf, tokensOf } from "./scores.ts";
+import { asExperts, expertAxis, expertsOf, routerOf, tokensOf } from "./scores.ts";
 import { broken, describe, type Gates, isBroken, tensor, type Tensor, type Value } from "./value.ts";
 
 /** `choose ... only where mask` */
@@ -28,13 +28,15 @@ export function choose(
     return;
   }
   const made = choiceOf(of, statement.choice, scope);
-  const only =
-    statement.only === undefined ? undefined : overExperts(of, statement.only, scope, "bool", "the mask");
+  const only = statement.only === undefined ? undefined : maskOf(of, statement.only, scope);
   if (made === undefined || (statement.only !== undefined && only === undefined)) {
     router.failed = true;
     return;
   }
-  const masks = [only, router.open].filter((each): each is Tensor => each !== undefined);
+  // A mask that is open to all, as one of an input that nobody gives, is none.
+  const masks = [only, router.open].filter(
+    (each): each is Tensor => each !== undefined && each.constant !== 1,
+  );
   const tokens = tokensOf(of, [...made.tensors, ...masks]);
   const wide = made.tensors.map((each) => expandTo(of, each, tokens, each.axes));
   const shut = masks.map((each) => expandTo(of, each, tokens, each.axes));
@@ -53,6 +55,16 @@ export function choose(
   router.mayBeEmpty = made.empty || masks.length > 0;
 }
 
+/** One truth value for each expert, or one for the token. */
+function maskOf(of: Elaboration, expression: Expression, scope: Scope): Tensor | undefined {
+  const value = of.parts.evaluate(of, expression, scope);
+  if (isBroken(value)) return undefined;
+  const found = toTensor(of, value);
+  return found?.element === "bool" && found.axes.length === 0
+    ? { ...found, ...expandTo(of, found, found.hidden, [expertAxis(of)]) }
+    : asExperts(of, expression, value, "bool", "the mask");
+}
+
 /** Inside a weight a tensor over experts stands for its chosen entries. */
 export function restrict(of: Elaboration, value: Value): Value {
   const router = frameOf(of).router;
@@ -65,7 +77,9 @@ export function restrict(of: Elaboration, value: Value): Value {
     return value;
   const [axis] = value.axes;
   if (axis!.valid !== undefined || !sameSizes(axis!.size, expertsOf(of))) return value;
-  if (axis!.name !== undefined && axis!.name !== router.axisName) return value;
+  // Of another axis that happens to be as long: `D` where D = N. An index is of the axis that it stood for.
+  const called = axis!.of === undefined ? axis!.name : axis!.of.name;
+  if (called !== undefined && called !== router.axisName) return value;
   const { before } = router;
   const wide =
     value.hidden.length === 0 ? value : expandTo(of, value, unionHidden([value, before]), value.axes);

@@ -25,6 +25,7 @@ const samePieces = (a: Pieces | undefined, b: Pieces | undefined): boolean =>
 
 const sameType = (a: Tensor, b: Tensor): boolean =>
   a.element === b.element &&
+  a.constant === b.constant &&
   a.hidden.length === b.hidden.length &&
   a.hidden.every((axis, i) => axis === b.hidden[i]) &&
   sameAxes(a.axes, b.axes);

@@ -7,7 +7,7 @@ import { castTo, toTensor, unionHidden } from "./align.ts";
 import { checking, type Elaboration, frameOf, report, type RouterFrame } from "./elaboration.ts";
 import { sameSizes, showShape, showSize, valueOf } from "./number.ts";
 import type { Scope } from "./scope.ts";
-import { describe, type Hidden, isBroken, type Tensor, type VisibleAxis } from "./value.ts";
+import { describe, type Hidden, isBroken, type Tensor, type Value, type VisibleAxis } from "./value.ts";
 
 export const routerOf = (of: Elaboration): RouterFrame => {
   const { router } = frameOf(of);
@@ -33,7 +33,17 @@ export function overExperts(
   element: "number" | "bool",
   what: string,
 ): Tensor | undefined {
-  const value = of.parts.evaluate(of, expression, scope);
+  return asExperts(of, expression, of.parts.evaluate(of, expression, scope), element, what);
+}
+
+/** The same of a value that an expression has. */
+export function asExperts(
+  of: Elaboration,
+  expression: Expression,
+  value: Value,
+  element: "number" | "bool",
+  what: string,
+): Tensor | undefined {
   if (isBroken(value)) return undefined;
   const found = toTensor(of, value);
   const size = expertsOf(of);

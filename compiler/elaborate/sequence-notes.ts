@@ -7,7 +7,7 @@ import { isLength } from "./align.ts";
 import type { Elaboration } from "./elaboration.ts";
 
 const wayOut =
-  "read other positions by `context` and a mask, by `previous`, or by a window into the past: `x[t - 1]`";
+  "read other positions by `context` and a mask, by `previous`, or by a window into the past: `x[t - 1]`; what only a loss or a metric needs stands in it, or ends with `in training`";
 
 /** Something that needs the whole text. `why` goes on after the place: "small.moe:12 ...". */
 export function noteUndecodable(of: Elaboration, why: string, help = wayOut): void {

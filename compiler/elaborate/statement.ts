@@ -222,8 +222,18 @@ function measure(
   scope: Scope,
 ): void {
   if (of.decode !== undefined) return;
+  const { routers } = of.collected;
+  const before = routers.length;
   const value = of.parts.evaluate(of, statement.value, scope);
   if (isBroken(value)) return;
+  if (value.kind === "gates" && statement.node === "metric") {
+    routers.splice(
+      before,
+      Infinity,
+      ...routers.slice(before).map((each) => ({ ...each, measured: true as const })),
+    );
+    return;
+  }
   let found = toTensor(of, value);
   if (found === undefined) {
     reportNotNumber(of, statement.value.span, value, `\`${statement.node}\``);

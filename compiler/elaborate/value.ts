@@ -23,6 +23,8 @@ export interface Hidden {
   readonly order: number;
   readonly size: Size;
   readonly name: string;
+  /** index: what the axis that bounded it is called. */
+  readonly of?: AxisOf;
   /** rows, when a graph is built. */
   readonly route?: RouteNode;
   /** group: whose. */
@@ -30,10 +32,17 @@ export interface Hidden {
   readonly pieces?: Pieces;
 }
 
+/** The axis that an index stood for: `N` of `y[n] = 2 * x[n]`, nothing where that has no name. */
+export interface AxisOf {
+  readonly name?: string;
+}
+
 export interface VisibleAxis {
   readonly size: Size;
-  /** What the text calls it: `D`. */
+  /** What the text calls it: `D`, or an index. */
   readonly name?: string;
+  /** Where the name is an index. */
+  readonly of?: AxisOf;
   /** Picks of a router: which of them are there (bool, this the only visible axis). Reductions run over those. */
   readonly valid?: Tensor;
   readonly pieces?: Pieces;
@@ -45,6 +54,8 @@ export interface Tensor {
   readonly hidden: readonly Hidden[];
   readonly axes: readonly VisibleAxis[];
   readonly node?: Node;
+  /** Every element is this number (a truth value: 0 or 1), by what the text says alone: `there` where nobody gives a mask. */
+  readonly constant?: number;
 }
 
 /** A polynomial with real coefficients over symbolic sizes; undefined: a number that is not known (only in checking). */
@@ -53,6 +64,8 @@ export interface NumberValue {
   readonly poly?: Size;
   /** The name of the size in the text, for axes and errors. */
   readonly name?: string;
+  /** Where that is an index of the caller's. */
+  readonly of?: AxisOf;
   readonly pieces?: Pieces;
 }
 

@@ -326,11 +326,16 @@ function optionItems(
 function argumentItems(callee: string, names: Names, offset: number): readonly Item[] {
   const list = Object.entries(scheduleParameters).find(([name]) => name === callee)?.[1] ?? [];
   const parameters = list.filter((each) => each.default !== undefined).map(({ name }) => name);
-  const statics = calledAt(names, callee, offset)?.definition?.statics ?? [];
-  return [
-    ...parameters,
-    ...statics.filter(({ value }) => value !== undefined).map(({ name }) => name.text),
-  ].map((name) => ({ label: `${name} =`, kind: "option", insert: `${name} = `, order: 3 }));
+  const called = calledAt(names, callee, offset)?.definition;
+  const optional = [...(called?.statics ?? []), ...(called?.inputs ?? [])].filter(
+    ({ value }) => value !== undefined,
+  );
+  return [...parameters, ...optional.map(({ name }) => name.text)].map((name) => ({
+    label: `${name} =`,
+    kind: "option",
+    insert: `${name} = `,
+    order: 3,
+  }));
 }
 
 const gateMembers = ["weight", "picks", "chosen", "load"];

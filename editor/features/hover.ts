@@ -50,7 +50,8 @@ function codeOf({ meaning }: Use, library: Library, note: string | undefined): s
       : source.text.slice(span.start, span.end).replace(/\s+/g, " ");
   const typed = meaning.type === undefined ? "" : `: ${written(meaning.type.span)}`;
   const isNumber = kind === "dim" || kind === "static" || kind === "size";
-  const bound = isNumber && meaning.value !== undefined ? ` = ${written(meaning.value.span)}` : "";
+  const bound =
+    (isNumber || kind === "input") && meaning.value !== undefined ? ` = ${written(meaning.value.span)}` : "";
   const declared = `${words[kind] ?? kind} ${name}${typed}${bound}`.trim();
   if (note === undefined || ` = ${note}` === bound || note === name || `: ${note}` === typed) return declared;
   return isNumber || kind === "counter"
@@ -106,7 +107,9 @@ function docOf(meaning: Meaning, library: Library): string {
     !isDefinition(meaning) && definition !== undefined
       ? ` In \`${definition.kind} ${definition.name.text}\`.`
       : "";
-  return `${doc ?? `${kindDocs[kind] ?? ""}${kindDocs[kind] === undefined ? owner.trim() : owner}`}${parameters}${from}`.trim();
+  const what =
+    kind === "input" && meaning.value !== undefined ? "An input that may be left out." : kindDocs[kind];
+  return `${doc ?? `${what ?? ""}${what === undefined ? owner.trim() : owner}`}${parameters}${from}`.trim();
 }
 
 /** How many numbers a body's own `param` lines hold, as the text would write it: `3 * D * H`. Without those of what it applies. */

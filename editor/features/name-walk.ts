@@ -16,9 +16,9 @@ import type {
 import { childrenOf } from "../../grammar/walk.ts";
 import { builtinNamed, inExpressions, type Builtin } from "./builtins.ts";
 import {
+  argumentOf,
   declaredIn,
   definitionOf,
-  staticOf,
   type Meaning,
   type Names,
   type Scope,
@@ -128,7 +128,10 @@ class Walk {
           this.declare(scope, { text: axis.text, span: axis.span }, "size");
         else this.expression(axis, scope);
       }
-    for (const { name, type } of inputs) this.declare(scope, name, "input", { type });
+    for (const { name, type, value } of inputs) {
+      if (value !== undefined) this.expression(value, scope);
+      this.declare(scope, name, "input", { type, ...(value === undefined ? {} : { value }) });
+    }
     if (result !== undefined)
       for (const axis of result.axes) {
         const isNew =
@@ -335,7 +338,7 @@ class Walk {
     const of = named ? this.definitionOf(callee, scope) : undefined;
     for (const { name, value } of list) {
       if (name !== undefined) {
-        const meaning = of === undefined ? undefined : staticOf(of, name.text);
+        const meaning = of === undefined ? undefined : argumentOf(of, name.text);
         this.use(name.span, meaning ?? { kind: "static", name: name.text }, "read");
       }
       this.expression(value, scope);
@@ -370,7 +373,7 @@ class Walk {
         const of = this.top.names.get(setting.name.text);
         for (const { name } of setting.options)
           if (name !== undefined) {
-            const meaning = of === undefined ? undefined : staticOf(of, name.text);
+            const meaning = of === undefined ? undefined : argumentOf(of, name.text);
             this.use(name.span, meaning ?? { kind: "static", name: name.text }, "read");
           }
       }

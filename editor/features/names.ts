@@ -2,7 +2,7 @@
 // here, what is in sight here, which definition an expression applies. In: `Names`. Out: meanings. By the text alone, so that it works
 // on half a program.
 
-import type { Definition, DefinitionKind, Expression, Span, Type } from "../../grammar/syntax.ts";
+import type { Definition, DefinitionKind, Expression, Name, Span, Type } from "../../grammar/syntax.ts";
 import type { Builtin } from "./builtins.ts";
 import { exportsOf, type Source } from "./source.ts";
 
@@ -80,26 +80,23 @@ export function declaredIn(source: Source, name: string): Meaning | undefined {
     : { ...common, kind: found.kind, definition: found };
 }
 
-/** A static of a definition, wherever that stands. */
-export function staticOf(of: Meaning, name: string): Meaning | undefined {
-  const { definition, module } = of;
-  const found = definition?.statics.find((each) => each.name.text === name);
-  if (found === undefined || definition === undefined || module === undefined) return undefined;
-  return staticMeaning(found, definition, module);
+/** What an argument of that name gives: a static or an input of a definition, wherever that stands. */
+export function argumentOf({ definition, module }: Meaning, name: string): Meaning | undefined {
+  if (definition === undefined || module === undefined) return undefined;
+  const isNamed = (each: { readonly name: Name }): boolean => each.name.text === name;
+  const input = definition.inputs.find(isNamed);
+  const found = input ?? definition.statics.find(isNamed);
+  if (found === undefined) return undefined;
+  return {
+    kind: input === undefined ? "static" : "input",
+    name,
+    module,
+    span: found.name.span,
+    definition,
+    ...(input === undefined ? {} : { type: input.type }),
+    ...(found.value === undefined ? {} : { value: found.value }),
+  };
 }
-
-const staticMeaning = (
-  of: Definition["statics"][number],
-  definition: Definition,
-  module: string,
-): Meaning => ({
-  kind: "static",
-  name: of.name.text,
-  module,
-  span: of.name.span,
-  definition,
-  ...(of.value === undefined ? {} : { value: of.value }),
-});
 
 const definitionKinds: ReadonlySet<string> = new Set([
   "expert",

@@ -164,7 +164,17 @@ const body = fc.array(statement, { maxLength: 4 });
 const aStatic: fc.Arbitrary<Static> = fc
   .tuple(name, optional("value", expression))
   .map(([one, value]) => ({ name: one, ...value, span }));
-const input: fc.Arbitrary<Input> = fc.tuple(name, type).map(([one, of]) => ({ name: one, type: of, span }));
+const input = fc.tuple(name, type).map(([one, of]): Input => ({ name: one, type: of, span }));
+/** Those with a default stand last. */
+const inputs = fc
+  .tuple(
+    fc.array(input, { maxLength: 3 }),
+    fc.array(
+      fc.tuple(input, expression).map(([one, value]): Input => ({ ...one, value })),
+      { maxLength: 2 },
+    ),
+  )
+  .map((lists) => lists.flat());
 
 const definition: fc.Arbitrary<Definition> = fc
   .tuple(
@@ -179,17 +189,17 @@ const definition: fc.Arbitrary<Definition> = fc
     ),
     anyName,
     fc.array(aStatic, { maxLength: 4 }),
-    fc.array(input, { maxLength: 3 }),
+    inputs,
     optional("result", type),
     body,
     doc,
   )
-  .map(([kind, one, statics, inputs, result, inside, documented]) => ({
+  .map(([kind, one, statics, given, result, inside, documented]) => ({
     node: "definition",
     kind,
     name: one,
     statics,
-    inputs,
+    inputs: given,
     ...result,
     body: inside,
     ...documented,
