@@ -11,16 +11,16 @@ import {
   type PlannedModel,
 } from "../compiler/compile.ts";
 import type { AnyArtifact } from "../runtime/artifact.ts";
-import type { Precision, TargetName } from "../runtime/program.ts";
+import type { TargetName } from "../runtime/program.ts";
 import type { Diagnostic } from "../grammar/diagnostic.ts";
 import { renderDiagnostics } from "../grammar/text.ts";
 import { plural } from "./numbers.ts";
 import { overrideRecipe } from "./recipe.ts";
 import type { Shell } from "./shell.ts";
-import { hasPrecision } from "./device-names.ts";
+import { arithmeticOn, type Arithmetic } from "./device-names.ts";
 import { modulePath, openSources, sourceHash, type Sources } from "./sources.ts";
 
-export interface CompileOptions {
+export interface CompileOptions extends Arithmetic {
   /** Optional when the file has one model. */
   readonly model?: string | undefined;
   /** A phase of the recipe; default: the last. */
@@ -29,8 +29,6 @@ export interface CompileOptions {
   readonly settings?: readonly string[] | undefined;
   /** Positions that the caches of decoding hold. */
   readonly context?: number | undefined;
-  /** Of operands of contractions, in kernels for GPUs. */
-  readonly precision?: Precision | undefined;
 }
 
 export interface CompiledFile {
@@ -79,7 +77,7 @@ export function compileFor(
   const { compiled } = compile({
     ...requestOf(sources, path, options),
     target,
-    ...precisionFor(target, options),
+    ...arithmeticOn(target, options),
   });
   if (compiled === undefined)
     throw new Error(`internal: ${given} compiles for the CPU and not for ${target}`);
@@ -87,30 +85,25 @@ export function compileFor(
 }
 
 /** The same without kernels in print. */
+/** `fuse: false`: each operation is a kernel of its own, and nothing is told that the fused plan tells. */
 export function planFile(
   shell: Shell,
   given: string,
-  options: CompileOptions & { readonly target?: TargetName } = {},
+  options: CompileOptions & { readonly target?: TargetName; readonly fuse?: boolean } = {},
 ): PlannedModel | undefined {
   const path = modulePath(shell.folder, given);
   const sources = sourcesWith(shell.folder, path, options);
-  const { target } = options;
+  const { target, fuse = true } = options;
   const request = {
     ...requestOf(sources, path, options),
     ...(target === undefined ? {} : { target }),
-    ...precisionFor(target, options),
+    ...arithmeticOn(target, options),
+    fuse,
   };
   const { planned, diagnostics } = planModel(request);
-  printDiagnostics(shell, diagnostics, sources);
+  if (fuse) printDiagnostics(shell, diagnostics, sources);
   return planned;
 }
-
-/** Of several targets, those that have it. */
-const precisionFor = (
-  target: TargetName | undefined,
-  { precision }: CompileOptions,
-): { readonly precision?: Precision } =>
-  precision !== undefined && hasPrecision(target, precision) ? { precision } : {};
 
 const requestOf = (
   host: Sources,

@@ -36,7 +36,7 @@ export function costOf(program: Program, name: string, sizes: Sizes): EntryCost 
   for (const { name, parts } of storedIn(program)) if (parts !== undefined) partsOf.set(name, parts);
   const launches = entry.dispatches.map(({ kernel, label, place, buffers }): Launch => {
     const { name: kernelName, multiplyAdds } = program.kernels[kernel]!;
-    // A launch for one part of a long stack does the work of that part's experts: all of them together do it once.
+    // A launch for one part of a long stack moves what that part's experts read and write; its kernel counts their products only.
     const parts = buffers.reduce(
       (most, buffer) =>
         buffer.kind === "tensor" && buffer.part !== undefined
@@ -45,7 +45,7 @@ export function costOf(program: Program, name: string, sizes: Sizes): EntryCost 
       1,
     );
     const bytes = Math.round(buffers.reduce((sum, buffer) => sum + bytesIn(buffer), 0) / parts);
-    const adds = Math.round((multiplyAdds === undefined ? 0 : evaluate(multiplyAdds, sizes)) / parts);
+    const adds = multiplyAdds === undefined ? 0 : evaluate(multiplyAdds, sizes);
     const at = place === undefined ? {} : { place };
     return { label, kernel: kernelName, ...at, times: 1, bytes, multiplyAdds: adds };
   });

@@ -4,24 +4,27 @@
 
 import type { AnyArtifact, Artifact } from "../runtime/artifact.ts";
 import type { Executor } from "../runtime/executor.ts";
-import type { Precision, Program, TargetName } from "../runtime/program.ts";
+import type { Program, TargetName } from "../runtime/program.ts";
 import { openSession, type SessionOptions } from "../runtime/session.ts";
 import { UserError } from "../runtime/errors.ts";
-import { hasPrecision, type DeviceName } from "./device-names.ts";
+import { hasPrecision, type Arithmetic, type DeviceName } from "./device-names.ts";
 
 export type { DeviceName } from "./device-names.ts";
 
-/** Compiles the same model for another target; `precision` of the operands of contractions, where the target has a choice. */
-export type CompileFor = (target: Exclude<TargetName, "wasm">, precision?: Precision) => Promise<AnyArtifact>;
+/** Compiles the same model for another target, with what the target has of the arithmetic. */
+export type CompileFor = (
+  target: Exclude<TargetName, "wasm">,
+  arithmetic: Arithmetic,
+) => Promise<AnyArtifact>;
 
 export async function openOn(
   device: DeviceName | undefined,
   onCpu: Pick<Artifact, "program" | "wasm">,
   compileFor: CompileFor,
-  { precision, ...options }: SessionOptions & { readonly precision?: Precision | undefined },
+  { precision, accumulation, ...options }: SessionOptions & Arithmetic,
 ): Promise<Executor> {
   if (device === undefined || device === "cpu") return openSession(onCpu.program, onCpu.wasm, options);
-  const artifact = await compileFor(device, precision);
+  const artifact = await compileFor(device, { precision, accumulation });
   sameModel(onCpu.program, artifact.program);
   if ("shaders" in artifact) {
     const { openWebGpu } = await import("../runtime/webgpu/open.ts");
@@ -38,9 +41,10 @@ export async function openOn(
 export async function checkDevice(
   device: DeviceName | undefined,
   threads: number | undefined,
-  precision?: Precision,
+  arithmetic: Arithmetic,
 ): Promise<void> {
-  checkPrecision(precision, [device ?? "cpu"], "--device");
+  checkArithmetic(arithmetic, [device ?? "cpu"], "--device");
+  const { precision } = arithmetic;
   if (device === undefined || device === "cpu") return;
   if (threads !== undefined)
     throw new UserError("C0401", "`--threads` is for the CPU", {
@@ -55,13 +59,35 @@ export async function checkDevice(
   }
 }
 
-/** A CPU computes in f32, and WGSL has no bf16. `places`: those that are asked for, of which one must have it. */
-export function checkPrecision(
-  precision: Precision | undefined,
+/** A CPU computes in f32, WGSL has no bf16, matrix units of CUDA add in f32. `places`: those that are asked for, of which one must have it. */
+export function checkArithmetic(
+  { precision, accumulation }: Arithmetic,
   places: readonly (DeviceName | TargetName)[],
   option: "--device" | "--target",
 ): void {
-  if (precision === undefined || places.some((place) => hasPrecision(place, precision))) return;
+  checkPrecision(precision, places, option);
+  if (accumulation !== "f16") return;
+  const missing = [
+    ...(places.includes("webgpu") ? [] : [`${option} webgpu`]),
+    ...(precision === "f16" ? [] : ["--precision f16"]),
+  ];
+  if (missing.length === 0) return;
+  throw new UserError("C0401", "`--accumulation f16` is for contractions of f16 by WebGPU", {
+    help: `add \`${missing.join(" ")}\`, or leave out \`--accumulation\``,
+  });
+}
+
+function checkPrecision(
+  precision: Arithmetic["precision"],
+  places: readonly (DeviceName | TargetName)[],
+  option: "--device" | "--target",
+): void {
+  if (
+    precision === undefined ||
+    precision === "f32" ||
+    places.some((place) => hasPrecision(place, precision))
+  )
+    return;
   const only = precision === "bf16" ? "by CUDA" : "on GPUs";
   const choices = precision === "bf16" ? ["cuda"] : ["cuda", "webgpu"];
   const help = choices.map((choice) => `\`${option} ${choice}\``).join(" or ");

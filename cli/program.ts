@@ -5,7 +5,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { exitCodes, fail, type ExitCode } from "./exit.ts";
 import { UserError } from "../runtime/errors.ts";
 import type { TargetName } from "../runtime/program.ts";
-import { deviceNames, precisionNames } from "./device-names.ts";
+import { accumulationNames, deviceNames, precisionNames } from "./device-names.ts";
 import { levelNames, type LevelName } from "./level-names.ts";
 import { paintWith } from "./paint.ts";
 import type { Shell } from "./shell.ts";
@@ -41,6 +41,11 @@ const precision = (): Option =>
   new Option("--precision <type>", "of contractions on GPUs: f16, or bf16 with CUDA (default: f32)").choices(
     precisionNames,
   );
+const accumulation = (): Option =>
+  new Option(
+    "--accumulation <type>",
+    "of short sums in contractions: f16 with WebGPU and --precision f16 (default: f32)",
+  ).choices(accumulationNames);
 const checkpoint = (): Option =>
   new Option("--checkpoint <which>", "best, last, previous, or a .safetensors file (default: best)");
 
@@ -152,7 +157,9 @@ export function makeProgram(shell: Shell, end: (code: ExitCode) => void): Comman
         .default("wasm"),
     )
     .addOption(precision())
+    .addOption(accumulation())
     .addOption(threads())
+    .option("--unfused", "launches and bytes without fusion as well")
     .option("--all", "every kernel, tensor and refusal")
     .addOption(json())
     .action((file: string, options: object) =>
@@ -194,6 +201,7 @@ export function makeProgram(shell: Shell, end: (code: ExitCode) => void): Comman
     .option("--resume", "go on from the last checkpoint")
     .addOption(device())
     .addOption(precision())
+    .addOption(accumulation())
     .addOption(threads())
     .option("-q, --quiet", "print nothing but errors")
     .addOption(json())
@@ -212,6 +220,7 @@ export function makeProgram(shell: Shell, end: (code: ExitCode) => void): Comman
     .addOption(new Option("--batches <n>", "at most so many batches (default: all)").argParser(whole(1)))
     .addOption(device())
     .addOption(precision())
+    .addOption(accumulation())
     .addOption(threads())
     .addOption(json())
     .action((file: string, options: object) =>
@@ -237,6 +246,7 @@ export function makeProgram(shell: Shell, end: (code: ExitCode) => void): Comman
     .addOption(checkpoint())
     .addOption(device())
     .addOption(precision())
+    .addOption(accumulation())
     .addOption(threads())
     .addOption(json())
     .action((folder: string, options: object) =>
@@ -259,6 +269,7 @@ export function makeProgram(shell: Shell, end: (code: ExitCode) => void): Comman
       ),
     )
     .addOption(precision())
+    .addOption(accumulation())
     .addOption(new Option("--context <n>", "tokens that generation can look back on").argParser(whole(1)))
     .option("--check", "write nothing; fail when the folder is stale")
     .option("--watch", "again whenever the file, or what it imports, changes")

@@ -169,9 +169,9 @@ const noPhase = (shown: string, phase: string, known: readonly string[]): UserEr
 /** Kernels for other devices are made of the run's own source, when somebody wants them. */
 const compilerOf =
   (folder: string, { main, model }: RunNote, phase: string | undefined): CompileFor =>
-  async (target, precision) => {
+  async (target, arithmetic) => {
     const { compileFor } = await import("./compiling.ts");
-    return compileFor(folder, join(folder, "source", main), { model, phase, precision }, target);
+    return compileFor(folder, join(folder, "source", main), { model, phase, ...arithmetic }, target);
   };
 
 function readNote(from: string, shown: string): RunNote {

@@ -2,21 +2,20 @@
 // cut in two.
 
 import { cannotGenerate, generate } from "../runtime/generate.ts";
-import type { Precision } from "../runtime/program.ts";
 import type { SampleOptions } from "../runtime/sample.ts";
 import { streamingDecoder, type Tokenizer } from "../runtime/tokenizer.ts";
+import type { Arithmetic } from "./device-names.ts";
 import type { DeviceName } from "./devices.ts";
 import type { Run } from "./run-folder.ts";
 import { checkpointIn, openTrained } from "./sessions.ts";
 
-export interface TextOptions extends SampleOptions {
+export interface TextOptions extends SampleOptions, Arithmetic {
   readonly prompt?: string;
   readonly tokens?: number;
   readonly seed?: number;
   readonly checkpoint?: string;
   readonly threads?: number;
   readonly device?: DeviceName;
-  readonly precision?: Precision;
   readonly signal?: AbortSignal;
 }
 
@@ -34,7 +33,7 @@ export function voiceOf(run: Run): Tokenizer {
 export async function* textOf(
   folder: string,
   run: Run,
-  { prompt, checkpoint, threads, device, precision, ...options }: TextOptions,
+  { prompt, checkpoint, threads, device, precision, accumulation, ...options }: TextOptions,
 ): AsyncGenerator<string, void, void> {
   const tokenizer = voiceOf(run);
   const path = checkpointIn(folder, run.checkpoints, checkpoint);
@@ -43,6 +42,7 @@ export async function* textOf(
     threads,
     device,
     precision,
+    accumulation,
   });
   try {
     const decoder = streamingDecoder(tokenizer);

@@ -6,20 +6,19 @@ import { join, resolve } from "node:path";
 import { savedTensors } from "../runtime/arena-plan.ts";
 import { checkpointPath, readCheckpoint } from "../runtime/checkpoint-file.ts";
 import { UserError } from "../runtime/errors.ts";
-import type { Precision, Program } from "../runtime/program.ts";
+import type { Program } from "../runtime/program.ts";
 import type { Executor } from "../runtime/executor.ts";
 import type { Sizes } from "../runtime/size.ts";
 import type { Artifact } from "./artifact-folder.ts";
+import type { Arithmetic } from "./device-names.ts";
 import { openOn, type CompileFor, type DeviceName } from "./devices.ts";
 
-export interface OpenOptions {
+export interface OpenOptions extends Arithmetic {
   readonly entries: readonly string[];
   readonly sizes?: Sizes;
   readonly threads?: number | undefined;
   readonly seed?: number | undefined;
   readonly device?: DeviceName | undefined;
-  /** Of contractions on CUDA. */
-  readonly precision?: Precision | undefined;
 }
 
 /** What checkpoints are of. */
@@ -40,7 +39,7 @@ export async function openTrained(
   { program, wasm, compileFor }: Trained,
   folder: string,
   checkpoint: string,
-  { entries, sizes, threads, seed, device, precision }: OpenOptions,
+  { entries, sizes, threads, seed, device, precision, accumulation }: OpenOptions,
 ): Promise<Loaded> {
   const path = resolve(folder, checkpoint);
   const { state, tensors } = named(checkpoint, path, () => readCheckpoint(path, savedTensors(program)));
@@ -51,7 +50,11 @@ export async function openTrained(
     ...(sizes === undefined ? {} : { sizes }),
     ...(threads === undefined ? {} : { threads }),
   };
-  const session = await openOn(device, { program, wasm }, compileFor, { ...options, precision });
+  const session = await openOn(device, { program, wasm }, compileFor, {
+    ...options,
+    precision,
+    accumulation,
+  });
   session.load(tensors);
   return { session, step: state.step, checkpoint };
 }

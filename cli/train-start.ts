@@ -14,6 +14,7 @@ import type { Executor } from "../runtime/executor.ts";
 import { lockRun, type RunLock } from "../runtime/run-lock.ts";
 import { checkResume, hasEnded } from "../runtime/train.ts";
 import { compileFile, compileFor, phasesOfFile, type CompiledFile } from "./compiling.ts";
+import type { Arithmetic } from "./device-names.ts";
 import {
   createRun,
   freshFolder,
@@ -121,10 +122,8 @@ export async function startRun(
       const { phase } = compiled.program.training!;
       const artifact = {
         ...compiled,
-        compileFor: async (
-          target: Parameters<typeof compileFor>[3],
-          precision: Parameters<typeof compileFor>[2]["precision"],
-        ) => compileFor(shell.folder, given, { ...compileOptions, phase, precision }, target),
+        compileFor: async (target: Parameters<typeof compileFor>[3], arithmetic: Arithmetic) =>
+          compileFor(shell.folder, given, { ...compileOptions, phase, ...arithmetic }, target),
       };
       const folder = i === read.length - 1 ? run : phaseFolder(run, phase!);
       return phaseOf(artifact, all[i]!, resolve(shell.folder, folder));

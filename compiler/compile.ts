@@ -6,6 +6,7 @@
 import { error, type Diagnostic } from "../grammar/diagnostic.ts";
 import { linesOf } from "../grammar/text.ts";
 import type {
+  Accumulation,
   Copy,
   Precision,
   Program,
@@ -60,6 +61,9 @@ export interface CompileRequest<Target extends TargetName = "wasm"> {
   readonly target?: Target;
   /** Of the operands of contractions; default: f32. `webgpu` has f16, `cuda` both others. */
   readonly precision?: Target extends "cuda" ? Precision : Target extends "webgpu" ? "f32" | "f16" : "f32";
+  /** For WebGPU in f16: what a few products of contractions at a time are added up in, except for gradients; longer sums are f32. Default:
+   * f32. */
+  readonly accumulation?: Target extends "webgpu" ? Accumulation : "f32";
   /** For CUDA in bf16 or f16: kernels have a variant of their tiles that devices whose warpgroups multiply (sm_90a) run; or, `bulk`, do all
    * of their work there in another way, with bulk copies of tensors by warps of their own. Default: no, since nothing of it has been
    * measured. */
@@ -296,13 +300,16 @@ function trainingOf({ training, tensors }: Entries): Pick<ProgramAbout, "trainin
 function machineOf({
   target = "wasm",
   precision = "f32",
+  accumulation = "f32",
   warpgroups = false,
   binding,
 }: CompileRequest<TargetName>): Machine {
   const machine = { ...targets[target], ...(binding === undefined ? {} : { binding }) };
+  if (accumulation === "f16" && (target !== "webgpu" || precision !== "f16"))
+    throw new TypeError(`accumulation in f16 is for the target webgpu with operands of f16`);
   if (precision === "f32") return machine;
   if (target === "cuda" || (target === "webgpu" && precision === "f16"))
-    return narrowTarget(machine, precision, warpgroups);
+    return narrowTarget(machine, precision, { warpgroups, accumulation });
   throw new TypeError(`the target ${target} has no ${precision}`);
 }
 
@@ -360,7 +367,7 @@ function placesIn({ main, modules }: Model): (origin: Origin) => string | undefi
 const byName = (list: readonly Graph[]) => Object.fromEntries(list.map((each) => [each.name, each]));
 
 function lowerAll(model: Model, entries: Entries, request: CompileRequest<TargetName>): PlannedModel {
-  const { verify = false, target = "wasm", precision = "f32" } = request;
+  const { verify = false, target = "wasm", precision = "f32", accumulation = "f32" } = request;
   const machine = machineOf(request);
   if (verify) entries.graphs.flat().forEach(verifyGraph);
   // Only `train` has been differentiated; nothing needs to know any more where gradients stop.
@@ -390,6 +397,7 @@ function lowerAll(model: Model, entries: Entries, request: CompileRequest<Target
     ...trainingOf(entries),
     ...undecodableLines(entries, placeOf),
     ...(precision === "f32" ? {} : { precision }),
+    ...(accumulation === "f32" ? {} : { accumulation }),
   };
   const { program, kernels } = plan(lowered, about, target, placeOf);
   if (verify) kernels.forEach(verifyKernel);

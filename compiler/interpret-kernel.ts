@@ -22,7 +22,7 @@ import {
   type Value,
 } from "./interpret-memory.ts";
 import { Accesses, Order } from "./interpret-order.ts";
-import { applyBinary, applyCast, applyUnary } from "./interpret-scalar.ts";
+import { applyBinary, applyCast, applyUnary, multiplyAdd } from "./interpret-scalar.ts";
 import { Signals } from "./interpret-signals.ts";
 import { runTogether, type Meeting } from "./interpret-workgroup.ts";
 import type { Expr, Kernel, Stmt } from "./kernel.ts";
@@ -258,13 +258,15 @@ function value(run: Invocation, expr: Expr): Value {
       const type = scalarOf(expr.a.type);
       return spread((a, b) => applyBinary(expr.fn, type, a, b), value(run, expr.a), value(run, expr.b));
     }
-    case "fma":
+    case "fma": {
+      const type = scalarOf(expr.type) as "f32" | "f16";
       return spread(
-        (a, b, c) => Math.fround(a * b + c),
+        (a, b, c) => multiplyAdd(type, a, b, c),
         value(run, expr.a),
         value(run, expr.b),
         value(run, expr.c),
       );
+    }
     case "select":
       return spread(
         (test, a, b) => (test !== 0 ? a : b),

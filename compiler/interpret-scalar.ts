@@ -1,5 +1,6 @@
-// The meaning of the kernel's scalar functions, in f32 rounded from double precision: the specification that the targets
+// The meaning of the kernel's scalar functions, in f32 and f16 rounded from double precision: the specification that the targets
 // are tested against. Numbers in, numbers out; booleans are 0 and 1. Knows nothing of memory or statements.
+// Sums and products of two f16 are exact in double precision, so that they are rounded once.
 
 import { roundHalf } from "./half.ts";
 import type { BinaryFn, ScalarType, UnaryFn } from "./kernel.ts";
@@ -54,10 +55,15 @@ const functions: Record<UnaryFn, (x: number) => number> = {
   f16: (x) => roundHalf("f16", x),
 };
 
+const isFloat = (type: ScalarType): type is "f32" | "f16" => type === "f32" || type === "f16";
+/** The nearest number of the type. */
+const nearest = (type: "f32" | "f16", x: number): number =>
+  type === "f32" ? Math.fround(x) : roundHalf(type, x);
+
 /** `type` is the operand's. */
 export function applyUnary(fn: UnaryFn, type: ScalarType, x: number): number {
   const result = functions[fn](x);
-  return type === "f32" && fn !== "order" ? Math.fround(result) : result | 0;
+  return isFloat(type) && fn !== "order" ? nearest(type, result) : result | 0;
 }
 
 function smaller(a: number, b: number): number {
@@ -82,9 +88,16 @@ export function applyBinary(fn: BinaryFn, type: ScalarType, a: number, b: number
     case "max":
       return larger(a, b);
     default:
-      return type === "f32" ? Math.fround(floatBinary(fn, a, b)) : wholeBinary(fn, a, b) | 0;
+      return isFloat(type) ? nearest(type, floatBinary(fn, a, b)) : wholeBinary(fn, a, b) | 0;
   }
 }
+
+/**
+ * a * b + c, rounded once. Of f16 as well: where the sum has more digits than double precision holds, one side is so much smaller
+ * than the other that the nearest f16 is that of the larger.
+ */
+export const multiplyAdd = (type: "f32" | "f16", a: number, b: number, c: number): number =>
+  nearest(type, a * b + c);
 
 function floatBinary(fn: BinaryFn, a: number, b: number): number {
   if (fn === "add") return a + b;
@@ -125,7 +138,7 @@ function wholeBinary(fn: BinaryFn, a: number, b: number): number {
 
 export function applyCast(from: ScalarType, to: ScalarType, x: number): number {
   if (from === to) return x;
-  if (to === "f32") return Math.fround(x);
+  if (isFloat(to)) return nearest(to, x);
   if (from === "bool") return x;
   if (Number.isNaN(x)) return 0;
   return Math.max(-2147483648, Math.min(2147483647, Math.trunc(x)));

@@ -7,13 +7,16 @@
 import type { HalfName } from "../runtime/program.ts";
 import type { Size } from "../runtime/size.ts";
 
-/** Half as wide in memory: read as f32, rounded to the nearest (ties to even) when stored. No expression has this type. */
+/** Half as wide in memory: read as f32, rounded to the nearest (ties to even) when stored. */
 export type HalfType = HalfName;
 /** Element types in memory. Booleans are stored as i32 (0 or 1). */
 export type ElementType = "f32" | "i32" | HalfType;
-export type ScalarType = "f32" | "i32" | "bool";
+/** f16: half as wide in registers, too, where the target has such numbers (WebGPU and CUDA; a CPU has not). Each operation rounds its result
+ * to the nearest, ties to even; what is too large becomes infinite. It adds, subtracts and multiplies; all else is done in f32, to which
+ * a cast is exact. A device may take numbers below 2^-14 for zero. */
+export type ScalarType = "f32" | "i32" | "bool" | "f16";
 /** Value types. `x4` values live in one SIMD register; comparisons of x4 values give boolx4 masks. */
-export type ValueType = ScalarType | "f32x4" | "i32x4" | "boolx4";
+export type ValueType = ScalarType | "f32x4" | "i32x4" | "boolx4" | "f16x4";
 
 export interface KernelBuffer {
   readonly name: string;
@@ -109,19 +112,31 @@ export type Expr =
   | { readonly op: "workgroup"; readonly type: "i32" }
   /** The invocation's number inside its workgroup; 0 on a CPU. */
   | { readonly op: "invocation"; readonly type: "i32" }
-  /** Reads one element, or four in a row when the type is x4 (index is that of the first; no alignment needed). */
-  | { readonly op: "load"; readonly type: "f32" | "i32" | "f32x4" | "i32x4"; readonly buffer: string; readonly index: Expr }
+  /** Reads one element, or four in a row when the type is x4 (index is that of the first; no alignment needed). Memory of f16 is read as f32
+   * or as it is. */
+  | {
+      readonly op: "load";
+      readonly type: "f32" | "i32" | "f16" | "f32x4" | "i32x4" | "f16x4";
+      readonly buffer: string;
+      readonly index: Expr;
+    }
   | { readonly op: "unary"; readonly type: ValueType; readonly fn: UnaryFn; readonly a: Expr }
   | { readonly op: "binary"; readonly type: ValueType; readonly fn: BinaryFn; readonly a: Expr; readonly b: Expr }
-  /** a * b + c, fused where the target can. f32 and f32x4. */
-  | { readonly op: "fma"; readonly type: "f32" | "f32x4"; readonly a: Expr; readonly b: Expr; readonly c: Expr }
+  /** a * b + c, fused where the target can. */
+  | {
+      readonly op: "fma";
+      readonly type: "f32" | "f32x4" | "f16" | "f16x4";
+      readonly a: Expr;
+      readonly b: Expr;
+      readonly c: Expr;
+    }
   | { readonly op: "select"; readonly type: ValueType; readonly condition: Expr; readonly a: Expr; readonly b: Expr }
   /** A scalar in all four lanes. */
-  | { readonly op: "splat"; readonly type: "f32x4" | "i32x4" | "boolx4"; readonly a: Expr }
+  | { readonly op: "splat"; readonly type: "f32x4" | "i32x4" | "boolx4" | "f16x4"; readonly a: Expr }
   /** Four scalars as one vector. */
-  | { readonly op: "vector"; readonly type: "f32x4" | "i32x4"; readonly lanes: readonly [Expr, Expr, Expr, Expr] }
-  | { readonly op: "extract"; readonly type: "f32" | "i32"; readonly a: Expr; readonly lane: 0 | 1 | 2 | 3 }
-  /** Between f32 and i32 (truncating, saturating; NaN gives 0) and from bool (0 or 1); x4 to x4 likewise. */
+  | { readonly op: "vector"; readonly type: "f32x4" | "i32x4" | "f16x4"; readonly lanes: readonly [Expr, Expr, Expr, Expr] }
+  | { readonly op: "extract"; readonly type: "f32" | "i32" | "f16"; readonly a: Expr; readonly lane: 0 | 1 | 2 | 3 }
+  /** Between f32 and i32 (truncating, saturating; NaN gives 0), between f32 and f16, and from bool (0 or 1); x4 to x4 likewise. */
   | { readonly op: "cast"; readonly type: ValueType; readonly a: Expr }
   /** 24 random bits in [0, 1) as f32, or 32 as i32: threefry-2x32-20, key (key0, key1), counter (counter, stream). */
   | {

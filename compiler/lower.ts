@@ -9,6 +9,7 @@ import type { LoweredBuffer, LoweredDispatch, LoweredEntry, LoweredPort } from "
 import { add as addSizes } from "../runtime/size.ts";
 import { fuse } from "./fuse.ts";
 import { NodeMap, type ReadonlyNodeMap } from "./graph-map.ts";
+import { nodesOf } from "./graph-walk.ts";
 import type { Cluster, FuseOptions, Fusion } from "./fuse.ts";
 import { isPacked, readsInPlace } from "./fuse-maker.ts";
 import { isSource } from "./fuse-trace.ts";
@@ -30,7 +31,7 @@ import { firstName, partName, tensorMemory, type Part, type Stacks } from "./low
 import { lowerStream } from "./lower/stream.ts";
 import { canonical, partOf } from "./lower/parts.ts";
 import { windowOf } from "./lower/window.ts";
-import { targets, type Target } from "./target.ts";
+import { inFullSums, targets, type Target } from "./target.ts";
 
 export interface LowerOptions extends FuseOptions {
   /** Tensors that lie in parts. */
@@ -64,15 +65,17 @@ export function lowerGraph(whole: Graph, options: LowerOptions = {}): LoweredEnt
   for (const { tensor, node } of graph.updates)
     if (inPlace.has(tensor)) memories.set(node, updatedMemory(tensor, node, stacks));
   for (const cluster of fusion.clusters) giveMemory(cluster, fusion, memories);
+  const sumsOf = shortSums(graph, target);
   const dispatches: LoweredDispatch[] = [];
   for (const cluster of fusion.clusters) {
     const { origin } = cluster.members[0]!;
     const { path } = origin;
     const window = windowOf({ fusion, memories, stacks, target, made: [] }, cluster);
     if (window !== undefined && "unfit" in window) for (const name of window.unfit) options.whole?.(name);
-    for (const { kernel, buffers, title } of once(known, fusion, memories, cluster, () => {
+    const machine = sumsOf(cluster);
+    for (const { kernel, buffers, title } of once(known, fusion, memories, cluster, machine, () => {
       const made: MadeKernel[] = [];
-      const context = { fusion, memories, made, target, stacks };
+      const context = { fusion, memories, made, target: machine, stacks };
       lowerCluster(window === undefined || "unfit" in window ? context : { ...context, window }, cluster);
       return made;
     })) {
@@ -100,6 +103,18 @@ export function lowerGraph(whole: Graph, options: LowerOptions = {}): LoweredEnt
     dispatches,
     refusals: fusion.refusals,
   };
+}
+
+/**
+ * The target for each cluster. Where it adds up products in f16, it does so for contractions that the entry's outputs are made of; what is
+ * computed for updates only, gradients above all, is often too small for f16, since losses are not scaled.
+ */
+function shortSums(graph: Graph, target: Target): (cluster: Cluster) => Target {
+  const full = inFullSums(target);
+  if (full === target) return () => target;
+  const values = new Set(nodesOf(graph.outputs.map(({ node }) => node)));
+  return ({ members }) =>
+    members.every((node) => node.op !== "contract" || values.has(node)) ? target : full;
 }
 
 const lengthOf = (node: Node): Memory["length"] => sizeOf(node.shape);

@@ -34,6 +34,7 @@ export type ProgramAbout = Pick<
   | "routers"
   | "training"
   | "precision"
+  | "accumulation"
   | "undecodable"
 >;
 
@@ -84,6 +85,7 @@ export function plan(
       name: about.name,
       target,
       ...(about.precision === undefined ? {} : { precision: about.precision }),
+      ...(about.accumulation === undefined ? {} : { accumulation: about.accumulation }),
       sizes: about.sizes,
       tensors: about.tensors,
       ...(about.copies === undefined ? {} : { copies: about.copies }),

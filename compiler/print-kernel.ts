@@ -141,7 +141,7 @@ export function printExpr(expr: Expr): string {
   switch (expr.op) {
     case "literal":
       if (expr.type === "bool") return expr.value !== 0 ? "true" : "false";
-      return expr.type === "f32" && Number.isInteger(expr.value)
+      return expr.type !== "i32" && Number.isInteger(expr.value)
         ? `${Object.is(expr.value, -0) ? "-0" : expr.value}.0`
         : String(expr.value);
     case "size": {

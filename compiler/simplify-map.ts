@@ -5,6 +5,7 @@
 import type { BinaryMap, MapFn, MapNode, Node, Shape, ViewNode } from "./graph.ts";
 import { evaluateMap } from "./graph-scalar.ts";
 import { sameShape } from "./graph-axis.ts";
+import { signOf } from "./graph-sign.ts";
 import type { GraphBuilder } from "./graph-builder.ts";
 import { constantOf, filled, type Rule } from "./simplify-rule.ts";
 
@@ -111,6 +112,10 @@ const constants: readonly MapRule[] = [
       ? b.mul(x, filled(b, 1 / value, node))
       : undefined;
   }),
+  // Of numbers that are sizes: the mean of 1 over tokens is 1.
+  binary("x / x, x positive and bounded", "div", (b, x, y, node) =>
+    x === y && signOf(x) === "positive" && bounded(x) ? filled(b, 1, node) : undefined,
+  ),
   merge("add"),
   merge("mul"),
   // A constant multiplies the smaller operand.

@@ -2,7 +2,7 @@
 // the printers' business, and what a device has beyond this is found out when a program is loaded.
 
 import type { HalfType } from "./kernel.ts";
-import type { TargetName } from "../runtime/program.ts";
+import type { Accumulation, TargetName } from "../runtime/program.ts";
 
 export interface Target {
   readonly name: TargetName;
@@ -26,6 +26,8 @@ export interface Parallel {
   readonly sums?: number;
   /** Four neighbours in memory are one access of an invocation. */
   readonly vectors?: boolean;
+  /** Products of two f16 that are added up in f16, so many at a time, before an f32 takes their sum. Absent: none. */
+  readonly halfSums?: number;
   /** Matrix units multiply fragments of this type: contractions of such operands may use them. */
   readonly matrix?: {
     readonly type: HalfType;
@@ -65,12 +67,36 @@ const scratchForBulk = 115712;
 /** What kernels do where warpgroups multiply: nothing else, a variant of their tiles, or another way with bulk copies. */
 export type Warpgroups = boolean | "bulk";
 
+/** Products that are added up in f16 at a time, where somebody asks for that: why so many stands in schedule/gpu-half-sums.ts. */
+const shortSum = 8;
+
+export interface Narrowing {
+  readonly warpgroups?: Warpgroups;
+  /** What the products of values are added up in, a few at a time. */
+  readonly accumulation?: Accumulation;
+}
+
 /** The same target, operands of contractions rounded to `type` (narrow.ts), and on matrix units where it has them; with what
  * warpgroups that multiply do. */
-export function narrowTarget(target: Target, type: HalfType, warpgroups: Warpgroups = false): Target {
+export function narrowTarget(
+  target: Target,
+  type: HalfType,
+  { warpgroups = false, accumulation = "f32" }: Narrowing = {},
+): Target {
   const { parallel } = target;
-  if (target.name !== "cuda" || parallel === undefined) return { ...target, narrow: type };
+  if (parallel === undefined) return { ...target, narrow: type };
+  if (target.name !== "cuda") {
+    if (accumulation === "f32") return { ...target, narrow: type };
+    return { ...target, narrow: type, parallel: { ...parallel, halfSums: shortSum } };
+  }
   const scratch = Math.max(parallel.scratch, scratchBesideMatrix);
   const matrix = warpgroups === "bulk" ? { type, bulk: scratchForBulk } : { type, warpgroups };
   return { ...target, narrow: type, parallel: { ...parallel, scratch, matrix } };
+}
+
+/** The same target with all products added up in f32. */
+export function inFullSums(target: Target): Target {
+  if (target.parallel?.halfSums === undefined) return target;
+  const { halfSums: _, ...parallel } = target.parallel;
+  return { ...target, parallel };
 }

@@ -12,7 +12,8 @@ import type {
   UnaryFn,
   ValueType,
 } from "./kernel.ts";
-import { isVector, readAs, scalarOf, typeOfUnary } from "./kernel-type.ts";
+import { roundHalf } from "./half.ts";
+import { isHeldBy, isVector, scalarOf, typeOfUnary } from "./kernel-type.ts";
 import { printExpr } from "./print-kernel.ts";
 
 export interface Checker {
@@ -53,13 +54,15 @@ export function checkIs(checker: Checker, scope: Scope, expr: Expr, type: ValueT
 
 const lanes = (type: ValueType): 1 | 4 => (isVector(type) ? 4 : 1);
 const floats: readonly ValueType[] = ["f32", "f32x4"];
+const halves: readonly ValueType[] = ["f16", "f16x4"];
 const wholes: readonly ValueType[] = ["i32", "i32x4"];
 const numbers: readonly ValueType[] = [...floats, ...wholes];
+const added: readonly ValueType[] = [...numbers, ...halves];
 const bools: readonly ValueType[] = ["bool", "boolx4"];
 
 const unaryTypes: Record<UnaryFn, readonly ValueType[]> = {
-  neg: numbers,
-  abs: numbers,
+  neg: added,
+  abs: added,
   sign: numbers,
   exp: floats,
   log: floats,
@@ -79,9 +82,9 @@ const unaryTypes: Record<UnaryFn, readonly ValueType[]> = {
 };
 
 const binaryTypes: Record<BinaryFn, readonly ValueType[]> = {
-  add: numbers,
-  sub: numbers,
-  mul: numbers,
+  add: added,
+  sub: added,
+  mul: added,
   div: numbers,
   mod: wholes,
   min: numbers,
@@ -101,7 +104,14 @@ const binaryTypes: Record<BinaryFn, readonly ValueType[]> = {
 const comparisons: ReadonlySet<BinaryFn> = new Set<BinaryFn>(["lt", "le", "eq", "ne"]);
 const boolOf = (type: ValueType): ValueType => (lanes(type) === 4 ? "boolx4" : "bool");
 
-const casts: ReadonlySet<string> = new Set(["f32>i32", "i32>f32", "bool>f32", "bool>i32"]);
+const casts: ReadonlySet<string> = new Set([
+  "f32>i32",
+  "i32>f32",
+  "f32>f16",
+  "f16>f32",
+  "bool>f32",
+  "bool>i32",
+]);
 
 export function check(checker: Checker, scope: Scope, expr: Expr): void {
   const { kernel } = checker;
@@ -109,7 +119,9 @@ export function check(checker: Checker, scope: Scope, expr: Expr): void {
   const is = (inner: Expr, type: ValueType): void => checkIs(checker, scope, inner, type);
   switch (expr.op) {
     case "literal":
-      if (expr.type !== "f32" && !Number.isInteger(expr.value)) wrong("a whole number is wanted");
+      if (expr.type === "f16") {
+        if (!Object.is(roundHalf("f16", expr.value), expr.value)) wrong("no number of f16");
+      } else if (expr.type !== "f32" && !Number.isInteger(expr.value)) wrong("a whole number is wanted");
       return;
     case "size":
       return checkSize(checker, expr.size);
@@ -127,8 +139,7 @@ export function check(checker: Checker, scope: Scope, expr: Expr): void {
       const memory = checker.memory.get(expr.buffer);
       if (memory === undefined) return wrong(`there is no buffer ${expr.buffer}`);
       if (!memory.reads) wrong(`${expr.buffer} is only written`);
-      if (expr.type !== readAs(memory.type) && expr.type !== `${readAs(memory.type)}x4`)
-        wrong(`${expr.buffer} is of ${memory.type}`);
+      if (!isHeldBy(memory.type, expr.type)) wrong(`${expr.buffer} is of ${memory.type}`);
       return;
     }
     case "unary":
@@ -156,7 +167,7 @@ export function check(checker: Checker, scope: Scope, expr: Expr): void {
     case "splat":
       return is(expr.a, expr.type.slice(0, -2) as ValueType);
     case "vector":
-      for (const inner of expr.lanes) is(inner, expr.type === "f32x4" ? "f32" : "i32");
+      for (const inner of expr.lanes) is(inner, scalarOf(expr.type));
       return;
     case "extract":
       return is(expr.a, `${expr.type}x4`);

@@ -4,7 +4,7 @@
 
 import { bytesOf, isHalf } from "./half.ts";
 import type { ElementType, Kernel, Stmt, ValueType } from "./kernel.ts";
-import { readAs } from "./kernel-type.ts";
+import { isHeldBy } from "./kernel-type.ts";
 import { printExpr } from "./print-kernel.ts";
 import {
   check,
@@ -94,7 +94,7 @@ function checkBody(checker: Checker, statements: readonly Stmt[], outer: Scope):
         if (memory === undefined) fail(kernel, `there is no buffer ${statement.buffer}`);
         if (!memory.writes) fail(kernel, `${statement.buffer} is stored to and only read`);
         const { type } = statement.value;
-        if (type !== readAs(memory.type) && type !== `${readAs(memory.type)}x4`)
+        if (!isHeldBy(memory.type, type))
           fail(
             kernel,
             `${type} ${printExpr(statement.value)} is stored to ${statement.buffer} of ${memory.type}`,

@@ -13,6 +13,8 @@ export interface Program {
   readonly target: TargetName;
   /** What contractions read, in memory as well: their operands are rounded to it, sums stay f32. Absent: nothing is rounded. */
   readonly precision?: Exclude<Precision, "f32">;
+  /** What a few products of contractions at a time are added up in, where no gradients are computed. Absent: all sums are f32. */
+  readonly accumulation?: Exclude<Accumulation, "f32">;
   /** Symbolic sizes (batch `B`, one length per sequence modality, ...): the session gives them numbers. */
   readonly sizes: readonly SizeName[];
   /** Trained tensors, then non-gradient state of layers, then optimiser state: all that a checkpoint holds. */
@@ -42,6 +44,9 @@ export type TargetName = "wasm" | "webgpu" | "cuda";
 
 /** Of the operands of contractions. Parameters as they are trained, sums and everything else are f32. */
 export type Precision = "f32" | "bf16" | "f16";
+
+/** Of the products of contractions, a few at a time; longer sums are f32. */
+export type Accumulation = "f32" | "f16";
 
 export interface SizeName {
   readonly name: string;
@@ -189,7 +194,8 @@ export interface RouterInfo {
   readonly name: string;
   readonly experts: number;
   readonly nulls: number;
-  /** Output ports of `evaluate` and `train`: `load` [experts + nulls] counts; of `evaluate`: picks [tokens, K], -1 = none. */
+  /** Output ports of `evaluate` and, where gates are no metric, `train`: `load` [experts + nulls] counts; of `evaluate`: picks
+   * [tokens, K], -1 = none. */
   readonly load: string;
   readonly picks: string;
   /** Picks per token at most. */

@@ -41,11 +41,11 @@ train Layer {
 }
 `;
 
-function bytes(shape: Shape, target: TargetName, entry: string, fuse: boolean): EntryCost {
+function planned(shape: Shape, target: TargetName, fuse: boolean): (entry: string) => EntryCost {
   const host = { read: (path: string) => (path === "layer.moe" ? source(shape) : stdlib[path]) };
-  const { planned, diagnostics } = planModel({ host, path: "layer.moe", target, fuse });
-  if (planned === undefined) throw new Error(diagnostics.map(({ message }) => message).join("\n"));
-  return costOf(planned.program, entry, { B: T });
+  const { planned: whole, diagnostics } = planModel({ host, path: "layer.moe", target, fuse });
+  if (whole === undefined) throw new Error(diagnostics.map(({ message }) => message).join("\n"));
+  return (entry) => costOf(whole.program, entry, { B: T });
 }
 
 /** Numbers that the three kernels of the experts move, without indices. */
@@ -63,6 +63,10 @@ const eager = (shape: Shape): number => {
   return threeKernels(shape) + T * k * (3 * d + 5 * h);
 };
 
+/** Weights forward and backward, their gradients written once, five passes over the tokens, gate and up kept and read again. */
+const leastOfTraining = ({ d, h, E, k }: Shape): number =>
+  3 * (3 * E * d * h) + 5 * T * d + 2 * (2 * T * k * h);
+
 const shapes: readonly (readonly [string, Shape])[] = [
   ["64 experts of 1024", { d: 2048, h: 1024, E: 64, k: 8 }],
   ["8 experts of 14336", { d: 4096, h: 14336, E: 8, k: 2 }],
@@ -74,15 +78,22 @@ describe.each(shapes)("a routed layer, %s", (_, shape) => {
   test.each<TargetName>(["wasm", "webgpu", "cuda"])(
     "for %s: three kernels' bytes, and little beside",
     (target) => {
-      const fused = bytes(shape, target, "forward", true);
+      const fused = planned(shape, target, true);
       const expected = 4 * (threeKernels(shape) + router(shape));
-      expect(fused.bytes).toBeGreaterThan(0.999 * expected);
-      expect(fused.bytes).toBeLessThan(1.005 * expected);
+      expect(fused("forward").bytes).toBeGreaterThan(0.999 * expected);
+      expect(fused("forward").bytes).toBeLessThan(1.005 * expected);
+      // A stack that lies in parts is multiplied part by part, and each of them counts its own.
+      const { d, h, E, k } = shape;
+      expect(fused("forward").multiplyAdds / (T * (3 * k * d * h + d * E))).toBeCloseTo(1, 6);
+      // Gradients of one batch, beside what no schedule can do without.
+      expect(fused("train").bytes).toBeGreaterThan(4 * leastOfTraining(shape));
+      expect(fused("train").bytes).toBeLessThan(1.45 * 4 * leastOfTraining(shape));
     },
   );
 
   test("without fusion: at least the eager ladder's", () => {
-    const whole = bytes(shape, "cuda", "forward", false);
-    expect(whole.bytes).toBeGreaterThan(4 * eager(shape));
+    const whole = planned(shape, "cuda", false);
+    expect(whole("forward").bytes).toBeGreaterThan(4 * eager(shape));
+    expect(whole("train").bytes).toBeGreaterThan(2 * 4 * leastOfTraining(shape));
   });
 });

@@ -1,8 +1,11 @@
 // Precision: contractions on matrix units of bf16 and f16 when CUDA is asked for them, the router's scores never; said in the program and in
-// the plan; refused anywhere else, in one sentence.
+// the plan; refused anywhere else, in one sentence. The same of accumulation, which WebGPU has (kernels with it: half-sums.test.ts).
 
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { compileFor } from "../cli/compiling.ts";
+import { openOn } from "../cli/devices.ts";
 import { compile, type CompileRequest } from "../compiler/compile.ts";
 import { someStatement } from "../compiler/kernel-walk.ts";
 import type { Kernel } from "../compiler/kernel.ts";
@@ -83,6 +86,62 @@ test.each([
     `error[C0401]: \`--precision ${precision}\` is computed ${only} only\n` +
       `  = help: add ${option}, or leave out \`--precision\`\n`,
   );
+});
+
+test.each([
+  ["train tiny.moe --accumulation f16", "--device webgpu --precision f16"],
+  ["eval runs/tiny --device webgpu --accumulation f16", "--precision f16"],
+  ["generate runs/tiny --device cuda --precision f16 --accumulation f16", "--device webgpu"],
+  ["plan tiny.moe --target cuda --precision bf16 --accumulation f16", "--target webgpu --precision f16"],
+  ["build tiny.moe --precision f32 --accumulation f16", "--target webgpu --precision f16"],
+])("moe %s", async (line, missing) => {
+  const { code, out, err } = await run(line);
+  expect([code, out]).toEqual([2, ""]);
+  expect(err).toBe(
+    "error[C0401]: `--accumulation f16` is for contractions of f16 by WebGPU\n" +
+      `  = help: add \`${missing}\`, or leave out \`--accumulation\`\n`,
+  );
+});
+
+describe("accumulation in f16", () => {
+  const arithmetic = { precision: "f16", accumulation: "f16" } as const;
+
+  test("goes to the target that has it, and into its program", () => {
+    const of = (target: "webgpu" | "cuda") =>
+      compileFor(shell.folder, "layer.moe", arithmetic, target).program;
+    expect(of("webgpu")).toMatchObject(arithmetic);
+    expect(of("cuda")).toMatchObject({ precision: "f16" });
+    expect(of("cuda").accumulation).toBeUndefined();
+  });
+
+  test("goes with a run to its device", async () => {
+    const { program } = compileFor(shell.folder, "layer.moe", {}, "webgpu");
+    const asked: unknown[] = [];
+    const opened = openOn(
+      "webgpu",
+      { program, wasm: {} as never },
+      (...given) => {
+        asked.push(given);
+        throw new Error("asked");
+      },
+      arithmetic,
+    );
+    await expect(opened).rejects.toThrow("asked");
+    expect(asked).toEqual([["webgpu", arithmetic]]);
+  });
+
+  test("moe plan says it, and moe build writes it", async () => {
+    const options = "--target webgpu --precision f16 --accumulation f16";
+    expect((await run(`plan layer.moe ${options}`)).out).toMatch(
+      /^Layer {2}batch \d+, contractions of f16, short sums in f16\n/,
+    );
+    expect(JSON.parse((await run(`plan layer.moe ${options} --json`)).out)).toMatchObject(arithmetic);
+    expect((await run(`build layer.moe ${options} -o built`)).code).toBe(0);
+    const programOf = (name: string): unknown =>
+      JSON.parse(readFileSync(join(shell.folder, "built", name), "utf8"));
+    expect(programOf("program.webgpu.json")).toMatchObject(arithmetic);
+    expect(programOf("program.json")).not.toHaveProperty("accumulation");
+  });
 });
 
 test("moe plan says it", async () => {

@@ -114,6 +114,15 @@ describe("element-wise", () => {
     ["f32 of i32 of bool", (b) => b.cast(b.cast(flag(b), "i32"), "f32"), "lt; f32"],
     ["i32 of f32 of i32", (b) => b.cast(b.cast(b.index(3), "f32"), "i32"), "index"],
     ["a known size", (b) => b.add(b.cast(b.size(3), "f32"), 1), ""],
+    [
+      "a mean of ones",
+      (b) => {
+        const ones = b.broadcastTo(b.constant(1), [named("T")], []);
+        return b.div(b.sum(ones, [0]), b.cast(b.size(named("T")), "f32"));
+      },
+      "",
+    ],
+    ["what may be zero is not divided by itself", (b) => b.div(t(b, "s"), t(b, "s")), "div"],
     ["a size that is not known", (b) => b.cast(b.size(named("T")), "f32"), "f32"],
     [
       "before a repeat",

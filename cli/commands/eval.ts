@@ -33,7 +33,7 @@ interface Subject extends Trained {
 }
 
 export async function evaluateCommand(shell: Shell, given: string, options: EvalOptions): Promise<ExitCode> {
-  await checkDevice(options.device, options.threads, options.precision);
+  await checkDevice(options.device, options.threads, options);
   const subject = subjectOf(shell, given, options);
   if (subject === undefined) return exitCodes.findings;
   const { program } = subject;
@@ -51,6 +51,7 @@ export async function evaluateCommand(shell: Shell, given: string, options: Eval
       threads: options.threads,
       device: options.device,
       precision: options.precision,
+      accumulation: options.accumulation,
     });
     try {
       const limit = Math.min(data.held.batches, options.batches ?? Infinity);
@@ -113,8 +114,8 @@ function subjectOf(shell: Shell, given: string, options: EvalOptions): Subject |
   const { compiled, base } = read;
   return {
     ...compiled,
-    compileFor: async (target, precision) =>
-      compileFor(shell.folder, given, { ...options, precision }, target),
+    compileFor: async (target, arithmetic) =>
+      compileFor(shell.folder, given, { ...options, ...arithmetic }, target),
     openData: (training) => openData(training, compiled.program.modalities, base),
     checkpoint,
   };

@@ -1,16 +1,16 @@
 // moe generate: text from a trained model, as it comes. In: a run folder, a prompt, how to sample. Out: the prompt and what
 // follows it on standard output. The same seed gives the same text.
 
-import type { Precision } from "../../runtime/program.ts";
 import type { SampleOptions } from "../../runtime/sample.ts";
 import { exitCodes, type ExitCode } from "../exit.ts";
+import type { Arithmetic } from "../device-names.ts";
 import { checkDevice, type DeviceName } from "../devices.ts";
 import { paintWith } from "../paint.ts";
 import { openRun } from "../run-folder.ts";
 import { printable, textOf } from "../sample.ts";
 import type { Shell } from "../shell.ts";
 
-export interface GenerateOptions extends SampleOptions {
+export interface GenerateOptions extends SampleOptions, Arithmetic {
   readonly prompt?: string;
   readonly tokens?: number;
   readonly seed?: number;
@@ -19,8 +19,6 @@ export interface GenerateOptions extends SampleOptions {
   readonly phase?: string;
   readonly threads?: number;
   readonly device?: DeviceName;
-  /** Of contractions on CUDA. */
-  readonly precision?: Precision;
   readonly json?: boolean;
 }
 
@@ -28,7 +26,7 @@ export const defaultTokens = 200;
 export const defaultTemperature = 0.8;
 
 export async function generate(shell: Shell, folder: string, options: GenerateOptions): Promise<ExitCode> {
-  await checkDevice(options.device, options.threads, options.precision);
+  await checkDevice(options.device, options.threads, options);
   const run = openRun(shell.folder, folder, options.phase);
   const prompt = options.prompt ?? run.note.prompt ?? "";
   const { json, ...sampling } = {

@@ -19,17 +19,28 @@ export interface PlanOptions extends CompileOptions {
   readonly length?: number;
   readonly threads?: number;
   readonly target?: TargetName;
+  /** Beside each entry: what it would take without fusion. */
+  readonly unfused?: boolean;
   /** All kernels, all tensors, all refusals. */
   readonly all?: boolean;
   readonly json?: boolean;
 }
+
+/** Of an entry. */
+type Totals = Omit<EntryCost, "launches">;
 
 export async function plan(shell: Shell, file: string, options: PlanOptions): Promise<ExitCode> {
   checkArithmetic(options, [options.target ?? "wasm"], "--target");
   const read = planFile(shell, file, options);
   if (read === undefined) return exitCodes.findings;
   const { program } = read;
-  const result = planOf(program, sizesOf(program, options), options.threads ?? 1);
+  const sizes = sizesOf(program, options);
+  const apart = options.unfused === true ? planFile(shell, file, { ...options, fuse: false }) : undefined;
+  const unfused = apart === undefined ? undefined : planOf(apart.program, sizes, 1).entries;
+  const result = {
+    ...planOf(program, sizes, options.threads ?? 1),
+    ...(unfused === undefined ? {} : { unfused: unfused.map(withoutLaunches) }),
+  };
   shell.out(
     options.json === true
       ? `${JSON.stringify(result, null, 2)}\n`
@@ -38,7 +49,9 @@ export async function plan(shell: Shell, file: string, options: PlanOptions): Pr
   return exitCodes.good;
 }
 
-function print(result: Plan, all: boolean, paint: Paint): string {
+const withoutLaunches = ({ launches: _, ...totals }: EntryCost): Totals => totals;
+
+function print(result: Plan & { readonly unfused?: readonly Totals[] }, all: boolean, paint: Paint): string {
   const { total, active } = result.parameters;
   const { forward, training } = result.flops;
   const head = (text: string): string => `\n${paint.bold(text)}\n`;
@@ -80,7 +93,7 @@ function print(result: Plan, all: boolean, paint: Paint): string {
       ? []
       : [head("In one piece, longer than WebGPU guarantees"), longTable(result.long, all, paint)]),
     head("Entries"),
-    entryTable(result.entries),
+    entryTable(result.entries, result.unfused),
     ...(result.undecodable ?? []).map(
       ({ place = "it", why, help }) => `  no generation: ${place} ${why}\n    ${paint.dim(help)}\n`,
     ),
@@ -128,12 +141,16 @@ function copyTable({ copies = [] }: Plan, all: boolean, paint: Paint): string {
 /** Names of sizes that every model may have, in words. */
 const sizeWords: Readonly<Record<string, string>> = { B: "batch", T: "length", C: "context" };
 
-function entryTable(entries: readonly EntryCost[]): string {
-  const rows = entries.map(({ name, kernels, bytes: moved, multiplyAdds }) => [
-    ...[name, whole(kernels), bytes(moved), multiplyAdds === 0 ? "" : count(multiplyAdds)],
+function entryTable(entries: readonly EntryCost[], unfused: readonly Totals[] | undefined): string {
+  const rows = entries.map(({ name, kernels, bytes: moved, multiplyAdds }, at) => [
+    ...[name, whole(kernels), bytes(moved)],
+    ...(unfused === undefined ? [] : [whole(unfused[at]!.kernels), bytes(unfused[at]!.bytes)]),
+    multiplyAdds === 0 ? "" : count(multiplyAdds),
     name === "decode" ? "one token" : name === "update" ? "one step" : "one batch",
   ]);
-  return table([["", "launches", "bytes moved", "multiply-adds", ""], ...rows], "lrrrl", "  ");
+  const apart = unfused === undefined ? [] : ["unfused", "bytes moved"];
+  const titles = ["", "launches", "bytes moved", ...apart, "multiply-adds", ""];
+  return table([titles, ...rows], `l${"r".repeat(titles.length - 2)}l`, "  ");
 }
 
 const shownRows = 12;

@@ -2,10 +2,11 @@
 // `--resume` a file or a run folder. Ctrl-C ends the run at a clean checkpoint.
 
 import { join, resolve } from "node:path";
-import type { Precision, Program, Training } from "../../runtime/program.ts";
+import type { Program, Training } from "../../runtime/program.ts";
 import type { Executor } from "../../runtime/executor.ts";
 import type { TrainResult } from "../../runtime/train.ts";
 import { trainInFolder } from "../../runtime/train-folder.ts";
+import type { Arithmetic } from "../device-names.ts";
 import { checkDevice, openOn, type DeviceName } from "../devices.ts";
 import { exitCodes, type ExitCode } from "../exit.ts";
 import { showPeak, showPlan, watchMemory, type MemoryWatch } from "../memory.ts";
@@ -27,17 +28,15 @@ import { typed } from "../typed.ts";
 import { tool } from "../version.ts";
 import { defaultTemperature } from "./generate.ts";
 
-export interface TrainOptions extends StartOptions {
+export interface TrainOptions extends StartOptions, Arithmetic {
   readonly threads?: number;
   readonly device?: DeviceName;
-  /** Of contractions on CUDA. */
-  readonly precision?: Precision;
   readonly quiet?: boolean;
   readonly json?: boolean;
 }
 
 export async function train(shell: Shell, given: string, options: TrainOptions): Promise<ExitCode> {
-  await checkDevice(options.device, options.threads, options.precision);
+  await checkDevice(options.device, options.threads, options);
   const start = await startRun(shell, given, options);
   if (start === undefined) return exitCodes.findings;
   try {
@@ -81,6 +80,7 @@ async function trainPhase(
     seed: phase.training.seed,
     initialise: false,
     precision: options.precision,
+    accumulation: options.accumulation,
     ...(options.threads === undefined ? {} : { threads: options.threads }),
   });
   try {

@@ -1,10 +1,11 @@
 // Values that are numbers of half width already. In: a kernel, a type. Out: the locals that never hold anything else, and whether an
-// expression gives nothing else: what is read from memory of that type, moved, chosen, or rounded before. To store such a value in memory
+// expression gives nothing else: what is read from memory of that type, computed in it, moved, chosen, or rounded before. To store such a value in memory
 // of the type it needs no rounding. Everything not understood counts as any f32.
 
 import { roundHalf } from "../half.ts";
 import { statementsIn } from "../kernel-walk.ts";
 import type { Expr, HalfType, Kernel } from "../kernel.ts";
+import { scalarOf } from "../kernel-type.ts";
 
 export interface Rounded {
   readonly type: HalfType;
@@ -29,6 +30,7 @@ export function roundedIn({ buffers, scratch, body }: Kernel, type: HalfType): R
 
 export function isRounded(rounded: Rounded, expr: Expr): boolean {
   const of = (inner: Expr): boolean => isRounded(rounded, inner);
+  if (scalarOf(expr.type) === rounded.type) return true;
   switch (expr.op) {
     case "literal":
       return expr.type === "f32" && Object.is(roundHalf(rounded.type, expr.value), expr.value);
@@ -43,6 +45,8 @@ export function isRounded(rounded: Rounded, expr: Expr): boolean {
     case "splat":
     case "extract":
       return of(expr.a);
+    case "cast":
+      return scalarOf(expr.a.type) === rounded.type;
     case "vector":
       return expr.lanes.every(of);
     default:

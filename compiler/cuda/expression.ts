@@ -2,6 +2,8 @@
 // tightness of its outermost operator, so that parentheses stand only where C++ or a reader wants them.
 // Values of four are float4, int4 and bool4; each operation on them is a function of its own, which applies the scalar operation
 // to the four lanes, so that there is one meaning. Arithmetic is meant as written: no contraction (-fmad=false), no fast-math.
+// Values of f16 are floats that are rounded after each operation, which is exact for sums and products (f32 has more than twice the digits)
+// and may be off by a tie for a fused one; where f16 is to be fast there are matrix units.
 // Deliberately absent: statements, and everything outside of the kernel.
 
 import type { Size } from "../../runtime/size.ts";
@@ -38,7 +40,7 @@ type Text = TextOf<Level>;
 
 const mixed = (text: string): Text => ({ text, level: "mixed" });
 
-const scalarNames: Record<ScalarType, string> = { f32: "float", i32: "int", bool: "bool" };
+const scalarNames: Record<ScalarType, string> = { f32: "float", i32: "int", bool: "bool", f16: "float" };
 export function typeName(unit: Unit, type: ValueType): string {
   if (type === "boolx4") unit.functions.add("bool4");
   return `${scalarNames[scalarOf(type)]}${isVector(type) ? "4" : ""}`;
@@ -119,15 +121,15 @@ function print(printer: Printer, expr: Expr): Text {
       return apply(expr.fn, (a) => printUnary(printer, expr.fn, scalarOf(expr.a.type), a!), expr.a);
     case "binary":
       return apply(
-        expr.fn,
-        (a, b) => printBinary(printer, expr.fn, scalarOf(expr.a.type), a!, b!),
+        roundedName(expr.fn, expr.type),
+        (a, b) => rounded(printer, expr.type, printBinary(printer, expr.fn, scalarOf(expr.a.type), a!, b!)),
         expr.a,
         expr.b,
       );
     case "fma":
       return apply(
-        "fma",
-        (a, b, c) => unary(`fmaf(${a!.text}, ${b!.text}, ${c!.text})`),
+        roundedName("fma", expr.type),
+        (a, b, c) => rounded(printer, expr.type, unary(`fmaf(${a!.text}, ${b!.text}, ${c!.text})`)),
         expr.a,
         expr.b,
         expr.c,
@@ -150,7 +152,7 @@ function print(printer: Printer, expr: Expr): Text {
     case "extract":
       return unary(`${operand(printer, expr.a)}.${"xyzw"[expr.lane]!}`);
     case "cast":
-      if (expr.type === expr.a.type) return print(printer, expr.a);
+      if (expr.type === expr.a.type || scalarOf(expr.a.type) === "f16") return print(printer, expr.a);
       return apply(
         `to_${scalarOf(expr.type)}`,
         (a) => printCast(printer, scalarOf(expr.a.type), scalarOf(expr.type), a!),
@@ -164,6 +166,16 @@ function print(printer: Printer, expr: Expr): Text {
       return expr satisfies never;
   }
 }
+
+/** Results of f16, which every operation rounds. */
+function rounded(unit: Unit, type: ValueType, text: Text): Text {
+  if (scalarOf(type) !== "f16") return text;
+  use(unit, "half");
+  return unary(`to_float(to_f16(${text.text}))`);
+}
+
+/** Functions of four floats that round and that do not are two. */
+const roundedName = (name: string, type: ValueType): string => (type === "f16x4" ? `${name}_f16_` : name);
 
 /** What a buffer or scratch holds. */
 export const elementOf = ({ memories }: Printer, name: string): ElementType => elementIn(memories, name);
@@ -201,7 +213,7 @@ function wide(
   of: (...parts: Text[]) => Text,
 ): string {
   const shown = `${name}4`;
-  const key = `${shown} ${types.join()} ${result}`;
+  const key = `${shown} ${types.map((type) => typeName(unit, type)).join()} ${typeName(unit, result)}`;
   if (!unit.wide.has(key)) {
     const letters = ["a", "b", "c"].slice(0, types.length);
     const type = typeName(unit, result);
@@ -301,6 +313,7 @@ function printBinary(unit: Unit, fn: BinaryFn, type: ScalarType, a: Text, b: Tex
 
 function printCast(unit: Unit, from: ScalarType, to: ScalarType, a: Text): Text {
   if (from === to) return a;
+  if (to === "f16") return rounded(unit, to, a);
   if (from === "f32") return unary(`${use(unit, "truncate")}(${a.text})`);
   return unary(`(${scalarNames[to]})${within(a)}`);
 }

@@ -10,6 +10,7 @@ import type { Known } from "../known.ts";
 import type { LoweredBuffer } from "../lowered.ts";
 import type { MadeKernel } from "./context.ts";
 import type { Memory } from "./emitter.ts";
+import type { Target } from "../target.ts";
 import { partOf } from "./parts.ts";
 
 /** A kernel of a cluster; its buffers are numbered as the signature of the cluster numbers memories. */
@@ -23,9 +24,12 @@ export function once(
   fusion: Fusion,
   memories: ReadonlyNodeMap<Memory>,
   cluster: Cluster,
+  { parallel }: Target,
   lower: () => readonly MadeKernel[],
 ): readonly MadeKernel[] {
-  const { key, buffers } = signatureOf(fusion, memories, cluster);
+  const { key: looked, buffers } = signatureOf(fusion, memories, cluster);
+  // All else of the target is the same for all that is known.
+  const key = parallel?.halfSums === undefined ? looked : `${looked} in f16`;
   const before = kernels.get(key);
   if (before === undefined) {
     const made = lower();

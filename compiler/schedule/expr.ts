@@ -5,6 +5,8 @@
 import type { Expr, Stmt, ValueType } from "../kernel.ts";
 import { known, type Size } from "../../runtime/size.ts";
 
+export type FloatVector = "f32x4" | "f16x4";
+
 export const int = (value: number): Expr => ({ op: "literal", type: "i32", value });
 export const float = (value: number): Expr => ({ op: "literal", type: "f32", value });
 export const zero4: Expr = { op: "splat", type: "f32x4", a: float(0) };
@@ -126,17 +128,28 @@ export const local = (name: string, type: ValueType = "i32"): Expr => ({
   name,
 });
 export const loadFloat = (buffer: string, index: Expr): Expr => ({ op: "load", type: "f32", buffer, index });
-export const loadVector = (buffer: string, index: Expr): Expr => ({
+export const loadVector = (buffer: string, index: Expr, type: FloatVector = "f32x4"): Expr => ({
   op: "load",
-  type: "f32x4",
+  type,
   buffer,
   index,
 });
-export const splat = (a: Expr): Expr => ({ op: "splat", type: "f32x4", a });
-export const multiplyAdd4 = (a: Expr, b: Expr, c: Expr): Expr => ({ op: "fma", type: "f32x4", a, b, c });
+export const splat = (a: Expr, type: FloatVector = "f32x4"): Expr => ({ op: "splat", type, a });
+export const multiplyAdd4 = (a: Expr, b: Expr, c: Expr, type: FloatVector = "f32x4"): Expr => ({
+  op: "fma",
+  type,
+  a,
+  b,
+  c,
+});
 
 export const add4 = (a: Expr, b: Expr): Expr => ({ op: "binary", type: "f32x4", fn: "add", a, b });
-export const extract = (a: Expr, lane: 0 | 1 | 2 | 3): Expr => ({ op: "extract", type: "f32", a, lane });
+export const extract = (a: Expr, lane: 0 | 1 | 2 | 3, type: "f32" | "f16" = "f32"): Expr => ({
+  op: "extract",
+  type,
+  a,
+  lane,
+});
 /** Four f32 as one vector. */
 export const vector = (lanes: readonly Expr[]): Expr => ({
   op: "vector",

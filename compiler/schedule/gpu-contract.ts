@@ -147,8 +147,9 @@ function tallWay(
 
 function tiledWay(spec: ContractSpec, parallel: Parallel): Way {
   const tiles = chooseGpuTiles(spec, parallel);
+  const halfSums = spec.half === "f16" ? parallel.halfSums : undefined;
   const way = tallWay(spec, tiles, (range, columnTile, depth, into) =>
-    emitTile(spec, tiles, range, columnTile, depth, into),
+    emitTile(spec, tiles, range, columnTile, depth, halfSums, into),
   );
   const scratch = tiledScratch(spec, tiles);
   return { ...way, scratch: scratch.floats, halves: scratch.halves };

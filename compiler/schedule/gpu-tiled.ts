@@ -3,16 +3,19 @@
 // of 4 or 8 columns in locals, for each sibling: they share the staged left operand. Neighbouring invocations own neighbouring
 // fours of columns. With `slices`, groups of invocations sum different k of each block and add up through scratch at the end.
 // Operands of half width are staged as they are: twice as much of k in the same bytes. Products and sums are f32: the product of two
-// f16 may lie beyond the largest, and has twice their digits, all of which f32 holds.
+// f16 may lie beyond the largest, and has twice their digits, all of which f32 holds. Where the target asks for it, a few products at a time
+// are added up in f16 first (gpu-half-sums.ts).
 // Deliberately absent: numbers (gpu-tiles.ts), which tile (gpu-place.ts).
 
 import type { Expr, Scratch, Stmt } from "../kernel.ts";
 import type { ContractSpec } from "./contract-spec.ts";
 import {
   add,
+  add4,
   both,
   branch,
   divide,
+  extract,
   int,
   less,
   lessOrEqual,
@@ -29,10 +32,11 @@ import {
   splat,
   store,
   subtract,
-  zero4,
+  type FloatVector,
 } from "./expr.ts";
 import { emitBlocks, placesOf, type BlockPlaces, type BlockPlan, type Depth } from "./gpu-blocks.ts";
 import type { RowRange } from "./gpu-place.ts";
+import { termsTogether, widened, zeroOf } from "./gpu-half-sums.ts";
 import { byDepth } from "./gpu-stage.ts";
 import type { GpuTiles } from "./gpu-tiles.ts";
 
@@ -53,6 +57,8 @@ interface Tiled {
   /** The invocation's number within its slice. */
   readonly member: Expr;
   readonly members: number;
+  /** Products that are added up in f16 at a time; absent: none. */
+  readonly halfSums?: number;
 }
 
 const planOf = (
@@ -87,6 +93,7 @@ export function emitTile(
   rows: RowRange,
   columnTile: Expr,
   depth: Depth,
+  halfSums: number | undefined,
   into: Stmt[],
 ): void {
   const { fresh } = spec;
@@ -106,6 +113,7 @@ export function emitTile(
     columnFour: letInt(fresh, into, "columnFour", multiply(modulo(member, int(across)), int(4))),
     member,
     members,
+    ...(halfSums === undefined ? {} : { halfSums }),
   };
   const sums = declareSums(tiled, into);
   const plan = planOf(spec, tiles);
@@ -119,45 +127,67 @@ export function emitTile(
 /** Names by sibling, row and four of columns. */
 type Sums = readonly (readonly (readonly string[])[])[];
 
-function declareSums({ spec, tiles }: Tiled, into: Stmt[]): Sums {
+function declareSums({ spec, tiles }: Tiled, into: Stmt[], type: FloatVector = "f32x4"): Sums {
+  const hint = type === "f32x4" ? "sum" : "part";
   const names = spec.b.map(() =>
-    Array.from({ length: tiles.tall }, () => Array.from({ length: tiles.wide / 4 }, () => spec.fresh("sum"))),
+    Array.from({ length: tiles.tall }, () => Array.from({ length: tiles.wide / 4 }, () => spec.fresh(hint))),
   );
-  for (const name of names.flat(2)) into.push({ op: "var", name, value: zero4 });
+  for (const name of names.flat(2)) into.push({ op: "var", name, value: zeroOf(type) });
   return names;
 }
 
 /** A block: each slice its share. */
-function emitMultiply(
-  tiled: Tiled,
-  { a: left, b: right }: BlockPlaces,
-  offset: Expr,
-  sums: Sums,
-  into: Stmt[],
-): void {
-  const { spec, tiles, rowFour, columnFour, slice } = tiled;
+function emitMultiply(tiled: Tiled, places: BlockPlaces, offset: Expr, sums: Sums, into: Stmt[]): void {
+  const { spec, tiles, slice, halfSums } = tiled;
   const { fresh } = spec;
   const share = tiles.depth / tiles.slices;
   const first = letInt(fresh, into, "k", multiply(slice, int(share)));
-  loop(fresh, into, "k", first, add(first, int(share)), 1, (k, body) => {
-    const vector = (hint: string, index: Expr): Expr => {
-      const name = fresh(hint);
-      body.push({ op: "let", name, value: loadVector(blockOf(spec), index) });
-      return local(name, "f32x4");
-    };
-    const a = Array.from({ length: tiles.tall / 4 }, (_, i) =>
-      vector("a", add(multiply(k, int(left.k)), rowFour, offset, int((i * 4 * tiles.rows) / tiles.tall))),
+  if (halfSums === undefined)
+    return loop(fresh, into, "k", first, add(first, int(share)), 1, (k, body) =>
+      emitStep(tiled, places, offset, k, sums, "f32x4", body),
     );
-    right.forEach(({ at, layout }, sibling) => {
-      const b = Array.from({ length: tiles.wide / 4 }, (_, j) => {
-        const from = at + (j * 4 * tiles.columns) / tiles.wide;
-        return vector("b", add(multiply(k, int(layout.k)), columnFour, offset, int(from)));
-      });
-      sums[sibling]!.forEach((row, i) => {
-        const lane = (i % 4) as 0 | 1 | 2 | 3;
-        const left = splat({ op: "extract", type: "f32", a: a[Math.floor(i / 4)]!, lane });
-        row.forEach((name, j) => body.push(setLocal(name, multiplyAdd4(left, b[j]!, local(name, "f32x4")))));
-      });
+  const terms = termsTogether(share, halfSums);
+  const shortSum = (from: Expr, body: Stmt[]): void => {
+    const parts = declareSums(tiled, body, "f16x4");
+    loop(fresh, body, "k", from, add(from, int(terms)), 1, (k, inner) =>
+      emitStep(tiled, places, offset, k, parts, "f16x4", inner),
+    );
+    const names = parts.flat(2);
+    sums
+      .flat(2)
+      .forEach((name, i) => body.push(setLocal(name, add4(local(name, "f32x4"), widened(names[i]!)))));
+  };
+  if (terms === share) shortSum(first, into);
+  else loop(fresh, into, "k", first, add(first, int(share)), terms, shortSum);
+}
+
+/** One k, with products and sums of a type. */
+function emitStep(
+  { spec, tiles, rowFour, columnFour }: Tiled,
+  { a: left, b: right }: BlockPlaces,
+  offset: Expr,
+  k: Expr,
+  sums: Sums,
+  type: FloatVector,
+  body: Stmt[],
+): void {
+  const vector = (hint: string, index: Expr): Expr => {
+    const name = spec.fresh(hint);
+    body.push({ op: "let", name, value: loadVector(blockOf(spec), index, type) });
+    return local(name, type);
+  };
+  const a = Array.from({ length: tiles.tall / 4 }, (_, i) =>
+    vector("a", add(multiply(k, int(left.k)), rowFour, offset, int((i * 4 * tiles.rows) / tiles.tall))),
+  );
+  right.forEach(({ at, layout }, sibling) => {
+    const b = Array.from({ length: tiles.wide / 4 }, (_, j) => {
+      const from = at + (j * 4 * tiles.columns) / tiles.wide;
+      return vector("b", add(multiply(k, int(layout.k)), columnFour, offset, int(from)));
+    });
+    sums[sibling]!.forEach((row, i) => {
+      const one = extract(a[Math.floor(i / 4)]!, (i % 4) as 0 | 1 | 2 | 3, type === "f32x4" ? "f32" : "f16");
+      const all = splat(one, type);
+      row.forEach((name, j) => body.push(setLocal(name, multiplyAdd4(all, b[j]!, local(name, type), type))));
     });
   });
 }

@@ -4,7 +4,7 @@
 
 import { known, type Factor, type Size } from "../../runtime/size.ts";
 import type { BinaryFn, Expr, Kernel, ValueType } from "../kernel.ts";
-import { isVector } from "../kernel-type.ts";
+import { isVector, scalarOf } from "../kernel-type.ts";
 import type { Flow, Value } from "./flow.ts";
 import { callValue, constantOf, f32, i32, lane, load, operation, shuffle, v128, variable } from "./values.ts";
 import { cast, lowerBinary, lowerUnary } from "./operators.ts";
@@ -123,6 +123,8 @@ function lowerFactor(scope: Scope, factor: Factor): Polynomial {
 function lowerOther(scope: Scope, expr: Expr): Value {
   const at = scope.flow;
   const lower = (inner: Expr): Value => lowerExpr(scope, inner);
+  if (scalarOf(expr.type) === "f16")
+    throw new Error(`internal: kernel ${scope.kernel.name} computes in f16, which wasm has not`);
   switch (expr.op) {
     case "literal":
       return expr.type === "f32" ? f32(at, expr.value) : i32(at, expr.value);

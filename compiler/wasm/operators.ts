@@ -80,7 +80,8 @@ function sign(at: Flow, type: ValueType, a: Value): Value {
     f32x4: ["f32x4.lt", "f32x4.convert_i32x4_s", f32x4] as const,
     i32x4: ["i32x4.lt_s", undefined, i32x4] as const,
   };
-  if (type === "bool" || type === "boolx4") throw new Error(`internal: sign of ${type}`);
+  if (type === "bool" || type === "boolx4" || type === "f16" || type === "f16x4")
+    throw new Error(`internal: sign of ${type}`);
   const [less, convert, zero] = parts[type];
   const [positive, negative] = [operation(at, less, zero(at, 0), a), operation(at, less, a, zero(at, 0))];
   // masks count as -1
@@ -90,8 +91,10 @@ function sign(at: Flow, type: ValueType, a: Value): Value {
   return convert === undefined ? difference : operation(at, convert, difference);
 }
 
-/** Functions with one instruction for each type of operands. */
-const direct: Readonly<Record<ValueType, Readonly<Partial<Record<BinaryFn, Instruction>>>>> = {
+/** Functions with one instruction for each type of operands; a CPU has none for f16. */
+const direct: Readonly<
+  Record<Exclude<ValueType, "f16" | "f16x4">, Readonly<Partial<Record<BinaryFn, Instruction>>>>
+> = {
   f32: {
     ...{ add: "f32.add", sub: "f32.sub", mul: "f32.mul", div: "f32.div" },
     ...{ lt: "f32.lt", le: "f32.le", eq: "f32.eq", ne: "f32.ne" },
@@ -121,6 +124,7 @@ export function lowerBinary(at: Flow, fn: BinaryFn, type: ValueType, a: Value, b
     const decided = x === undefined || y === undefined ? undefined : compare(fn, x, y);
     if (decided !== undefined) return i32(at, Number(decided));
   }
+  if (type === "f16" || type === "f16x4") throw new Error(`internal: ${fn} of ${type} has no instruction`);
   const op = direct[type][fn];
   if (op !== undefined) return operation(at, op, a, b);
   switch (fn) {

@@ -1,12 +1,15 @@
 // Kernel expressions as WGSL. In: an expression and the state of the shader that is being printed. Out: text with the
 // tightness of its outermost operator, so that parentheses stand only where WGSL wants them.
 // Operations on literals are carried out here, with the meaning of the specification: WGSL refuses constants that overflow.
+// WGSL rounds a sum, a difference or a product of f16 to the nearest; its `fma` may round once or twice, and it may take numbers of
+// f16 below 2^-14 for zero wherever they come or go.
 // Deliberately absent: statements, and everything outside of the entry function.
 
 import type { Size } from "../../runtime/size.ts";
 import { elementIn, type Memories } from "../c-like/memories.ts";
 import type { Names } from "../c-like/names.ts";
 import { infix } from "../c-like/operators.ts";
+import { isRounded, type Rounded } from "../c-like/rounded.ts";
 import { printSize } from "../c-like/size.ts";
 import { negatable, shortestF32, unary, within, type Text as TextOf } from "../c-like/text.ts";
 import { applyBinary, applyCast, applyUnary } from "../interpret-scalar.ts";
@@ -20,12 +23,16 @@ export interface Shader {
   readonly kernel: Kernel;
   readonly memories: Memories;
   readonly names: Names;
+  /** What is f16 already. */
+  readonly rounded: Rounded;
   readonly functions: Map<string, readonly [FunctionName, Width]>;
   /** Buffers and scratch that are read and written four elements at a time. */
   readonly loads4: Set<string>;
   readonly stores4: Set<string>;
-  /** Sizes divided by rounding up, down; `random`; infinity or NaN spelled out. */
-  readonly needs: Set<"ceil_of" | "floor_of" | "threefry" | "extremes">;
+  /** Memory of f16 whose values are not widened when four are read. */
+  readonly halfLoads4: Set<string>;
+  /** Sizes divided by rounding up, down; `random`; infinity or NaN spelled out; numbers of f16. */
+  readonly needs: Set<"ceil_of" | "floor_of" | "threefry" | "extremes" | "f16">;
 }
 
 /** What a buffer or scratch holds. */
@@ -36,7 +43,10 @@ export const elementOf = ({ memories }: Pick<Shader, "memories">, name: string):
 type Level = "product" | "sum" | "shift" | "relation" | "bits";
 type Text = TextOf<Level>;
 
-export const typeName = (type: ValueType): string => (isVector(type) ? `vec4<${scalarOf(type)}>` : type);
+export function typeName({ needs }: Pick<Shader, "needs">, type: ValueType): string {
+  if (scalarOf(type) === "f16") needs.add("f16");
+  return isVector(type) ? `vec4<${scalarOf(type)}>` : type;
+}
 const widthOf = (type: ValueType): Width => (isVector(type) ? "vec4f" : "f32");
 
 export const expression = (shader: Shader, expr: Expr): string => print(shader, expr).text;
@@ -54,6 +64,7 @@ export function use(shader: Shader, name: FunctionName, type: ValueType): string
 function literal(shader: Shader, type: ScalarType, value: number): Text {
   if (type === "bool") return unary(value !== 0 ? "true" : "false");
   if (type === "i32") return unary(value < 0 ? `i32(${value | 0})` : String(value | 0));
+  if (type === "f16") return unary(`f16(${literal(shader, "f32", value).text})`);
   const rounded = Math.fround(value);
   if (!Number.isFinite(rounded)) {
     shader.needs.add("extremes");
@@ -104,11 +115,12 @@ function print(shader: Shader, expr: Expr): Text {
       return unary(expr.op);
     case "load": {
       const name = shader.names.ofMemory(expr.buffer);
-      const half = isHalf(elementOf(shader, expr.buffer));
+      const widened = isHalf(elementOf(shader, expr.buffer)) && scalarOf(expr.type) === "f32";
       if (!isVector(expr.type))
-        return unary(half ? `f32(${name}[${text(expr.index)}])` : `${name}[${text(expr.index)}]`);
-      shader.loads4.add(expr.buffer);
-      return unary(`load4_${name}(${text(expr.index)})`);
+        return unary(widened ? `f32(${name}[${text(expr.index)}])` : `${name}[${text(expr.index)}]`);
+      const half = expr.type === "f16x4";
+      (half ? shader.halfLoads4 : shader.loads4).add(expr.buffer);
+      return unary(`${half ? "half4" : "load4"}_${name}(${text(expr.index)})`);
     }
     case "unary":
       return printUnary(shader, expr.fn, expr.a);
@@ -119,9 +131,9 @@ function print(shader: Shader, expr: Expr): Text {
     case "select":
       return call("select", expr.b, expr.a, expr.condition);
     case "splat":
-      return call(typeName(expr.type), expr.a);
+      return call(typeName(shader, expr.type), expr.a);
     case "vector":
-      return call(typeName(expr.type), ...expr.lanes);
+      return call(typeName(shader, expr.type), ...expr.lanes);
     case "extract":
       return unary(`${bare(expr.a)}.${"xyzw"[expr.lane]!}`);
     case "cast":
@@ -241,5 +253,14 @@ function printCast(shader: Shader, to: ValueType, a: Expr): Text {
   if (from === lane) return print(shader, a);
   if (from === "f32" && lane === "i32")
     return unary(`${use(shader, "truncate", a.type)}(${expression(shader, a)})`);
-  return unary(`${typeName(to)}(${expression(shader, a)})`);
+  if (lane === "f16") return unary(toF16(shader, a));
+  return unary(`${typeName(shader, to)}(${expression(shader, a)})`);
+}
+
+/** Rounded as the kernel IR has it and then converted, which changes nothing any more: WGSL lets a conversion round either way. */
+export function toF16(shader: Shader, value: Expr): string {
+  const text = expression(shader, value);
+  if (scalarOf(value.type) === "f16") return text;
+  const near = isRounded(shader.rounded, value) ? text : `${use(shader, "round_f16", value.type)}(${text})`;
+  return `${typeName(shader, isVector(value.type) ? "f16x4" : "f16")}(${near})`;
 }

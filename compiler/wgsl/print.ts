@@ -11,7 +11,7 @@ import { Names } from "../c-like/names.ts";
 import { roundedIn } from "../c-like/rounded.ts";
 import { isHalf } from "../half.ts";
 import { someStatement } from "../kernel-walk.ts";
-import type { Kernel } from "../kernel.ts";
+import type { ElementType, Kernel } from "../kernel.ts";
 import { withPlainCopies } from "../plain-copy.ts";
 import { readAs } from "../kernel-type.ts";
 import { elementOf, sizeText, type Shader } from "./expression.ts";
@@ -59,6 +59,7 @@ export function printWgsl(given: Kernel, options: WgslOptions = {}): string {
   for (const { name } of [...kernel.buffers, ...kernel.scratch]) {
     const made = names.ofMemory(name);
     names.reserve(`load4_${made}`);
+    names.reserve(`half4_${made}`);
     names.reserve(`store4_${made}`);
   }
   const words = new Map<Reduction, string>();
@@ -68,6 +69,7 @@ export function printWgsl(given: Kernel, options: WgslOptions = {}): string {
     names,
     functions: new Map(),
     loads4: new Set(),
+    halfLoads4: new Set(),
     stores4: new Set(),
     needs: new Set(),
     reductions: new Set(),
@@ -104,7 +106,7 @@ export function printWgsl(given: Kernel, options: WgslOptions = {}): string {
   const sections = [
     [
       `// ${kernel.name}${options.label === undefined ? "" : `: ${oneLine(options.label)}`}`,
-      ...(needsF16(kernel) ? ["enable f16;"] : []),
+      ...(needsF16(body) ? ["enable f16;"] : []),
       ...(subgroups && reducers.length > 0 ? ["enable subgroups;"] : []),
     ],
     bindings(body),
@@ -118,6 +120,7 @@ export function printWgsl(given: Kernel, options: WgslOptions = {}): string {
     [...memories].map(([type, name]) => `var<workgroup> ${name}: array<${type}, ${kernel.workgroup}>;`),
     ...reducers.map((text) => [text]),
     ...[...body.loads4].map((name) => [loadFour(body, name)]),
+    ...[...body.halfLoads4].map((name) => [loadHalves(body, name)]),
     ...[...body.stores4].map((name) => [storeFour(body, name)]),
     [
       `@compute @workgroup_size(${kernel.workgroup})`,
@@ -139,13 +142,13 @@ export function printWgsl(given: Kernel, options: WgslOptions = {}): string {
     .join("\n\n")}\n`;
 }
 
-/** Whether it has memory of f16, which a device must be asked for. bf16 is no type of WGSL. */
-function needsF16(kernel: Kernel): boolean {
+/** Whether it has memory or values of f16, which a device must be asked for. bf16 is no type of WGSL. */
+function needsF16({ kernel, needs }: Shader): boolean {
   const all = [...kernel.buffers, ...kernel.scratch];
   const none = all.find(({ type }) => type === "bf16");
   if (none !== undefined)
     throw new Error(`internal: kernel ${kernel.name}: ${none.name} is bf16, which WebGPU has not`);
-  return all.some(({ type }) => type === "f16");
+  return needs.has("f16") || all.some(({ type }) => type === "f16");
 }
 
 const oneLine = (text: string): string => text.replaceAll(/\s+/g, " ");
@@ -187,8 +190,18 @@ function loadFour(shader: Shader, buffer: string): string {
   const held = elementOf(shader, buffer);
   const type = readAs(held);
   const widen = (four: string): string => (isHalf(held) ? `vec4<f32>(${four})` : four);
-  const four = `vec4<${held}>(${name}[at], ${name}[at + 1], ${name}[at + 2], ${name}[at + 3])`;
-  return [`fn load4_${name}(at: i32) -> vec4<${type}> {`, `  return ${widen(four)};`, "}"].join("\n");
+  return [`fn load4_${name}(at: i32) -> vec4<${type}> {`, `  return ${widen(fourOf(name, held))};`, "}"].join(
+    "\n",
+  );
+}
+
+const fourOf = (name: string, type: ElementType): string =>
+  `vec4<${type}>(${name}[at], ${name}[at + 1], ${name}[at + 2], ${name}[at + 3])`;
+
+/** As they are. */
+function loadHalves(shader: Shader, buffer: string): string {
+  const name = shader.names.ofMemory(buffer);
+  return [`fn half4_${name}(at: i32) -> vec4<f16> {`, `  return ${fourOf(name, "f16")};`, "}"].join("\n");
 }
 
 function storeFour(shader: Shader, buffer: string): string {

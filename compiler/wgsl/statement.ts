@@ -3,11 +3,10 @@
 // sees it (workgroupUniformLoad), so that barriers may depend on it.
 
 import { isSteady } from "../c-like/operators.ts";
-import { isRounded, type Rounded } from "../c-like/rounded.ts";
 import type { Expr, ReduceFn, Stmt } from "../kernel.ts";
 import { isVector } from "../kernel-type.ts";
 import { isHalf } from "../half.ts";
-import { elementOf, expression, operand, typeName, use, type Shader } from "./expression.ts";
+import { elementOf, expression, operand, toF16, typeName, type Shader } from "./expression.ts";
 
 /** Which combinations of a workgroup's values the shader needs: `add f32`. */
 export type Reduction = `${ReduceFn} ${"f32" | "i32"}`;
@@ -16,19 +15,12 @@ export interface Body extends Shader {
   readonly reductions: Set<Reduction>;
   /** Locals that change. */
   readonly variables: Set<string>;
-  /** What is f16 already. */
-  readonly rounded: Rounded;
   /** The function of a reduction. */
   readonly wordOf: (reduction: Reduction) => string;
 }
 
-/** What is stored; of half width, rounded as the kernel IR has it and then converted, which changes nothing any more. */
-function converted(body: Body, { buffer, value }: Extract<Stmt, { op: "store" }>): string {
-  const text = expression(body, value);
-  if (!isHalf(elementOf(body, buffer))) return text;
-  const near = isRounded(body.rounded, value) ? text : `${use(body, "round_f16", value.type)}(${text})`;
-  return `${isVector(value.type) ? "vec4<f16>" : "f16"}(${near})`;
-}
+const converted = (body: Body, { buffer, value }: Extract<Stmt, { op: "store" }>): string =>
+  isHalf(elementOf(body, buffer)) ? toF16(body, value) : expression(body, value);
 
 export function statements(body: Body, list: readonly Stmt[], indent: string): string[] {
   return list.flatMap((statement) => print(body, statement, indent));
@@ -44,7 +36,7 @@ function print(body: Body, statement: Stmt, indent: string): string[] {
     case "var": {
       if (statement.op === "var") body.variables.add(statement.name);
       const { name, value } = statement;
-      return [line(`${statement.op} ${names.of(name)}: ${typeName(value.type)} = ${text(value)};`)];
+      return [line(`${statement.op} ${names.of(name)}: ${typeName(body, value.type)} = ${text(value)};`)];
     }
     case "set":
       return [line(`${names.of(statement.name)} = ${text(statement.value)};`)];
@@ -78,7 +70,7 @@ function print(body: Body, statement: Stmt, indent: string): string[] {
       const name = names.of(statement.name);
       const { type } = statement.value;
       if (body.kernel.workgroup === 1)
-        return [line(`let ${name}: ${typeName(type)} = ${text(statement.value)};`)];
+        return [line(`let ${name}: ${typeName(body, type)} = ${text(statement.value)};`)];
       if (type !== "f32" && type !== "i32") throw new Error(`internal: a reduction of ${type}`);
       const reduction: Reduction = `${statement.fn} ${type}`;
       body.reductions.add(reduction);

@@ -15,13 +15,21 @@ export const binary = (fn: BinaryFn, a: Expr, b: Expr): Expr => {
 };
 export const add = (a: Expr, b: Expr): Expr => binary("add", a, b);
 export const mul = (a: Expr, b: Expr): Expr => binary("mul", a, b);
-export const load = (buffer: string, index: Expr, type: "f32" | "i32" | "f32x4" | "i32x4" = "f32"): Expr => ({
+export const load = (
+  buffer: string,
+  index: Expr,
+  type: Extract<Expr, { op: "load" }>["type"] = "f32",
+): Expr => ({
   op: "load",
   type,
   buffer,
   index,
 });
-export const splat = (a: Expr): Expr => ({ op: "splat", type: a.type === "i32" ? "i32x4" : "f32x4", a });
+export const splat = (a: Expr): Expr => ({
+  op: "splat",
+  type: a.type === "i32" ? "i32x4" : a.type === "f16" ? "f16x4" : "f32x4",
+  a,
+});
 export const store = (buffer: string, index: Expr, value: Expr): Stmt => ({
   op: "store",
   buffer,

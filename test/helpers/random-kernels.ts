@@ -1,5 +1,6 @@
 // Random kernels for differential tests. In: a seed and a depth of nesting (fast-check shrinks the depth). Out: a well-formed kernel without races and out-of-bounds accesses: loops, branches, variables, scratch, moving and
 // computed indices, scalars and vectors. Workgroup w writes only its own slice of `update`, and of `halves` where there is memory of 16 bits.
+// Values of f16 are rounded alike everywhere, as no operation on them is fused.
 
 import type { BinaryFn, Expr, HalfType, Kernel, Stmt, ValueType } from "../../compiler/kernel.ts";
 import { threefry } from "../../runtime/random.ts";
@@ -30,8 +31,8 @@ interface Names {
   readonly values: readonly { readonly name: string; readonly type: ValueType; readonly variable: boolean }[];
 }
 
-/** With `half`, a buffer and scratch of that type, too; without, a kernel of f32 and i32 only. */
-export function randomKernel(seed: number, depth: number, half?: HalfType): Kernel {
+/** With `half`, a buffer and scratch of that type, too; without, a kernel of f32 and i32 only. `computed`: it computes in f16 as well. */
+export function randomKernel(seed: number, depth: number, half?: HalfType, computed = false): Kernel {
   let position = 0;
   let names = 0;
   const choose = (count: number): number => threefry(seed, depth, position++, 0)[0] % count;
@@ -63,10 +64,40 @@ export function randomKernel(seed: number, depth: number, half?: HalfType): Kern
   const ofHalves = (scope: Names, type: "f32" | "f32x4"): readonly Expr[] =>
     half === undefined ? [] : [load("halves", place(scope, "halves"), type)];
 
+  const inF16 = (scope: Names, type: "f16" | "f16x4", depth: number): Expr => {
+    const wide = type === "f16" ? "f32" : "f32x4";
+    if (depth === 0)
+      return pick([
+        load("halves", place(scope, "halves"), type),
+        { op: "cast", type, a: expr(scope, wide, 0) },
+      ]);
+    const inner = (of: ValueType): Expr => expr(scope, of, depth - 1);
+    const ofFour = (): Expr => ({ op: "extract", type: "f16", a: inner("f16x4"), lane: pick([0, 1, 2, 3]) });
+    const ofOne = (): Expr => ({
+      op: "vector",
+      type: "f16x4",
+      lanes: [inner("f16"), inner("f16"), inner("f16"), inner("f16")],
+    });
+    switch (choose(6)) {
+      case 0:
+      case 1:
+        return binary(pick(["add", "sub", "mul"] as const), inner(type), inner(type));
+      case 2:
+        return { op: "select", type, condition: inner("bool"), a: inner(type), b: inner(type) };
+      case 3:
+        return { op: "unary", type, fn: pick(["neg", "abs"] as const), a: inner(type) };
+      case 4:
+        return type === "f16x4" ? splat(inner("f16")) : { op: "cast", type, a: inner(wide) };
+      default:
+        return type === "f16" ? ofFour() : ofOne();
+    }
+  };
+
   const expr = (scope: Names, type: ValueType, depth: number): Expr => {
     const known = scope.values.filter((value) => value.type === type);
     if (depth === 0 || choose(4) === 0) {
       if (known.length > 0 && choose(3) !== 0) return local(pick(known).name, type);
+      if (type === "f16" || type === "f16x4") return inF16(scope, type, 0);
       if (type === "f32x4")
         return pick([
           splat(f(choose(5) - 2)),
@@ -91,6 +122,7 @@ export function randomKernel(seed: number, depth: number, half?: HalfType): Kern
       return binary("lt", expr(scope, "i32", 0), expr(scope, "i32", 0));
     }
     const inner = (of: ValueType): Expr => expr(scope, of, depth - 1);
+    if (type === "f16" || type === "f16x4") return inF16(scope, type, depth);
     if (type === "bool") {
       const of = pick(["i32", "f32"] as const);
       const test = binary(pick(["lt", "le", "eq", "ne"] as const), inner(of), inner(of));
@@ -107,7 +139,9 @@ export function randomKernel(seed: number, depth: number, half?: HalfType): Kern
         );
       return binary(fn, inner("i32"), inner("i32"));
     }
-    switch (choose(6)) {
+    switch (choose(computed ? 7 : 6)) {
+      case 6:
+        return { op: "cast", type, a: inner(type === "f32" ? "f16" : "f16x4") };
       case 0:
         return binary(pick(["add", "sub", "mul", "min", "max"] as const), inner(type), inner(type));
       case 1:
@@ -132,12 +166,14 @@ export function randomKernel(seed: number, depth: number, half?: HalfType): Kern
   const body = (outer: Names, left: number): Stmt[] => {
     let scope = outer;
     return Array.from({ length: 2 + choose(4) }).flatMap((): Stmt[] => {
-      const type = pick(["f32", "f32x4", "i32"] as const);
+      const type = pick<ValueType>(["f32", "f32x4", "i32", ...(computed ? (["f16", "f16x4"] as const) : [])]);
       const variables = scope.values.filter(({ variable }) => variable);
       switch (choose(left === 0 ? 6 : 9)) {
         case 0: {
           const name = written();
-          return [store(name, place(scope, name), expr(scope, pick(["f32", "f32x4"] as const), 2))];
+          const as =
+            computed && name === "halves" ? (["f16", "f16x4"] as const) : (["f32", "f32x4"] as const);
+          return [store(name, place(scope, name), expr(scope, pick(as), 2))];
         }
         case 1:
         case 2: {
