@@ -69,7 +69,14 @@ describe("a routed layer", () => {
     expect(entry.dispatches).toHaveLength(16);
     expect(Math.max(...entry.dispatches.map(({ kernel }) => kernel.buffers.length))).toBeLessThanOrEqual(8);
     // the gradient of the down projection's input makes those of gate and up, and is kept for the row dots
-    expect(table(entry)).toContain("': contract, mul, add | 7");
+    expect(table(entry).slice(6)).toEqual([
+      "': contract, mul, add | 7",
+      // Weights of the down projection; what gate and up give back to their rows; their weights.
+      ...["': contract | 6", "': contract | 4", "': contract x2 | 6", "': contract, add | 5"],
+      "': combine | 3",
+      // The router: how much each row's result counted, its softmax, its weights and inputs.
+      ...["': sum | 4", "': sum x3, mul | 7", "': contract, add | 5", "': contract | 3"],
+    ]);
   });
 });
 

@@ -223,11 +223,13 @@ describe.skipIf(device === undefined)(`a session on WebGPU${why}`, () => {
     other.dispose();
   });
 
-  test("shaders are compiled at an entry's first use, each once", async () => {
+  test("shaders are compiled at an entry's first use, each once; a run is one submission", async () => {
     const made: string[] = [];
+    let commands = 0;
     const session = await openGpu(regression(), {
       device: watched(device!, (key, [about]) => {
         if (key === "createComputePipelineAsync") made.push((about as { label: string }).label);
+        if (key === "createCommandEncoder") commands++;
       }),
     });
     const kernelsOf = (entry: string): string[] =>
@@ -242,6 +244,9 @@ describe.skipIf(device === undefined)(`a session on WebGPU${why}`, () => {
     expect(made).toEqual(kernelsOf("evaluate"));
     await session.run("train", batch);
     expect(made).toEqual([...new Set([...kernelsOf("evaluate"), ...kernelsOf("train")])]);
+    commands = 0;
+    for (let run = 0; run < 3; run++) await session.run("train", batch);
+    expect(commands).toBe(3);
     session.dispose();
   });
 
