@@ -182,6 +182,17 @@ test.runIf(wholeRuns && hasCompiler)("all cases", { timeout: 3_600_000 }, async 
   }
 });
 
+/** A peer that warns, and is cut off in the middle of its second line. */
+const peerText = (forward: number): string => `
+import json, sys
+print("a warning")
+if sys.argv[1] == "probe":
+    print(json.dumps({"torch": "2", "device": "imagined", "float32": 1e8, "bfloat16": 4e9}))
+else:
+    print(json.dumps({"tokens": 1, "grouped": {"forward": ${2 * forward}, "step": 0.001}, "loop": None}))
+    print('{"tokens": 5, "grouped"', end="")
+`;
+
 test.skipIf(!here || !hasCompiler)(
   "the bench measures layers, and says what it could not measure",
   async () => {
@@ -241,6 +252,18 @@ test.skipIf(!here || !hasCompiler)(
         ],
         missing: [expect.stringContaining("PyTorch")],
       });
+      said.length = 0;
+      const peer = join(folder, "peer.py");
+      writeFileSync(peer, peerText(forward));
+      expect(await bench(folder, { tokens: [1, 5], ceilings, script: peer, module })).toBe(0);
+      expect(said).toContain("bf16 0.00400 TFLOP/s (PyTorch's product)");
+      expect(said).toContain(
+        "  (16, 8, 4, 2) bf16, 1 tokens: PyTorch's grouped product takes 2.00 times as long forward, 0.00 times a step",
+      );
+      expect(said).toContain(
+        "not measured: PyTorch's loop over experts: this PyTorch does not do (16, 8, 4, 2) bf16",
+      );
+      expect(said).toContain("not measured: PyTorch's times of (16, 8, 4, 2) bf16, 5 tokens: it says none");
       said.length = 0;
       expect(await bench(folder, { ceilings, script, module, seconds: 1e-9 })).toBe(0);
       expect(said).toContain("not measured: (16, 8, 4, 2) bf16: the time was up");

@@ -34,8 +34,8 @@ export class Torch {
     if (isLate(error)) return new Torch(script, undefined, `it says nothing for ${Math.round(seconds)} s`);
     if (error !== undefined) return new Torch(script, undefined, "there is no python3");
     if (status === 3) return new Torch(script, undefined, "PyTorch finds no GPU");
-    if (status !== 0) return new Torch(script, undefined, "python3 has no PyTorch that works");
-    return new Torch(script, JSON.parse(stdout) as About, "");
+    const about = status === 0 ? (objectsIn(stdout).at(-1) as About | undefined) : undefined;
+    return new Torch(script, about, "python3 has no PyTorch that works");
   }
 
   /** By number of tokens and form; null: this PyTorch does not have it, or refuses these sizes. What is missing took too long, or failed. */
@@ -44,10 +44,10 @@ export class Torch {
     const { width, hidden, experts, k, precision } = layer;
     const type = precision === "f32" ? "float32" : "bfloat16";
     const request = JSON.stringify({ width, hidden, experts, k, tokens, type });
-    const lines = ask([this.#script, request], seconds).stdout.split("\n");
-    // The last line may be cut off.
-    const whole = lines.slice(0, -1).map((line) => JSON.parse(line) as PeerTimes & { tokens: number });
-    return new Map(whole.map(({ tokens: count, ...forms }) => [count, forms]));
+    const whole = objectsIn(ask([this.#script, request], seconds).stdout);
+    return new Map(
+      (whole as (PeerTimes & { tokens: number })[]).map(({ tokens: count, ...forms }) => [count, forms]),
+    );
   }
 }
 
@@ -55,6 +55,10 @@ export type PeerTimes = Readonly<Record<"grouped" | "loop", TorchTimes | null>>;
 
 const ask = (args: readonly string[], seconds: number) =>
   spawnSync("python3", args, { encoding: "utf8", timeout: Math.ceil(1e3 * seconds), killSignal: "SIGKILL" });
+
+/** Of lines that hold one; others are warnings, or cut off. */
+const objectsIn = (text: string): unknown[] =>
+  text.split("\n").flatMap((line): unknown[] => (/^\{.*\}$/.test(line) ? [JSON.parse(line)] : []));
 
 const isLate = (error: Error | undefined): boolean =>
   error !== undefined && "code" in error && error.code === "ETIMEDOUT";

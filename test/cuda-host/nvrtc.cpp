@@ -17,6 +17,8 @@ int nvrtcCreateProgram(u64* program, const char* text, const char*, int, u64, u6
 int nvrtcCompileProgram(u64 program, int count, const char** given) {
   options.clear();
   for (int i = 0; i < count; i++) options += std::string(given[i]) + " ";
+  // As the real one does when it first compiles: by name alone.
+  if (source.find("// whole") == 0 && dlopen("libnvrtc-builtins.so.13.0", RTLD_NOW) == nullptr) return 7;
   return program != 7 ? 5 : source.find("#error") != std::string::npos ? 6 : 0;
 }
 int nvrtcGetProgramLogSize(u64, u64* bytes) {
