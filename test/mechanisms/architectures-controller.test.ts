@@ -4,13 +4,13 @@ import { describe, expect, test } from "vitest";
 import { runMechanism } from "../helpers/mechanism.ts";
 
 describe("a factor that follows what it holds down", () => {
-  const text = `import std.sparsity { Follower }
+  /** The factor at each step, when the value of each step is given. States are carried from step to step. */
+  function factors(values: readonly number[], constant = 4): number[] {
+    const text = `import std.sparsity { Follower }
 layer Probe(D)(x: [D]) -> [D] {
-  factor = Follower { start = 0.5, constant = 4, every = 2 }(mean(mean(x) over tokens))
+  factor = Follower { start = 0.5, constant = ${constant}, every = 2 }(mean(mean(x) over tokens))
   0 * x + factor
 }`;
-  /** The factor at each step, when the value of each step is given. States are carried from step to step. */
-  function factors(values: readonly number[]): number[] {
     let tensors: Record<string, readonly number[]> = {
       "probe.follower.from": [0.5],
       "probe.follower.to": [0.5],
@@ -42,4 +42,11 @@ layer Probe(D)(x: [D]) -> [D] {
       expect(value / 0.5, `step ${step}`).toBeCloseTo(wanted[step]!, 5),
     );
   });
+  test.each([0, 1, 2, 3])(
+    "two windows pass before the first ratio, if %d steps are to be constant",
+    (constant) => {
+      const values = [1, 1, 2, 2, 1, 1, 1, 1];
+      expect(factors(values, constant)).toEqual(factors(values, 4));
+    },
+  );
 });

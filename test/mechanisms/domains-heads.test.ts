@@ -268,7 +268,7 @@ describe("attention experts (BAM)", () => {
     );
   };
   test.each([true, false])("all with softmax weights; one set of keys and values: %s", (shared) => {
-    const apply = `AttentionExperts(4, 2, heads = 2, shared = ${shared}, shown = ${shared})(x)`;
+    const apply = `AttentionExperts(4, 2, heads = 2, shared = ${shared})(x)`;
     runMechanism({ text, apply, width: 4, length: 4, on: shared ? "wasm" : "gpu" }, (given) => ({
       out: range(given.batch).flatMap((b) => {
         const tokens = given.x.slice(4 * b, 4 * b + 4);

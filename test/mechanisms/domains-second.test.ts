@@ -84,8 +84,8 @@ describe("a best expert and a second one (NLLB)", () => {
   test.each([true, false])(
     "padding has no choice, no place and no first choice that counts; prioritised: %s",
     (sure) => {
-      const text = "import std.capacity { TwoChoicesOf }";
-      const apply = `TwoChoicesOf { N = ${N}, prioritised = ${sure} }(x, if text < 2 or text == 5 then 0 else 1)`;
+      const text = "import std.capacity { TwoChoices }";
+      const apply = `TwoChoices { N = ${N}, prioritised = ${sure} }(x, if text < 2 or text == 5 then 0 else 1)`;
       const mechanism: Mechanism = { text, apply, width: 3, experts: N, length: 8, batch: 1, seed: 5 };
       const { picks } = runMechanism(
         { ...mechanism, on: "gpu" },

@@ -50,6 +50,22 @@ test.each<[string, string, string, string, readonly string[], readonly unknown[]
     [0, 1, 1, 0],
   ],
   [
+    "the temperature of a cosine is 0.3, in half as many dimensions as experts",
+    "routers",
+    "Cosine",
+    "Cosine { N = 8 }(x).weight",
+    ["temperature", "expert_point"],
+    [expect.closeTo(0.3, 6), { kind: "normal", deviation: 0.5 }],
+  ],
+  [
+    "and 0.07 where weights are sigmoids",
+    "routers",
+    "Cosine",
+    "Cosine { N = 8, independent = true }(x).weight",
+    ["temperature"],
+    [expect.closeTo(0.07, 6)],
+  ],
+  [
     "the scale of a cosine is log 2",
     "routers",
     "ScaledCosine",

@@ -92,6 +92,37 @@ describe("until the mass is reached", () => {
     const mechanism = probe(`threshold = ${threshold}`);
     runMechanism({ ...mechanism, on: threshold === 0.7 ? "gpu" : "wasm" }, formula(threshold, false));
   });
+  test("tokens of more worth count for more in the balance, and nowhere else", () => {
+    // A token is worth ten where its first logit is positive.
+    const worth = (row: readonly number[]): number => (row[0]! > 0 ? 10 : 1);
+    const weighed = (router: string): Mechanism => ({
+      ...probe(""),
+      text: `${probe("").text.replace("SharedMass", router)}
+function Worth(D)(x: [D]) -> [] {
+  if x[0] > 0 then 10 else 1
+}`,
+      apply: `${router}(First(x), Last(x), Worth(x))`,
+    });
+    const { losses } = runMechanism({ ...weighed("SharedMass"), on: "gpu" }, ({ x }) => {
+      const z = x.map((row) => row.slice(0, E));
+      const { picks, weight } = choose(
+        z,
+        x.map((row) => row.slice(E)),
+        0.7,
+      );
+      const all = sum(x.map(worth));
+      const weigh = (of: (t: number, e: number) => number): number[] =>
+        range(E).map((e) => sum(x.map((row, t) => worth(row) * of(t, e))) / all);
+      const f = weigh((t, e) => (picks[t]!.includes(e) ? 1 : 0));
+      const P = weigh((t, e) => softmax(picks[t]!.map((pick) => z[t]![pick]!))[picks[t]!.indexOf(e)] ?? 0);
+      return { out: weight, losses: { balance: 0.025 * E * dot(f, P) } };
+    });
+    expect(runMechanism({ ...weighed("NearTies"), on: "double" }).losses["balance"]).toBe(losses["balance"]);
+    expect(runMechanism({ ...probe(""), on: "double" }).losses["balance"]).not.toBeCloseTo(
+      losses["balance"]!,
+      4,
+    );
+  });
   test("drawn by the probabilities, one after the other", () => {
     const sampled = new Set<string>();
     for (const seed of [1, 2, 3]) {

@@ -1,56 +1,11 @@
-// Experts of modalities that choose their tokens, and layers that most tokens skip, against plain loops: in training, where whole batches are
-// chosen from, and at inference, where a second router decides for each token. What must hold exactly of both.
+// Experts of modalities that choose their tokens, against plain loops: in training, where whole batches are chosen from, and at inference, where a second
+// router decides for each token. What must hold exactly of both.
 
 import { describe, expect, test } from "vitest";
 import { runMechanism, type Given, type Mechanism, type Wanted } from "../helpers/mechanism.ts";
-import {
-  columnOf,
-  counts,
-  dot,
-  largest,
-  mean,
-  sigmoid,
-  softmax,
-  softplus,
-  stopped,
-  times,
-  type Rows,
-} from "../helpers/plain.ts";
-import { gated, noiseRows, rms, silu } from "../helpers/plain-networks.ts";
-
-/** Cross-entropy of logits with 0 or 1, the mean of all. */
-const crossEntropy = (z: Rows, target: Rows): number =>
-  mean(z.flatMap((row, t) => row.map((value, e) => softplus(value) - target[t]![e]! * value)));
-
-interface Choice {
-  readonly picks: Rows;
-  readonly weight: Rows;
-  readonly auxiliary: number;
-}
-/** Each of n experts takes its `room` best of all tokens; at inference, those that the second router foretells. */
-function chosen(
-  { matrix }: Pick<Given, "matrix">,
-  x: Rows,
-  n: number,
-  room: number,
-  training: boolean,
-  stop: (x: Rows) => Rows,
-  noise: readonly number[] = [],
-): Choice {
-  const a = x.map((row, t) =>
-    times(row, matrix("w", n)).map((value, e) => sigmoid(value + (noise[n * t + e] ?? 0))),
-  );
-  const hidden = x[0]!.length / 2;
-  const foretold = stop(x).map((row) => times(times(row, matrix("see", hidden)).map(silu), matrix("say", n)));
-  const taken = x.map(() => new Array<number>(n).fill(0));
-  if (training) for (let e = 0; e < n; e++) for (const t of largest(columnOf(a, e), room)) taken[t]![e] = 1;
-  else foretold.forEach((row, t) => row.forEach((value, e) => (taken[t]![e] = value > 0 ? 1 : 0)));
-  return {
-    picks: taken.map((row) => row.map((there, e) => (there > 0 ? e : -1))),
-    weight: taken.map((row, t) => row.map((there, e) => there * a[t]![e]!)),
-    auxiliary: crossEntropy(foretold, taken),
-  };
-}
+import { chosen } from "../helpers/plain-choices.ts";
+import { counts, stopped, type Rows } from "../helpers/plain.ts";
+import { gated, noiseRows } from "../helpers/plain-networks.ts";
 
 describe("experts of one modality choose among its tokens of the batch", () => {
   const text = "import std.modalities { ModalityChoice }";
@@ -235,96 +190,5 @@ expert Mark(D, H)(x: [D]) -> [D] {
         },
       }).out.slice(0, 6);
     expect(first(0)).toEqual(first(2));
-  });
-});
-
-describe("a block that most tokens skip", () => {
-  const text = "import std.depth { SkippedBlock }";
-  const turned = ([a, b]: readonly number[], t: number): number[] => [
-    a! * Math.cos(t) - b! * Math.sin(t),
-    b! * Math.cos(t) + a! * Math.sin(t),
-  ];
-  /** The tokens that are kept, taken out of their sequences, run through a plain block at the places where they stood, and put back. */
-  const formula =
-    (training: boolean, weighed: boolean, stop = stopped()) =>
-    (given: Given): Wanted => {
-      const { x, length, matrix, tensor } = given;
-      const made = chosen(
-        { matrix: (name, columns) => matrix(`choice.${name}`, columns) },
-        x,
-        1,
-        Math.ceil(0.5 * x.length),
-        training,
-        stop,
-      );
-      const kept = x.flatMap((_, t) => (made.picks[t]![0] === 0 ? [t] : []));
-      const project = matrix("enter.w", 12);
-      const three = new Map(
-        kept.map((t) => {
-          const flat = times(rms(x[t]!, tensor("rmsnorm.0.gain")), project);
-          return [t, [0, 1, 2].map((i) => [0, 1].map((h) => flat.slice(4 * i + 2 * h, 4 * i + 2 * h + 2)))];
-        }),
-      );
-      const out = x.map((row) => [...row]);
-      for (const t of kept) {
-        const seen = kept.filter((s) => s <= t && Math.floor(s / length) === Math.floor(t / length));
-        const mixed = [0, 1].flatMap((h) => {
-          const q = turned(three.get(t)![0]![h]!, t % length);
-          const share = softmax(
-            seen.map((s) => dot(q, turned(three.get(s)![1]![h]!, s % length)) / Math.sqrt(2)),
-          );
-          return [0, 1].map((c) =>
-            dot(
-              share,
-              seen.map((s) => three.get(s)![2]![h]![c]!),
-            ),
-          );
-        });
-        const attended = times(mixed, matrix("leave.w", 4));
-        const h = x[t]!.map((value, d) => value + attended[d]!);
-        const fed = gated(given, "network", 2)(rms(h, tensor("rmsnorm.1.gain")));
-        const g = weighed ? made.weight[t]![0]! : 1;
-        out[t] = x[t]!.map((value, d) => value + g * (attended[d]! + fed[d]!));
-      }
-      return { out, ...(training ? { losses: { auxiliary: made.auxiliary } } : {}) };
-    };
-  test.each([
-    ["training", true],
-    ["training", false],
-    ["inference", true],
-  ] as const)("in %s, weighed: %s", (mode, weighed) => {
-    const mechanism: Mechanism = {
-      text,
-      apply: `SkippedBlock(4, 2, heads = 2, share = 0.5, gated = ${weighed})(x)`,
-      width: 4,
-      length: 4,
-      mode,
-      on: weighed && mode === "training" ? "gpu" : "wasm",
-    };
-    runMechanism(mechanism, formula(mode === "training", weighed));
-  });
-  const run = (x: Rows, mode: "training" | "inference"): Rows =>
-    runMechanism({
-      text,
-      apply: "SkippedBlock(4, 2, heads = 2, share = 0.5)(x)",
-      width: 4,
-      batch: 1,
-      length: 6,
-      mode,
-      on: "double",
-      tensors: { x, "choice.w": [1, 0, 0, 0] },
-    }).out;
-  test("a token that skips comes out as it went in", () => {
-    const x = noiseRows(3, 6, 4);
-    const out = run(x, "training");
-    const skipped = largest(columnOf(x, 0), 6).slice(3);
-    for (const t of skipped) expect(out[t]).toEqual(x[t]!.map(Math.fround));
-    expect(out.filter((row, t) => row.every((value, d) => value === Math.fround(x[t]![d]!)))).toHaveLength(3);
-  });
-  test("a later token changes who skips in training, and nothing before it at inference", () => {
-    const x = [...noiseRows(3, 5, 4), [-9, 1, 1, 1]];
-    const changed = [...x.slice(0, 5), [9, -1, 2, 1]];
-    expect(run(changed, "training").slice(0, 5)).not.toEqual(run(x, "training").slice(0, 5));
-    expect(run(changed, "inference").slice(0, 5)).toEqual(run(x, "inference").slice(0, 5));
   });
 });

@@ -225,23 +225,35 @@ describe("noisy top k of the sparsely-gated layer", () => {
 describe("cosine", () => {
   const cosines = (u: Rows, points: Rows): Rows =>
     u.map((row) => points[0]!.map((_, e) => dot(unit(row, 1e-12), unit(columnOf(points, e), 1e-12))));
-  test.each([false, true])("over a learned temperature (X-MoE), weights of a sigmoid: %s", (independent) => {
-    const apply = `Cosine { N = 4, R = 2, k = 2, independent = ${independent} }(x)`;
-    const tensors = { temperature: [0.3] };
-    runMechanism(router("Cosine", apply, { tensors, on: "gpu" }), ({ x, matrix, tensor }) => {
+  /** The balance reads the cosines over the first temperature, which stays, the weights over the learned one. */
+  const learned =
+    (independent: boolean, temperature?: number) =>
+    ({ x, matrix, tensor }: Given): Wanted => {
       const u = x.map((row) => times(row, matrix("project", 2)));
-      const z = cosines(u, matrix("expert_point", 4)).map((row) =>
-        row.map((value) => value / tensor("temperature")[0]!),
-      );
+      const directions = cosines(u, matrix("expert_point", 4));
+      const over = (by: number): Rows => directions.map((row) => row.map((value) => value / by));
+      const z = over(temperature ?? tensor("temperature")[0]!);
       const p = z.map(softmax);
       const picks = p.map((row) => largest(row, 2));
       return {
         out: spread(picks, 4, (t, e) => (independent ? sigmoid(z[t]![e]!) : p[t]![e]!)),
         picks,
         load: counts(picks, 4),
-        losses: { balance: 0.01 * balanceOf(picks, p) },
+        losses: { balance: 0.01 * balanceOf(picks, over(independent ? 0.07 : 0.3).map(softmax)) },
       };
+    };
+  test.each([false, true])("over a learned temperature (X-MoE), weights of a sigmoid: %s", (independent) => {
+    const apply = `Cosine { N = 4, k = 2, independent = ${independent} }(x)`;
+    const tensors = { temperature: [0.45] };
+    runMechanism(router("Cosine", apply, { tensors, on: "gpu" }), learned(independent));
+  });
+  test.each([-1, 0, 9e-5])("a temperature of %s counts as 1e-4 and is learned no more", (temperature) => {
+    const mechanism = router("Cosine", "Cosine { N = 4, k = 2 }(x)", {
+      tensors: { temperature: [temperature] },
+      on: "double",
     });
+    const { gradients } = runMechanism(mechanism, learned(false, 1e-4));
+    expect(Object.entries(gradients).find(([name]) => name.endsWith(".temperature"))?.[1]).toEqual([0]);
   });
 
   /** Tutel and SwinV2-MoE: noise of deviation 1 / N, importance and load losses without bias, batch priority, k = 1. */
