@@ -1,4 +1,5 @@
-// Multiply-adds for a token, forward. In: a compiled model, the loads of its routers, so many tokens that they were counted over. Out: a number.
+// Multiply-adds, forward, for a token and for the steps of a training. In: a compiled model, the loads of its routers, so many tokens that they
+// were counted over. Out: a number.
 // The planner counts routed experts at the most rows that a routing can make; here those contractions are left out and put back with the
 // rows that were there: each row meets every element of its expert's matrices once.
 
@@ -31,4 +32,38 @@ export function arithmetic({ program }: Pick<Compiled, "program">, loads: Loads,
   const rest: Program = { ...program, entries: { forward: { ...forward!, dispatches: others } } };
   const { batch, length = 1 } = program.training!;
   return costOf(rest, "forward", sizes).multiplyAdds / (batch * length) + called;
+}
+
+/** Adds up what the steps of a training take. Where routers have so many experts that not every step tells its loads, those that do stand
+ * for the others. */
+export class Spending {
+  readonly #compiled: Pick<Compiled, "program">;
+  readonly #loads = new Map<string, number[]>();
+  #steps = 0;
+  #told = 0;
+
+  constructor(compiled: Pick<Compiled, "program">) {
+    this.#compiled = compiled;
+  }
+
+  /** A step, with what each expert was given in it. */
+  add(loads: Loads | undefined): void {
+    this.#steps++;
+    if (loads === undefined) return;
+    this.#told++;
+    for (const [router, counts] of Object.entries(loads)) {
+      const before = this.#loads.get(router);
+      this.#loads.set(
+        router,
+        counts.map((count, expert) => count + (before?.[expert] ?? 0)),
+      );
+    }
+  }
+
+  get total(): number {
+    const { batch, length = 1, accumulate } = this.#compiled.program.training!;
+    const tokens = batch * length * accumulate;
+    const counted = tokens * Math.max(1, this.#told);
+    return arithmetic(this.#compiled, Object.fromEntries(this.#loads), counted) * tokens * this.#steps;
+  }
 }

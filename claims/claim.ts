@@ -49,6 +49,9 @@ export interface Claim {
   readonly data: string;
   /** What the paper leaves open or has larger, what was taken here, and why. */
   readonly choices?: string;
+  /** `equal arithmetic`: arms may differ in their steps, and all of training takes as many multiply-adds (table.ts has the tolerance).
+   * Absent: arms have the same steps. Data and batches are the same in any case. */
+  readonly at?: "equal arithmetic";
   readonly arms: readonly Arm[];
   /** Initial values, the order of the data and all randomness; every arm gets each. */
   readonly seeds: readonly number[];

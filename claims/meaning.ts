@@ -1,7 +1,9 @@
-// Meaning: a hash of all that a result depends on, and of nothing else. In: a file of models, one of them, a folder. Out: a text of
+// Meaning: hashes of all that a result depends on, and of nothing else. In: a file of models, one of them, a folder. Out: two texts of
 // sixteen digits. Two texts that elaborate to the same graphs, tensors and recipe mean the same: comments, names of bindings and the
 // layout of a file do not count, nor do files of the standard library that the model does not use, nor the order in which the compiler
-// makes nodes. Bytes of data count. What graphs do not show counts by hand, through `machinery`: derivatives, optimisers, initial
+// makes nodes. So do two whose graphs are the same once they are simplified: an entry of std that multiplies by 1 where nothing is asked of
+// it computes what it did. One of the two hashes is enough, so that neither a formula that is written differently nor a new rule of
+// the simplifier makes a result stale. Bytes of data count. What graphs do not show counts by hand, through `machinery`: derivatives, optimisers, initial
 // values, the order of data, measures. Kernels are left out on purpose: another schedule rounds differently, and an effect that would
 // change with it is smaller than the spread over seeds.
 
@@ -12,10 +14,11 @@ import { elaborateModel, type Built } from "../compiler/elaborate/model.ts";
 import type { StartPlan } from "../compiler/elaborate/start.ts";
 import { keyOfSize } from "../compiler/graph-axis.ts";
 import { GraphBuilder } from "../compiler/graph-builder.ts";
-import type { Node } from "../compiler/graph.ts";
+import type { Graph, Node } from "../compiler/graph.ts";
 import { dependenciesOf, nodesOf, operandsOf } from "../compiler/graph-walk.ts";
 import { printOperation } from "../compiler/print-graph.ts";
 import { loadModel } from "../compiler/resolve.ts";
+import { simplify } from "../compiler/simplify.ts";
 import { nodeFolder } from "../runtime/data/folder-node.ts";
 import type { Training } from "../runtime/program.ts";
 import { hostOf } from "./compiling.ts";
@@ -42,13 +45,21 @@ function nodeHashes(roots: readonly Node[]): ReadonlyMap<Node, string> {
   return hashes;
 }
 
-/** Everything that a model is in one mode, as texts. */
-function builtText(built: Built): readonly string[] {
+/** A text of what is as it was elaborated, and one of what is left when graphs are simplified. */
+interface Texts {
+  readonly written: string;
+  readonly simple: string;
+}
+
+/** Everything that a model is in one mode. */
+function builtText(built: Built): Texts {
+  // Gates of a metric are for reports alone.
+  const steering = built.routers.filter(({ measured }) => measured !== true);
   const named: [string, Node][] = [
     ...built.losses.map(({ node, name, path }): [string, Node] => [`loss ${path} ${name ?? ""}`, node]),
     ...built.metrics.map(({ name, node }): [string, Node] => [`metric ${name}`, node]),
     ...built.updates.map(({ tensor, node }): [string, Node] => [`update ${tensor}`, node]),
-    ...built.routers.flatMap(({ name, load, picks }): [string, Node][] => [
+    ...steering.flatMap(({ name, load, picks }): [string, Node][] => [
       [`load ${name}`, load],
       [`picks ${name}`, picks],
     ]),
@@ -57,17 +68,26 @@ function builtText(built: Built): readonly string[] {
       node,
     ]),
   ];
-  const hashes = nodeHashes(named.map(([, node]) => node));
+  const outputs = named.map(([name, node]) => ({ name, node }));
   const tensors = built.tensors.map(({ name, role, shape, init }) =>
     JSON.stringify([name, role, shape, init]),
   );
-  const routers = built.routers.map(({ name, experts, nulls }) => `router ${name} ${experts} ${nulls}`);
-  return [...named.map(([name, node]) => `${name} ${hashes.get(node)!}`), ...tensors, ...routers];
+  const routers = steering.map(({ name, experts, nulls }) => `router ${name} ${experts} ${nulls}`);
+  const text = (graph: Graph): string => {
+    const hashes = nodeHashes(graph.outputs.map(({ node }) => node));
+    const values = graph.outputs.map(({ name, node }) => `${name} ${hashes.get(node)!}`);
+    return [...values, ...tensors, ...routers].join("\n");
+  };
+  const graph: Graph = { name: built.name, outputs, updates: [] };
+  return { written: text(graph), simple: text(simplify(graph)) };
 }
 
 /** Without what the machinery sets itself: seeds, evaluations, checkpoints. */
 export const recipeOf = ({ data, batch, length, steps, accumulate, holdOut }: Training): string =>
   JSON.stringify({ data, batch, length, steps, accumulate, holdOut });
+
+const batchesOf = ({ data, batch, length, accumulate, holdOut }: Training): string =>
+  JSON.stringify({ data, batch, length, accumulate, holdOut });
 
 /** What a phase begins with; where its rules stand does not count. Files would count by their bytes: claims start from phases only. */
 function startText({ sources, rules }: StartPlan): string {
@@ -88,10 +108,21 @@ async function dataHash({ data }: Training, base: string): Promise<string> {
   return hash.digest("hex").slice(0, 16);
 }
 
-export interface Meaning {
+/** What an arm means, by its graphs as they are written and as they are simplified. */
+export interface Marks {
   readonly hash: string;
+  readonly simple: string;
+}
+
+/** Whether two mean the same: one mark is enough. `simple` is absent where a result was measured before there was such a mark. */
+export const agree = (one: Pick<Marks, "hash"> & Partial<Marks>, other: Marks): boolean =>
+  one.hash === other.hash || one.simple === other.simple;
+
+export interface Meaning extends Marks {
   /** The same for arms that train on the same data in the same way. */
   readonly recipe: string;
+  /** The same for arms that train on the same data in the same batches, for however many steps in however many phases. */
+  readonly batches: string;
 }
 
 /** `trained`: the model that is trained, where another one is measured. */
@@ -109,18 +140,29 @@ export async function meaningOf(
   };
   const taught = trained ?? name;
   const recipes: string[] = [];
-  const phases: string[] = [];
+  const batches = new Set<string>();
+  const phases: Texts[] = [];
   for (const phase of phaseNames(model, taught)) {
     const learning = elaborate(taught, "training", phase);
     const plan = learning.training;
     if (plan === undefined) throw new Error(`internal: ${name} of ${file} has no \`train\` block`);
     const data = await dataHash(plan.training, dirname(file));
     recipes.push([recipeOf(plan.training), data].join(" "));
+    batches.add([batchesOf(plan.training), data].join(" "));
     const settings = JSON.stringify([plan.clip, plan.freeze, plan.rates]);
     const start = plan.start === undefined ? [] : [startText(plan.start)];
-    phases.push(settings, ...start, ...builtText(learning));
+    const about = [settings, ...start].join("\n");
+    const { written, simple } = builtText(learning);
+    phases.push({ written: [about, written].join("\n"), simple: [about, simple].join("\n") });
   }
   const recipe = recipes.join("\n");
-  const parts = [String(machinery), recipe, ...phases, ...builtText(elaborate(name, "inference"))];
-  return { hash: sha(parts.join("\n")), recipe };
+  const whole = [...phases, builtText(elaborate(name, "inference"))];
+  const mark = (of: (texts: Texts) => string): string =>
+    sha([String(machinery), recipe, ...whole.map(of)].join("\n"));
+  return {
+    hash: mark(({ written }) => written),
+    simple: mark(({ simple }) => simple),
+    recipe,
+    batches: [...batches].sort().join("\n"),
+  };
 }

@@ -23,6 +23,8 @@ export interface Measured {
   readonly nulls: number;
   readonly calls: number;
   readonly arithmetic: number;
+  /** Multiply-adds of all of training, forward, with the picks that were made in it. Absent: measured before this was counted. */
+  readonly spent?: number;
   /** By modality of whole numbers. Absent: measured before there was such a measure. */
   readonly specialisation?: Numbers;
   readonly parameters: number;
@@ -36,7 +38,7 @@ export async function measureArm(
   file: string,
   model: string,
   seed: number,
-  { tensors, steps, seconds }: Trained,
+  { tensors, steps, spent, seconds }: Trained,
 ): Promise<Measured> {
   const compiled = compileModel(file, model);
   const { program } = compiled;
@@ -53,7 +55,7 @@ export async function measureArm(
         throw new Error(`internal: ${model} needs the tensor ${name}, which was not trained`);
     session.load(tensors);
     const { metrics, loads, specialisation, rows } = await look(session, data, training.steps);
-    const { routers } = program;
+    const routers = routersOf(program);
     const mean = (of: (router: RouterInfo) => number): number =>
       routers.length === 0 ? 0 : routers.reduce((sum, router) => sum + of(router), 0) / routers.length;
     return {
@@ -62,6 +64,7 @@ export async function measureArm(
       nulls: mean(({ name, experts }) => nullShare(loads[name]!, experts)),
       calls: routers.reduce((sum, router) => sum + trueCalls(router, loads) / rows.tokens, 0),
       arithmetic: arithmetic(compiled, loads, rows.tokens),
+      spent,
       specialisation,
       parameters: countParameters(program, ({ width }) => width).total,
       steps,
@@ -71,6 +74,12 @@ export async function measureArm(
     session.dispose();
     data.close();
   }
+}
+
+/** Gates of a metric are for reports alone: training does not count what they choose. */
+function routersOf({ routers, entries }: Program): readonly RouterInfo[] {
+  const counted = new Set(entries["train"]?.outputs.map(({ name }) => name));
+  return routers.filter(({ load }) => counted.has(load));
 }
 
 const trueCalls = ({ name, experts }: RouterInfo, loads: Loads): number =>
@@ -84,7 +93,7 @@ interface Looked {
 }
 
 async function look(session: Session, data: Data, step: number): Promise<Looked> {
-  const told = new Specialisation(session.program.routers);
+  const told = new Specialisation(routersOf(session.program));
   const visit = (batch: Batch, outputs: Outputs): void => told.add(batch, outputs);
   const found = await evaluate(session, data.held, { step, visit });
   if (found === undefined) throw new Error("internal: nothing is held out");

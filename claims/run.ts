@@ -1,11 +1,12 @@
 // Running claims. In: claims, where they lie, and something that does a job. Out: results on disk, one job after another or several at
 // once. A job that fails is told and left out; the others go on.
 
-import { meaningOf } from "./meaning.ts";
+import { meaningOf, type Marks } from "./meaning.ts";
 import { armOf, type Claim } from "./claim.ts";
 import { measureArm, type Measured } from "./measure.ts";
 import {
   jobsOf,
+  marked,
   modelsPath,
   readResults,
   twinOf,
@@ -16,19 +17,22 @@ import {
 } from "./results.ts";
 import { trainArm } from "./train.ts";
 
-/** What each arm means now. Errors: internal, when arms do not train on the same data in the same way. */
+/** What each arm means now. Errors: internal, when arms do not train on the same data in the same way; at equal arithmetic their steps
+ * may differ. */
 export async function hashesOf(folder: string, claim: Claim): Promise<Hashes> {
   const file = modelsPath(folder, claim);
-  const hashes: Record<string, string> = {};
+  const hashes: Record<string, Marks> = {};
   const recipes = new Set<string>();
   for (const { name, model, weights } of claim.arms) {
     const trained = weights === undefined ? undefined : armOf(claim, weights).model;
-    const { hash, recipe } = await meaningOf(file, model, trained);
-    hashes[name] = hash;
-    recipes.add(recipe);
+    const { hash, simple, recipe, batches } = await meaningOf(file, model, trained);
+    hashes[name] = { hash, simple };
+    recipes.add(claim.at === "equal arithmetic" ? batches : recipe);
   }
-  if (recipes.size > 1)
-    throw new Error(`internal: the arms of ${claim.name} differ in their data, batch or steps`);
+  if (recipes.size > 1) {
+    const what = claim.at === "equal arithmetic" ? "data or batch" : "data, batch or steps";
+    throw new Error(`internal: the arms of ${claim.name} differ in their ${what}`);
+  }
   return hashes;
 }
 
@@ -58,7 +62,10 @@ export async function runClaims(claims: readonly Claim[], options: RunOptions): 
   for (const claim of claims) {
     const hashes = await hashesOf(folder, claim);
     known.set(claim.name, { claim, hashes });
-    queue.push(...jobsOf(claim, readResults(folder, claim), hashes));
+    const results = readResults(folder, claim);
+    const now = marked(results, hashes);
+    if (JSON.stringify(now) !== JSON.stringify(results)) writeResults(folder, claim, now);
+    queue.push(...jobsOf(claim, now, hashes));
   }
   const all = queue.length;
   let [done, failed] = [0, 0];
@@ -67,7 +74,7 @@ export async function runClaims(claims: readonly Claim[], options: RunOptions): 
       const what = `${job.claim}: ${job.trained}, seed ${job.seed}`;
       try {
         const { claim, hashes } = known.get(job.claim)!;
-        const twins = job.measured.map((arm) => twinOf(folder, hashes[arm]!, job.seed));
+        const twins = job.measured.map((arm) => twinOf(folder, claim, hashes[arm]!, job.seed));
         const had = twins.every((twin) => twin !== undefined);
         const measured = had
           ? Object.fromEntries(job.measured.map((arm, i) => [arm, twins[i]!]))
@@ -75,7 +82,7 @@ export async function runClaims(claims: readonly Claim[], options: RunOptions): 
         // Read again: another process may have written since.
         let results = readResults(folder, claim);
         for (const [arm, values] of Object.entries(measured))
-          results = withRun(results, arm, job.seed, { hash: hashes[arm]!, ...values });
+          results = withRun(results, arm, job.seed, values, hashes[arm]!);
         writeResults(folder, claim, results);
         const seconds = Object.values(measured)[0]?.seconds ?? 0;
         say(`${++done} of ${all}  ${what}  ${had ? "as in another claim" : `${seconds.toFixed(0)} s`}`);

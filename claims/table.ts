@@ -19,9 +19,29 @@ export interface Weighed {
   readonly results: Results;
 }
 
+const meanOf = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** How far arms may be apart in what their training takes, as a share of the least. */
+const tolerance = 0.02;
+
+/** Errors: internal, when training took more arithmetic in one arm than in another. Steps are chosen by hand, and picks are known afterwards. */
+function checkArithmetic(claim: Claim, results: Results): void {
+  if (claim.at !== "equal arithmetic") return;
+  const spent = claim.arms
+    .filter(({ weights }) => weights === undefined)
+    .map(({ name }) => ({ name, took: meanOf(claim.seeds.map((seed) => results[name]![seed]!.spent!)) }));
+  const least = Math.min(...spent.map(({ took }) => took));
+  const far = spent.find(({ took }) => took > least * (1 + tolerance));
+  if (far === undefined) return;
+  const ratio = (far.took / least).toFixed(3);
+  throw new Error(`internal: ${far.name} of ${claim.name} took ${ratio} times the arithmetic of the least`);
+}
+
 export function weigh(claim: Claim, results: Results, hashes: Hashes): Weighed {
   const standing = standingOf(claim, results, hashes);
   if (standing === "incomplete") return { claim, standing, comparisons: [], results };
+  checkArithmetic(claim, results);
   const values = (arm: string, measure: Measure): number[] =>
     claim.seeds.map((seed) => valueOf(results[arm]![seed]!, measure));
   const comparisons = claim.comparisons.map((comparison) => {
@@ -90,14 +110,12 @@ export const summaryTable = (weighed: readonly Weighed[]): string =>
     }),
   );
 
-const meanOf = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
-
 /** Measures that the claim compares, then cost. */
 function armTable({ claim, results }: Weighed): string {
   const measures = [...new Set(claim.comparisons.map(({ measure }) => measure))];
   const shown = measures.filter((measure) => measure !== "arithmetic" && measure !== "calls");
   const columns: readonly Measure[] = [...shown, "calls", "arithmetic"];
+  const equal = claim.at === "equal arithmetic";
   const rows = claim.arms.map(({ name }) => {
     const runs = claim.seeds.map((seed) => results[name]![seed]!);
     return [
@@ -105,6 +123,7 @@ function armTable({ claim, results }: Weighed): string {
       ...columns.map((measure) => number(meanOf(runs.map((run) => valueOf(run, measure))))),
       String(runs[0]!.parameters),
       number(meanOf(runs.map(({ steps }) => steps))),
+      ...(equal ? [`${number(meanOf(runs.map(({ spent }) => spent! / 1e9)))} G`] : []),
       `${number(meanOf(runs.map(({ seconds }) => seconds)))} s`,
     ];
   });
@@ -120,9 +139,10 @@ function armTable({ claim, results }: Weighed): string {
       ),
       "parameters",
       "steps",
+      ...(equal ? ["multiply-adds of training"] : []),
       "time of a run",
     ],
-    `l${"r".repeat(columns.length + 3)}`,
+    `l${"r".repeat(columns.length + (equal ? 4 : 3))}`,
     rows,
   );
 }
@@ -131,7 +151,7 @@ export function claimSection(weighed: Weighed): string {
   const { claim, standing, comparisons } = weighed;
   const facts = [
     `**The paper.** ${claim.says} ${claim.paper} (${claim.source})`,
-    `**Here.** ${claim.data}${claim.choices === undefined ? "" : ` ${claim.choices}`} Seeds: ${claim.seeds.join(", ")}. The models are in [claims/${claim.name}/models.moe](../claims/${claim.name}/models.moe).`,
+    `**Here.** ${claim.data}${claim.choices === undefined ? "" : ` ${claim.choices}`}${claim.at === undefined ? "" : " Arms train for the same arithmetic, not for the same steps."} Seeds: ${claim.seeds.join(", ")}. The models are in [claims/${claim.name}/models.moe](../claims/${claim.name}/models.moe).`,
   ];
   if (standing === "incomplete")
     return [...facts, `Not run: \`npm run claims -- ${claim.name}\`.`].join("\n\n");

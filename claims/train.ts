@@ -13,11 +13,14 @@ import type { StoredTensor } from "../runtime/safetensors.ts";
 import { openSession, type Session, type Values } from "../runtime/session.ts";
 import { startValues, type StartSource } from "../runtime/start.ts";
 import { train, type TrainOptions } from "../runtime/train.ts";
+import { Spending } from "./arithmetic.ts";
 import { compileModel, hostOf } from "./compiling.ts";
 
 export interface Trained {
   readonly tensors: ReadonlyMap<string, Values>;
   readonly steps: number;
+  /** Multiply-adds of all of it, forward. */
+  readonly spent: number;
   readonly seconds: number;
 }
 
@@ -41,9 +44,11 @@ export async function trainArm(file: string, model: string, seed: number): Promi
   const compiled = phases.map((phase) => compileModel(file, model, phase));
   const of = compiled.reduce((sum, { program }) => sum + recipe(program, seed).steps, 0);
   let within: Within = { steps: 0, batches: 0, of, seconds: 0 };
+  let spent = 0;
   const earlier: StartSource[] = [];
   for (const [i, phase] of phases.entries()) {
-    const { tensors, seconds } = await trainPhase(file, compiled[i]!, seed, earlier, within);
+    const { tensors, seconds, taken } = await trainPhase(file, compiled[i]!, seed, earlier, within);
+    spent += taken;
     earlier.push({ shown: phase ?? "", tensors });
     const { steps, accumulate } = recipe(compiled[i]!.program, seed);
     within = {
@@ -55,17 +60,21 @@ export async function trainArm(file: string, model: string, seed: number): Promi
   }
   const { tensors } = earlier.at(-1)!;
   const values = new Map([...tensors].map(([name, tensor]) => [name, tensor.values]));
-  return { tensors: values, steps: within.steps, seconds: within.seconds };
+  return { tensors: values, steps: within.steps, spent, seconds: within.seconds };
 }
 
-/** `earlier`: what the phases before ended with, called by their names. */
+/** `earlier`: what the phases before ended with, called by their names. `taken`: the phase's multiply-adds. */
 async function trainPhase(
   file: string,
   compiled: ReturnType<typeof compileModel>,
   seed: number,
   earlier: readonly StartSource[],
   within: Within,
-): Promise<{ readonly tensors: ReadonlyMap<string, StoredTensor>; readonly seconds: number }> {
+): Promise<{
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly seconds: number;
+  readonly taken: number;
+}> {
   const { program } = compiled;
   const training = recipe(program, seed);
   const base = dirname(file);
@@ -78,10 +87,12 @@ async function trainPhase(
       const sources = readSources(training.start, base, data.tokenizers, ofPhase);
       session.load(startValues(savedTensors(program), training.start, sources, seed).values);
     }
+    const spending = new Spending(compiled);
     const { seconds } = await train(session, data, {
       recipe: { evaluateEvery: 0, checkpointEvery: 0, patience: 0 },
       evaluateBatches: 0,
       within,
+      onStep: ({ loads }) => spending.add(loads),
     });
     const kept = session.tensors().filter(({ role }) => role === "parameter" || role === "state");
     const tensors = new Map(
@@ -90,7 +101,7 @@ async function trainPhase(
         { name, type, shape, values: session.read(name) },
       ]),
     );
-    return { tensors, seconds };
+    return { tensors, seconds, taken: spending.total };
   } finally {
     session.dispose();
     data.close();

@@ -91,7 +91,8 @@ describe("changes", () => {
       two: { 1: run(4), 2: run(4), 3: run(4) },
       "two as one": { 1: run(8), 2: run(9), 3: run(10) },
     };
-    const [compared] = weigh(claim, results, { one: "", two: "", "two as one": "" }).comparisons;
+    const marks = { hash: "", simple: "" };
+    const [compared] = weigh(claim, results, { one: marks, two: marks, "two as one": marks }).comparisons;
     expect(compared).toMatchObject({ effect: { mean: 3, arm: 5, against: 2 }, verdict: "shows" });
     expect(comparisonText(claim.comparisons[0])).toBe("error: (two as one − two) − (one − two)");
   });

@@ -13,7 +13,7 @@ import { novelLines } from "../claims/data-lines.ts";
 import { hostOf } from "../claims/compiling.ts";
 import { claims } from "../claims/list.ts";
 import { checkModule } from "../compiler/compile.ts";
-import { meaningOf } from "../claims/meaning.ts";
+import { agree, meaningOf, type Meaning } from "../claims/meaning.ts";
 import { measureArm, type Measured } from "../claims/measure.ts";
 import { jobsOf, modelsPath, readResults, standingOf, type Job, type Results } from "../claims/results.ts";
 import { doJob, hashesOf, runClaims } from "../claims/run.ts";
@@ -111,7 +111,12 @@ describe("meaning", () => {
       "y_ = Mixture(4, 1)(x)\n  logits = sum(y_ * out)",
     ],
     ["the other model", "Mixture(4, 2)", "Mixture(4, 3)"],
-    ["an import that is not used", "import std.routers { TopK }", "import std.routers { Switch, TopK }"],
+    [
+      "gates of a metric",
+      "logits = sum(z * out)",
+      "metric best = Strongest { N = 4 }(x)\n  logits = sum(z * out)",
+    ],
+    ["an import that is not used", "{ Strongest, TopK }", "{ Strongest, Switch, TopK }"],
   ])("%s does not count", async (_what, from, to) => {
     expect(tinyModels).toContain(from);
     expect(await hashOf(tinyModels.replace(from, to))).toBe(await hashOf(tinyModels));
@@ -126,6 +131,22 @@ describe("meaning", () => {
   ])("%s counts", async (_what, from, to) => {
     expect(tinyModels).toContain(from);
     expect(await hashOf(tinyModels.replace(from, to))).not.toBe(await hashOf(tinyModels));
+  });
+  test("what is simplified away does not count, though it is written", async () => {
+    const marks = async (models: string): Promise<Meaning> =>
+      meaningOf(join(freshFolder(models), "tiny", "models.moe"), "One");
+    const [plain, longer] = [
+      await marks(tinyModels),
+      await marks(tinyModels.replace("sum(z * out)", "sum(z * out * exp(0))")),
+    ];
+    expect(longer.hash).not.toBe(plain.hash);
+    expect(longer.simple).toBe(plain.simple);
+    expect(agree(longer, plain)).toBe(true);
+    const other = await marks(tinyModels.replace("sum(z * out)", "sum(z * out * exp(1))"));
+    expect(agree(other, plain)).toBe(false);
+    // A result of before there were two marks.
+    expect(agree({ hash: plain.hash }, plain)).toBe(true);
+    expect(agree({ hash: longer.hash }, plain)).toBe(false);
   });
   test("the data count", async () => {
     expect(await hashOf(tinyModels, 41)).not.toBe(await hashOf(tinyModels, 40));
@@ -182,6 +203,17 @@ describe("running", () => {
     // Weights of another arm: the same tensors under another model give another number.
     expect(results["two as one"]!["1"]!.metrics["error"]).not.toBe(results["two"]!["1"]!.metrics["error"]);
     expect(results["two as one"]!["1"]!.calls).toBe(1);
+
+    // Written otherwise, it means the same: nothing is run, and the marks are those of what is written now.
+    writeTinyClaim(folder, tinyModels.replaceAll("sum(z * out)", "sum(z * out * exp(0))"));
+    const rewritten = await hashesOf(folder, tinyClaim);
+    expect(standingOf(tinyClaim, results, rewritten)).toBe("current");
+    await runClaims([tinyClaim], inProcess(folder, again));
+    expect(again).toEqual([]);
+    expect(readResults(folder, tinyClaim)["one"]!["1"]).toEqual({
+      ...results["one"]!["1"],
+      ...rewritten["one"],
+    });
 
     writeTinyClaim(folder, tinyModels.replace("Mixture(4, 1)", "Mixture(4, 3)"));
     const changed = await hashesOf(folder, tinyClaim);

@@ -81,7 +81,10 @@ describe("the site", () => {
     const weighed = claims.map((claim) => {
       const results = readResults("claims", claim);
       const hashes = Object.fromEntries(
-        claim.arms.map(({ name }) => [name, Object.values(results[name] ?? {})[0]?.hash ?? ""]),
+        claim.arms.map(({ name }) => {
+          const hash = Object.values(results[name] ?? {})[0]?.hash ?? "";
+          return [name, { hash, simple: "" }];
+        }),
       );
       return weigh(claim, results, hashes);
     });

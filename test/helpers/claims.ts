@@ -45,7 +45,7 @@ train ${name} {
 `;
 
 export const tinyModels = `import std.experts { Silu }
-import std.routers { TopK }
+import std.routers { Strongest, TopK }
 
 moe Mixture(D, k)(x: [D]) -> [D] {
   routed Silu(D, 4) * 3
