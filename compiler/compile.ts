@@ -45,7 +45,7 @@ import { loadModel } from "./resolve.ts";
 import { narrow } from "./narrow.ts";
 import { simplifyTogether } from "./simplify.ts";
 import { startTensors } from "./start-tensors.ts";
-import { narrowTarget, targets, type Target as Machine, type Warpgroups } from "./target.ts";
+import { targetFor, type Target as Machine, type Warpgroups } from "./target.ts";
 import { verifyGraph } from "./verify-graph.ts";
 import { verifyKernel } from "./verify-kernel.ts";
 
@@ -296,23 +296,6 @@ function trainingOf({ training, tensors }: Entries): Pick<ProgramAbout, "trainin
   return { training: { ...plan.training, ...start } };
 }
 
-/** What kernels are scheduled for. */
-function machineOf({
-  target = "wasm",
-  precision = "f32",
-  accumulation = "f32",
-  warpgroups = false,
-  binding,
-}: CompileRequest<TargetName>): Machine {
-  const machine = { ...targets[target], ...(binding === undefined ? {} : { binding }) };
-  if (accumulation === "f16" && (target !== "webgpu" || precision !== "f16"))
-    throw new TypeError(`accumulation in f16 is for the target webgpu with operands of f16`);
-  if (precision === "f32") return machine;
-  if (target === "cuda" || (target === "webgpu" && precision === "f16"))
-    return narrowTarget(machine, precision, { warpgroups, accumulation });
-  throw new TypeError(`the target ${target} has no ${precision}`);
-}
-
 /** Stacks that are too long for a binding lie in parts, but for those that some kernel needs in one piece: only lowering shows. */
 function lowerEntries(
   graphs: readonly Graph[],
@@ -368,7 +351,7 @@ const byName = (list: readonly Graph[]) => Object.fromEntries(list.map((each) =>
 
 function lowerAll(model: Model, entries: Entries, request: CompileRequest<TargetName>): PlannedModel {
   const { verify = false, target = "wasm", precision = "f32", accumulation = "f32" } = request;
-  const machine = machineOf(request);
+  const machine = targetFor(request);
   if (verify) entries.graphs.flat().forEach(verifyGraph);
   // Only `train` has been differentiated; nothing needs to know any more where gradients stop.
   const simple = entries.graphs.flatMap((graphs) => simplifyTogether(graphs, { removeStops: true }));

@@ -2,7 +2,7 @@
 // the printers' business, and what a device has beyond this is found out when a program is loaded.
 
 import type { HalfType } from "./kernel.ts";
-import type { Accumulation, TargetName } from "../runtime/program.ts";
+import type { Accumulation, Precision, TargetName } from "../runtime/program.ts";
 
 export interface Target {
   readonly name: TargetName;
@@ -92,6 +92,30 @@ export function narrowTarget(
   const scratch = Math.max(parallel.scratch, scratchBesideMatrix);
   const matrix = warpgroups === "bulk" ? { type, bulk: scratchForBulk } : { type, warpgroups };
   return { ...target, narrow: type, parallel: { ...parallel, scratch, matrix } };
+}
+
+/** What a request to the compiler says of the machine. */
+export interface TargetRequest extends Narrowing {
+  readonly target?: TargetName;
+  readonly precision?: Precision;
+  /** Bytes that a binding may cover, other than what the target guarantees. */
+  readonly binding?: number;
+}
+
+/** What kernels are scheduled for. Errors: a TypeError where the target has no such numbers. */
+export function targetFor({
+  target: name = "wasm",
+  precision = "f32",
+  binding,
+  ...narrowing
+}: TargetRequest): Target {
+  const target = { ...targets[name], ...(binding === undefined ? {} : { binding }) };
+  if (narrowing.accumulation === "f16" && (name !== "webgpu" || precision !== "f16"))
+    throw new TypeError("accumulation in f16 is for the target webgpu with operands of f16");
+  if (precision === "f32") return target;
+  if (name === "cuda" || (name === "webgpu" && precision === "f16"))
+    return narrowTarget(target, precision, narrowing);
+  throw new TypeError(`the target ${name} has no ${precision}`);
 }
 
 /** The same target with all products added up in f32. */
