@@ -34,12 +34,12 @@ describe("defaults", () => {
     [
       "beside others",
       "y = pool(x) by TopK { k = 1 }",
-      "y = pool(x) by TopK { k = 1, balance = 0.01, renormalise = true, z_loss = 0 }",
+      "y = pool(x) by TopK { k = 1, balance = 0.01, renormalise = true, z_loss = 0, biased = false }",
     ],
     [
       "of a name alone",
       "y = pool(x) by TopK",
-      "y = pool(x) by TopK { k = 2, balance = 0.01, renormalise = true, z_loss = 0 }",
+      "y = pool(x) by TopK { k = 2, balance = 0.01, renormalise = true, z_loss = 0, biased = false }",
     ],
     [
       "of a router that is given a further input by name",
