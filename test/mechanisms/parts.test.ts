@@ -86,24 +86,26 @@ describe("heads that pick", () => {
       };
     });
   });
-  test("some heads always, some by choice (MoH)", () => {
-    const apply = "HeadMixture(8, heads = 4, fixed = 1, k = 1, gain = 4, balance = 0.1)(x)";
+  test.each([false, true])("some heads always, some by choice (MoH); scaled: %s", (scaledUp) => {
+    const apply = `HeadMixture(8, heads = 4, fixed = 2, k = 1, scaled = ${scaledUp}, balance = 0.1)(x)`;
     runMechanism(layer("headwise", apply, { width: 8, length: 3 }), ({ x, matrix, length }) => {
       const [q, k, v] = ["query", "key", "value"].map((name) => x.map((row) => times(row, matrix(name, 8))));
-      const p = x.map((row) => softmax(times(row, matrix("topk.w", 3))));
+      const p = x.map((row) => softmax(times(row, matrix("topk.w", 2))));
       const picks = p.map((row) => largest(row, 1));
-      const load = counts(picks, 3);
+      const load = counts(picks, 2);
       const mixed = x.map((row, t) => {
         const a = softmax(times(row, matrix("w_kinds", 2)));
         return range(4).flatMap((h) => {
-          const weight = h === 0 ? a[0]! : picks[t]!.includes(h - 1) ? a[1]! * p[t]![h - 1]! : 0;
+          const own = softmax(times(row, matrix("w_fixed", 2)))[h]!;
+          const routed = picks[t]!.includes(h - 2) ? (scaledUp ? 1 : p[t]![h - 2]!) : 0;
+          const weight = h < 2 ? (scaledUp ? 4 : 1) * a[0]! * own : (scaledUp ? 2 : 1) * a[1]! * routed;
           const heard = hears(head(q!, h, 2)[t]!, head(k!, h, 2), head(v!, h, 2), t, length);
-          return scaled(heard, 4 * weight);
+          return scaled(heard, weight);
         });
       });
       return {
         out: mixed.map((row) => times(row, matrix("out", 8))),
-        losses: { balance: (0.1 * 3 * dot(load, columnMeans(p))) / x.length },
+        losses: { balance: (0.1 * 2 * dot(load, columnMeans(p))) / x.length },
       };
     });
   });
