@@ -20,7 +20,7 @@ import { openOnHost } from "./helpers/cuda-session.ts";
 import { layered, spread } from "./helpers/device-texts.ts";
 import { hostOf } from "./helpers/elaborate.ts";
 import { layouts, prepareFor } from "./helpers/gpu-contraction.ts";
-import { findDevice, hasDawn, runOnWebGpu, validator } from "./helpers/webgpu.ts";
+import { findDevice, hasDawn, runOnWebGpu, validator, withF32ForF16 } from "./helpers/webgpu.ts";
 
 const found = await findDevice({ dawn: ["enable-dawn-features=disable_robustness"] });
 const device = typeof found === "string" ? undefined : found;
@@ -120,7 +120,7 @@ describe("contractions", () => {
       const { kernel, buffers, sizes } = prepared;
       const text = printWgsl(kernel);
       await runOnWebGpu(device!, kernel, buffers, sizes, {
-        text: hasF16 ? text : text.replace("enable f16;", "alias f16 = f32;"),
+        text: hasF16 ? text : withF32ForF16(text),
       });
       expectWithin(item, prepared, 2 ** -13);
     },

@@ -21,7 +21,7 @@ import { halfEdges } from "./helpers/half-edges.ts";
 import { add, buffer, i, kernel, load, local, loop, store } from "./helpers/kernels.ts";
 import { withCopies } from "./helpers/narrowed.ts";
 import { wholeRuns } from "./helpers/runs.ts";
-import { findDevice, hasDawn, runOnWebGpu, validator } from "./helpers/webgpu.ts";
+import { findDevice, hasDawn, runOnWebGpu, validator, withF32ForF16 } from "./helpers/webgpu.ts";
 
 const found = await findDevice({ dawn: ["enable-dawn-features=disable_robustness"] });
 const device = typeof found === "string" ? undefined : found;
@@ -102,7 +102,7 @@ describe.skipIf(device === undefined)(`on the device${why}`, () => {
     const [wanted, actual] = [memory(), memory()];
     runKernel(moved, wanted, {});
     const text = printWgsl(moved);
-    const widened = text.replace("enable f16;", "alias f16 = f32;");
+    const widened = withF32ForF16(text);
     await runOnWebGpu(device!, moved, actual, {}, { text: hasF16 ? text : widened });
     // Numbers below the normal range of f32 may be zero; a device with f16 may read those below the range of f16 as zero, too.
     const least = hasF16 ? 2 ** -14 : 2 ** -126;
@@ -126,7 +126,7 @@ describe.skipIf(device === undefined)(`on the device${why}`, () => {
       })),
     };
     delete (wide as { precision?: unknown }).precision;
-    const texts = shaders.map((each) => plainText(each).replace("enable f16;", "alias f16 = f32;"));
+    const texts = shaders.map((each) => withF32ForF16(plainText(each)));
     const sizes = { B: 40 };
     const session = await (hasF16
       ? openWebGpu(program, shaders, { device: device!, sizes })

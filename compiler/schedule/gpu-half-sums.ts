@@ -16,7 +16,7 @@
 //
 // The gain. On a device that does two f16 in the time of one f32, t products take t / 2 turns, adding them to an f32 one more, and
 // widening them one, where it is not part of the addition: t = 4 gains nothing or a third, t = 8 a third or 1.6 times, t = 16 1.6 or
-// 1.8 times at twice the error. None of this is measured.
+// 1.8 times at twice the bound. None of this is measured.
 
 import type { Expr } from "../kernel.ts";
 import type { FloatVector } from "./expr.ts";

@@ -11,17 +11,13 @@ import type { Chromium, ShaderRun } from "./chromium.ts";
 import { loadKernels, type HostKernels } from "./cuda-host.ts";
 import { f32Tolerance } from "./differential.ts";
 import { copied, expectLaunch, type Launch, type Memory } from "./launches.ts";
-import { runOnWebGpu } from "./webgpu.ts";
+import { runOnWebGpu, withF32ForF16 } from "./webgpu.ts";
 
 /** A sum in another order rounds to a neighbour in 16 bits. */
 function toleranceFor({ buffers, scratch }: Kernel): number {
   const types = [...buffers, ...scratch].map(({ type }) => type).filter(isHalf);
   return types.includes("bf16") ? 2 ** -7 : types.includes("f16") ? 2 ** -10 : f32Tolerance;
 }
-
-/** For a device without f16. What the text enables besides stays before all declarations. */
-const withF32ForF16 = (text: string): string =>
-  text.includes("enable f16;\n") ? `${text.replace("enable f16;\n", "")}\nalias f16 = f32;\n` : text;
 
 /** What a kernel is on a device that has these features. */
 export function textOn(kernel: Kernel, features: Pick<ReadonlySet<string>, "has">): string {

@@ -60,6 +60,10 @@ export async function runOnWebGpu(
   takeBack(await launchShader(gpu, launch), launch.code, kernel, buffers);
 }
 
+/** For a device without f16. What the text enables besides stays before all declarations. */
+export const withF32ForF16 = (text: string): string =>
+  text.includes("enable f16;\n") ? `${text.replace("enable f16;\n", "")}\nalias f16 = f32;\n` : text;
+
 /** Buffers of half width are given and taken as f32, and are of f32 where the text has no f16. */
 const typesIn = (code: string, { buffers }: Kernel): readonly ElementType[] =>
   buffers.map(({ type }) => (isHalf(type) && !code.includes("enable f16;") ? "f32" : type));
