@@ -1,7 +1,8 @@
 // Every kernel of every program by itself, forward and with gradients, on every target: what the graph interpreter and the kernel interpreter
 // agree on is what the kernel's WGSL gives over Dawn and in Chromium, and its CUDA C++ on the host, from the same memory. The programs are the examples,
 // made small, and those of test/programs, which have all of the standard library between them (webgpu-differential.test.ts holds them to
-// that). Kernels of the same text are run once. Without MOE_RUNS a few programs; MOE_RUNS=1 all, MOE_RUNS=2/8 the second eighth.
+// that). Kernels of the same text are run once. Without MOE_RUNS a few programs; MOE_RUNS=1 all, MOE_RUNS=2/8 the second eighth; with MOE_PASSED=file
+// without what passed before.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { printCuda } from "../compiler/cuda/print.ts";
@@ -12,9 +13,10 @@ import { printWgsl } from "../compiler/wgsl/print.ts";
 import { chromiumPath } from "./helpers/browser.ts";
 import { openChromium, type Chromium } from "./helpers/chromium.ts";
 import { hasCompiler } from "./helpers/cuda-host.ts";
+import { freshKernels } from "./helpers/fresh.ts";
 import { hostOf } from "./helpers/elaborate.ts";
 import { libraryFirst } from "./helpers/library.ts";
-import { distinctBy, launchesOf, type Launch } from "./helpers/launches.ts";
+import { launchesOf, type Launch } from "./helpers/launches.ts";
 import { expectInChromium, expectOnHost, expectOnWebGpu } from "./helpers/launch-targets.ts";
 import { partOf, wholeRuns } from "./helpers/runs.ts";
 import { sizesOf, smallPrograms, type SmallProgram } from "./helpers/small-programs.ts";
@@ -58,13 +60,16 @@ function launches(
   });
 }
 
+const kernelsOf = (all: readonly Launch[]): Kernel[] => all.map(({ kernel }) => kernel);
 const limit = { timeout: wholeRuns ? 1_800_000 : 120_000 };
 
 describe.skipIf(device === undefined)(`WGSL over Dawn${why}`, () => {
-  const wanted = distinctBy((kernel) => printWgsl(kernel));
-  test.each(programs)("%s", limit, (_, program) =>
-    expectOnWebGpu(device!, launches(program, "webgpu", wanted)),
-  );
+  const fresh = freshKernels("dawn", (kernel) => printWgsl(kernel));
+  test.each(programs)("%s", limit, async (_, program) => {
+    const all = launches(program, "webgpu", fresh.wanted);
+    await expectOnWebGpu(device!, all);
+    fresh.passed(kernelsOf(all));
+  });
 });
 
 describe.skipIf(chromiumPath === undefined)("WGSL in Chromium", () => {
@@ -74,13 +79,19 @@ describe.skipIf(chromiumPath === undefined)("WGSL in Chromium", () => {
   }, 90_000);
   afterAll(() => chromium?.close());
 
-  const wanted = distinctBy((kernel) => printWgsl(kernel));
-  test.each(programs)("%s", limit, (_, program) =>
-    expectInChromium(chromium, launches(program, "webgpu", wanted)),
-  );
+  const fresh = freshKernels("chromium", (kernel) => printWgsl(kernel));
+  test.each(programs)("%s", limit, async (_, program) => {
+    const all = launches(program, "webgpu", fresh.wanted);
+    await expectInChromium(chromium, all);
+    fresh.passed(kernelsOf(all));
+  });
 });
 
 describe.skipIf(!hasCompiler)("CUDA C++ on the host", () => {
-  const wanted = distinctBy((kernel) => printCuda([kernel]));
-  test.each(programs)("%s", limit, (_, program) => expectOnHost(launches(program, "cuda", wanted)));
+  const fresh = freshKernels("cuda", (kernel) => printCuda([kernel]));
+  test.each(programs)("%s", limit, (_, program) => {
+    const all = launches(program, "cuda", fresh.wanted);
+    expectOnHost(all);
+    fresh.passed(kernelsOf(all));
+  });
 });

@@ -108,14 +108,3 @@ export function expectLaunch({ kernel, after, what }: Launch, left: Memory, tole
     else expectAlike(actual, wanted, `${what}: ${name} of ${kernel.name}`, tolerance);
   }
 }
-
-/** Kernels that differ in nothing but what they are called are shown once. In: the text of a kernel that is called nothing. */
-export function distinctBy(text: (kernel: Kernel) => string): (kernel: Kernel) => boolean {
-  const seen = new Set<string>();
-  return (kernel) => {
-    const key = text({ ...kernel, name: "kernel" });
-    if (seen.has(key)) return false;
-    seen.add(key);
-    return true;
-  };
-}
