@@ -296,13 +296,20 @@ describe.skipIf(chromiumPath === undefined)("the playground in Chromium", () => 
     const gpu = await startBrowser({ webgpu: true });
     try {
       const page = await open(`#${toLink({ ...defaults, text: smallest })}`, wide, gpu);
-      // Every device of the worker is taken away soon after it was given.
+      // Every device of the worker is taken away in the middle of the training: after some steps, however long they take.
       await page.route("**/work.worker-*.js", async (route) => {
         const answer = await route.fetch();
         const taken = `const given = GPUAdapter.prototype.requestDevice;
           GPUAdapter.prototype.requestDevice = async function (...asked) {
             const device = await given.apply(this, asked);
-            setTimeout(() => device.destroy(), 1500);
+            let left = 12;
+            const { queue } = device;
+            const { submit } = queue;
+            queue.submit = (...passes) => {
+              submit.apply(queue, passes);
+              // While its numbers are waited for, or between two steps.
+              if (--left === 0) setTimeout(() => device.destroy(), 0);
+            };
             return device;
           };`;
         await route.fulfill({ response: answer, body: `${taken}\n${await answer.text()}` });

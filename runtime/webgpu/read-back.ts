@@ -19,6 +19,8 @@ export interface Source {
 /** More than this is brought in parts. */
 const partBytes = 64 << 20;
 const keptBuffers = 4;
+/** Milliseconds that a device which gives no numbers is waited for to say why. */
+const patience = 1000;
 
 export class ReadBack {
   readonly #device: Device;
@@ -95,8 +97,8 @@ export class ReadBack {
     try {
       await target.mapAsync(mapRead, 0, bytes);
     } catch (error) {
-      // The reason is known a turn later.
-      await Promise.resolve();
+      // A device that is lost may say so only after it has given its buffers up.
+      await Promise.race([this.#device.gpu.lost, new Promise((resolve) => setTimeout(resolve, patience))]);
       this.#device.check();
       throw error;
     }
