@@ -44,6 +44,7 @@ export default defineConfig({
     setupFiles: "test/helpers/leave-as-found.ts",
     // Against what hangs, not what is slow: a machine that does other work, too, takes six times as long.
     testTimeout: 180_000,
+    expect: { poll: { timeout: 20_000 } },
     pool: "forks",
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },

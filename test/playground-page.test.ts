@@ -82,7 +82,7 @@ describe.skipIf(chromiumPath === undefined)("the playground in Chromium", () => 
 
   test("what one types is checked, mended and drawn", async () => {
     const page = await open();
-    expect(await page.textContent("#view-drawing svg")).toContain("top 1 of 6");
+    await expect.poll(() => page.textContent("#view-drawing svg")).toContain("top 1 of 6");
     await typeAfter(page, "lines = Line(2, 2) * 6", "0");
     await page.waitForFunction(() =>
       document.querySelector("#view-drawing svg")!.textContent!.includes("top 1 of 60"),
@@ -90,27 +90,27 @@ describe.skipIf(chromiumPath === undefined)("the playground in Chromium", () => 
 
     await typeAfter(page, "metric accuracy", "\nwrong = sofmax(logits)");
     await says(page, "problems", "error\\[M0101\\]");
-    expect(await page.textContent("#problems pre")).toContain("  --> model.moe:");
-    expect(await page.getAttribute("#train", "disabled")).not.toBe(null);
-    expect(await page.locator("#editor .cm-lintRange-error").count()).toBe(1);
+    await expect.poll(() => page.textContent("#problems pre")).toContain("  --> model.moe:");
+    await expect.poll(() => page.getAttribute("#train", "disabled")).not.toBe(null);
+    await expect.poll(() => page.locator("#editor .cm-lintRange-error").count()).toBe(1);
     await page.click("#problems button.fix");
     await compiled(page);
-    expect(await textOf(page)).toContain("wrong = softmax(logits)");
+    await expect.poll(() => textOf(page)).toContain("wrong = softmax(logits)");
 
     await page.keyboard.press("Control+Home");
     await page.locator("#editor .cm-line", { hasText: "import std.routers" }).getByText("TopK").click();
     await page.keyboard.press("F12");
     await says(page, "where", "std.routers · read only");
-    expect(await page.textContent("#library")).toContain("Softmax over all experts");
+    await expect.poll(() => page.textContent("#library")).toContain("Softmax over all experts");
     await page.keyboard.press("Escape");
     await says(page, "where", "^model.moe$");
 
     await page.click("#tab-plan");
-    expect(await page.textContent(".plan")).toContain("Refused fusions");
+    await expect.poll(() => page.textContent(".plan")).toContain("Refused fusions");
     await page.click("#tab-kernels");
     await says(page, "view-kernels", "@compute");
     await page.click("#tab-routing");
-    expect(await page.locator("#view-routing .expert").count()).toBe(60);
+    await expect.poll(() => page.locator("#view-routing .expert").count()).toBe(60);
   }, 60_000);
 
   test("names: what they cost, where they are, another one, and all in an outline", async () => {
